@@ -1,0 +1,7 @@
+DROP TABLE audit;
+DROP TABLE download_links;
+DROP TABLE usage;
+DROP TABLE documents;
+DROP TABLE blobs;
+DROP TABLE sessions;
+DROP TABLE users;

@@ -1,0 +1,137 @@
+//! The gate in front of every route: who may call is decided before the handler runs and before the body is read.
+
+use std::future::{Ready, ready};
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+
+use super::{Role, SessionUser};
+use crate::app::App;
+use crate::error::{Error, Result};
+
+/// Who may call a route.
+#[derive(Clone, Copy)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Whoever holds the token in the path; the handler checks it.
+    Token,
+    /// Any signed-in user.
+    SignedIn,
+    /// Operation users; others are told this.
+    Operation(&'static str),
+    /// Client users.
+    Client,
+}
+
+/// What operation routes say to client users, uploads apart.
+pub const OPERATION_ONLY: &str = "Only operation users can do this.";
+
+/// The signed-in user that a request is made by, and the session it is made in.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub user: SessionUser,
+    pub session: String,
+}
+
+/// An operation user. A handler that takes one cannot be reached by anybody else.
+pub struct Operation(pub Caller);
+
+/// A client user, likewise.
+pub struct Client(pub Caller);
+
+/// The middleware of each route: lets through who may call, and leaves the [`Caller`] for the handler.
+pub async fn gate<B: MessageBody + 'static>(
+    access: Access,
+    req: ServiceRequest,
+    next: Next<B>,
+) -> actix_web::Result<ServiceResponse<B>> {
+    let required = match access {
+        Access::Public | Access::Token => return next.call(req).await,
+        Access::SignedIn => None,
+        Access::Operation(_) => Some(Role::Operation),
+        Access::Client => Some(Role::Client),
+    };
+    let caller = authenticate(&req).await?;
+    let role = caller.user.role;
+    let refused = required.is_some_and(|required| required != role).then(|| match access {
+        Access::Operation(why) => Error::OperationOnly(why),
+        _ => Error::ClientOnly,
+    });
+    if let Some(refusal) = &refused {
+        crate::audit::record(&req, Some(&caller), crate::audit::Entry::refusal(refusal));
+    }
+    req.extensions_mut().insert(caller);
+    match refused {
+        Some(refusal) => Err(refusal.into()),
+        None => next.call(req).await,
+    }
+}
+
+/// The caller behind the bearer token (RFC 6750 section 2.1), as the database has it now.
+async fn authenticate(req: &ServiceRequest) -> Result<Caller> {
+    let app = app(req.request())?;
+    let value = req.headers().get(header::AUTHORIZATION).ok_or(Error::MissingAuthorization)?;
+    let value = value.to_str().map_err(|_| Error::NotBearer)?;
+    let (scheme, token) = value.split_once(' ').ok_or(Error::NotBearer)?;
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+        return Err(Error::NotBearer);
+    }
+    let now = app.clock.now();
+    let claims = app.keys.verify_access(token, now).ok_or(Error::InvalidToken)?;
+    let session = claims.jti.clone();
+    let user = app.db.read(move |conn| super::session::session_user(conn, &session, now)).await?;
+    match user {
+        Some(user) if user.id == claims.sub && user.role == claims.role => Ok(Caller { user, session: claims.jti }),
+        _ => Err(Error::InvalidToken),
+    }
+}
+
+fn app(req: &HttpRequest) -> Result<web::Data<App>> {
+    req.app_data::<web::Data<App>>().cloned().ok_or_else(|| Error::Internal("no App in this server".into()))
+}
+
+impl FromRequest for Caller {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(
+            req.extensions()
+                .get::<Caller>()
+                .cloned()
+                .ok_or_else(|| Error::Internal("a handler asks for a caller on a route without the gate".into())),
+        )
+    }
+}
+
+/// A caller of one role, whatever the route says: the gate and the handler must agree.
+fn caller_of(role: Role, req: &HttpRequest, payload: &mut Payload) -> Result<Caller> {
+    let caller = Caller::from_request(req, payload).into_inner()?;
+    if caller.user.role != role {
+        return Err(Error::Internal(format!("the gate let a {} user through", caller.user.role).into()));
+    }
+    Ok(caller)
+}
+
+impl FromRequest for Operation {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(caller_of(Role::Operation, req, payload).map(Operation))
+    }
+}
+
+impl FromRequest for Client {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(caller_of(Role::Client, req, payload).map(Client))
+    }
+}

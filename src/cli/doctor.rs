@@ -1,0 +1,177 @@
+//! `handover doctor`: checks a set-up and says in plain words what is wrong with it.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use super::Outcome;
+use crate::auth::token::load_secret;
+use crate::blobs::{Blobs, Quota, Space};
+use crate::config::{Config, OperationSignup};
+use crate::db::open_migrated;
+use crate::db::schema::users;
+
+/// What a check finds.
+enum Finding {
+    Good(String),
+    Warning(String),
+    Bad(String),
+}
+
+use Finding::{Bad, Good, Warning};
+
+/// Runs all checks. Fails if one of them finds that the server would not work.
+pub fn run(config: &Config) -> Outcome {
+    let findings =
+        [data(config), secret(config), database(config), blobs(config), port(config), exposure(config), signup(config)];
+    let mut bad = 0;
+    for finding in &findings {
+        let (mark, text) = match finding {
+            Good(text) => ("ok     ", text),
+            Warning(text) => ("warning", text),
+            Bad(text) => {
+                bad += 1;
+                ("BAD    ", text)
+            }
+        };
+        writeln!(io::stdout(), "{mark}  {text}")?;
+    }
+    match bad {
+        0 => Ok(()),
+        1 => Err("one thing has to be put right before the server can run".into()),
+        n => Err(format!("{n} things have to be put right before the server can run").into()),
+    }
+}
+
+fn data(config: &Config) -> Finding {
+    let path = &config.store.data;
+    let shown = path.display();
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Good(format!("the data folder {shown} will be made at the first start"))
+        }
+        Err(error) => Bad(format!("the data folder {shown} cannot be used: {error}")),
+        Ok(meta) if !meta.is_dir() => Bad(format!("{shown} is not a folder")),
+        Ok(meta) if meta.permissions().mode() & 0o077 != 0 => {
+            Warning(format!("others on this machine can look into {shown}; `chmod 700 {shown}` keeps them out"))
+        }
+        Ok(_) => Good(format!("the data folder is {shown}")),
+    }
+}
+
+fn secret(config: &Config) -> Finding {
+    let made = config.store.data.join("keys/token.key");
+    match (&config.secret_file, made.exists()) {
+        (None, false) => Good("the signing secret will be made at the first start".into()),
+        (given, _) => match load_secret(given.as_deref(), &made) {
+            Ok(_) => Good("the signing secret is there and long enough".into()),
+            Err(error) => Bad(error.to_string()),
+        },
+    }
+}
+
+fn database(config: &Config) -> Finding {
+    let path = config.store.database_path();
+    if !path.exists() {
+        return Good(format!("the database {} will be made at the first start", path.display()));
+    }
+    let counted = open_migrated(&path)
+        .map_err(|error| error.to_string())
+        .and_then(|mut conn| users::table.count().get_result::<i64>(&mut conn).map_err(|error| error.to_string()));
+    match counted {
+        Ok(users) => Good(format!("the database {} is up to date and has {users} users", path.display())),
+        Err(error) => Bad(error),
+    }
+}
+
+fn blobs(config: &Config) -> Finding {
+    let root = config.blobs_path();
+    if !root.exists() {
+        return Good(format!("the folder for files {} will be made at the first start", root.display()));
+    }
+    let floor = config.free_space_floor.0;
+    let space = Space::new(Quota { user: config.user_quota.0, total: config.total_quota.0, floor });
+    match Blobs::open(&root, space).map(|store| store.space().check_disk(&root, config.max_file_size.0)) {
+        Err(error) => Bad(format!("the folder for files {} cannot be used: {error}", root.display())),
+        Ok(Err(error)) => Warning(format!("a file of {} would not fit: {error}", config.max_file_size)),
+        Ok(Ok(())) => Good(format!("files are kept in {}", root.display())),
+    }
+}
+
+fn port(config: &Config) -> Finding {
+    match TcpListener::bind(config.bind) {
+        Ok(_) => Good(format!("{} is free to listen on", config.bind)),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => match ask_ready(reachable(config.bind)) {
+            Ok(()) => Good(format!("a server is running on {} and is ready", config.bind)),
+            Err(_) => Warning(format!("something else listens on {}", config.bind)),
+        },
+        Err(error) => Bad(format!("{} cannot be listened on: {error}", config.bind)),
+    }
+}
+
+fn exposure(config: &Config) -> Finding {
+    let local = config.bind.ip().is_loopback();
+    match &config.public_url {
+        Some(url) if url.is_https() && config.trusted_proxies.is_empty() => Warning(
+            "the public address is https, so a proxy stands before the server; name its network in --trusted-proxies, \
+             or all clients are throttled as one"
+                .into(),
+        ),
+        Some(url) if url.is_https() => Good(format!("people reach the server under {}", url.join(""))),
+        Some(url) => Warning(format!("{} is not encrypted: passwords and files can be read on the way", url.join(""))),
+        None if local => Good("the server is for this machine alone".into()),
+        None => Warning(
+            "the server is open to the network without a public address; put a proxy with TLS before it and set --public-url, \
+             or whoever forges a Host header decides where links lead"
+                .into(),
+        ),
+    }
+}
+
+fn signup(config: &Config) -> Finding {
+    match config.operation_signup() {
+        OperationSignup::Open if !config.bind.ip().is_loopback() => {
+            Warning("anybody on the network may register as an operation user and upload".into())
+        }
+        rule => Good(format!("operation sign-up is {rule:?}")),
+    }
+}
+
+/// Asks the running server whether it is ready.
+pub fn live(config: &Config) -> Outcome {
+    ask_ready(reachable(config.bind))?;
+    Ok(())
+}
+
+/// The address under which a server bound to `bind` is reached from this machine.
+fn reachable(bind: SocketAddr) -> SocketAddr {
+    let ip = match bind.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bind.port())
+}
+
+/// One request, in the oldest form there is: the answer ends with the connection.
+fn ask_ready(address: SocketAddr) -> Result<(), String> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let ask = || -> io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.take(64 << 10).read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = ask().map_err(|error| format!("the server on {address} does not answer: {error}"))?;
+    let status = answer.split(' ').nth(1).unwrap_or_default();
+    match status {
+        "200" => Ok(()),
+        _ => Err(format!("the server on {address} is not ready: {}", answer.lines().last().unwrap_or_default())),
+    }
+}

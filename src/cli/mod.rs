@@ -1,0 +1,94 @@
+//! The command line: one enum of commands, one file a command.
+
+mod doctor;
+mod openapi;
+mod serve;
+mod users;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Store};
+
+/// Hands files from one person to another: a server with a JSON API, and its tools.
+///
+/// Without a command the server starts, on 127.0.0.1:5000 and with its data in ./data. Each setting is a flag and an
+/// environment variable; the flag wins.
+#[derive(Parser)]
+#[command(name = "handover", version, args_conflicts_with_subcommands = true, max_term_width = 120)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the server (also what happens without a command)
+    Serve(Config),
+    /// Add, list, enable, disable and change users
+    Users {
+        #[command(flatten)]
+        store: Store,
+        #[command(subcommand)]
+        command: users::Command,
+    },
+    /// Check a set-up and say in plain words what is wrong with it
+    Doctor {
+        #[command(flatten)]
+        config: Config,
+        /// Only ask the running server whether it is ready: for a container's health check
+        #[arg(long)]
+        live: bool,
+    },
+    /// Print the API's OpenAPI document
+    Openapi,
+}
+
+/// Parses the command line and runs the command. An error is one line on standard error and exit code 1 (2 for a command
+/// line that cannot be understood).
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        None => serve::run(cli.config),
+        Some(Command::Serve(config)) => serve::run(config),
+        Some(Command::Users { store, command }) => users::run(&store, command),
+        Some(Command::Doctor { config, live: true }) => doctor::live(&config),
+        Some(Command::Doctor { config, live: false }) => doctor::run(&config),
+        Some(Command::Openapi) => openapi::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("handover: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a command ends with: one line for the person at the terminal.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn verify_cli() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_is_a_flag_and_an_environment_variable() {
+        for arg in Cli::command().get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
+            let flag = arg.get_long().unwrap_or_else(|| panic!("{} has no flag", arg.get_id()));
+            let variable = format!("HANDOVER_{}", flag.to_uppercase().replace('-', "_"));
+            assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(variable.as_str()), "--{flag}");
+            assert!(arg.get_help().is_some(), "--{flag} is not explained");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `handover serve`: the server, until it is told to stop.
+
+use std::io::Write as _;
+
+use super::Outcome;
+use crate::clock::Clock;
+use crate::config::{Config, OperationSignup};
+use crate::logging;
+use crate::server::Server;
+
+pub fn run(config: Config) -> Outcome {
+    logging::start(&config)?;
+    actix_rt::System::new().block_on(async move {
+        ignore_file_size_signal();
+        let server = Server::start(config, Clock::System).await?;
+        let greeting = greeting(&server);
+        server
+            .run(true, |_| {
+                // Whoever reads this through a closed pipe has no need of it.
+                let _ = std::io::stdout().write_all(greeting.as_bytes());
+            })
+            .await?;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// What a person needs to know who has just started it.
+fn greeting(server: &Server) -> String {
+    let config = &server.app.config;
+    let local = format!("http://{}", server.address);
+    let address = config.public_url.as_ref().map_or(local, |public| public.join(""));
+    let data = config.store.data.canonicalize().unwrap_or_else(|_| config.store.data.clone());
+    let next = match config.operation_signup() {
+        OperationSignup::Open => "register users with POST /register; the README has a tour with curl",
+        _ => "add an operation user with `handover users add NAME EMAIL --operation`",
+    };
+    format!(
+        "Handover {} is listening on {address}\n  Data      {}\n  API       {address}/docs\n  Next      {next}\n  Stop      Ctrl-C\n",
+        env!("CARGO_PKG_VERSION"),
+        data.display(),
+    )
+}
+
+/// A write past the process's file size limit must be an error of that write (EFBIG), not the end of the process. Having
+/// any handler for the signal is enough (setrlimit(2), RLIMIT_FSIZE).
+fn ignore_file_size_signal() {
+    const SIGXFSZ: i32 = 25;
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ)) {
+        Ok(signal) => drop(signal), // tokio's handler stays for the life of the process
+        Err(error) => tracing::warn!(cause = %error, "SIGXFSZ is not handled"),
+    }
+}

@@ -1,0 +1,157 @@
+//! Rows: connections, the one writer, the readers, migrations.
+
+mod conn;
+pub mod schema;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use diesel::connection::Connection as _;
+use diesel::r2d2::Pool;
+use diesel::result::{DatabaseErrorKind, Error as DbError};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+pub use conn::{Conn, OpenError};
+use conn::{READER_WAIT, ReaderManager};
+pub use writer::Writer;
+
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
+
+const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// Connections that read. Requests wait at most [`READER_WAIT`] for one.
+const READERS: u32 = 4;
+
+/// The database: reads go to a pool of readers, writes through the one writer.
+pub struct Db {
+    readers: Readers,
+    writer: Writer,
+}
+
+/// The connections that read. Clones share them.
+#[derive(Clone)]
+pub struct Readers(Pool<ReaderManager>);
+
+impl Readers {
+    /// Runs a query on this thread. Blocks, at most [`READER_WAIT`] for a connection.
+    pub fn read<T>(&self, query: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        let mut conn = self.0.get().map_err(|cause| Error::Unavailable(Box::new(cause)))?;
+        query(&mut conn)
+    }
+
+    /// Connections open, and of those idle.
+    pub fn state(&self) -> (u32, u32) {
+        let state = self.0.state();
+        (state.connections, state.idle_connections)
+    }
+}
+
+/// Why the database cannot be used; each is one line for the person who starts the server.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the database {path} cannot be opened: {cause}")]
+    Open { path: String, cause: OpenError },
+    #[error("the database {0} was written by a newer version of Handover; start that version, or restore a backup")]
+    Newer(String),
+    #[error("the database {path} cannot be brought up to date: {cause}")]
+    Migrate { path: String, cause: Box<dyn std::error::Error + Send + Sync> },
+    #[error("the database {path} cannot be used: {cause}")]
+    Pool { path: String, cause: crate::error::Cause },
+}
+
+impl Db {
+    /// Opens the database, brings its schema up to date and starts the writer, whose thread ends (and has then written
+    /// everything) once every clone of the `Db` is gone.
+    pub fn start(path: &Path, metrics: Arc<Metrics>) -> Result<(Db, JoinHandle<()>), StartError> {
+        let conn = open_migrated(path)?;
+        let name = path.display().to_string();
+        let (writer, thread) = Writer::start(conn, metrics)
+            .map_err(|cause| StartError::Pool { path: name.clone(), cause: Box::new(cause) })?;
+        let readers = Pool::builder()
+            .max_size(READERS)
+            .min_idle(Some(1))
+            .connection_timeout(READER_WAIT)
+            .test_on_check_out(false)
+            .build(ReaderManager { path: path.to_owned() })
+            .map_err(|cause| StartError::Pool { path: name, cause: Box::new(cause) })?;
+        Ok((Db { readers: Readers(readers), writer }, thread))
+    }
+
+    /// Runs a query on a reader, on the blocking pool.
+    pub async fn read<T, F>(&self, query: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let readers = self.readers();
+        actix_web::web::block(move || readers.read(query)).await.map_err(Error::internal)?
+    }
+
+    /// The readers, for threads of one's own.
+    pub fn readers(&self) -> Readers {
+        self.readers.clone()
+    }
+
+    /// Runs a write and waits until it is on disk; see [`Writer::write`].
+    pub async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        self.writer.write(work).await
+    }
+
+    /// The writer, for what must go on after a request has ended.
+    pub fn writer(&self) -> &Writer {
+        &self.writer
+    }
+}
+
+/// Opens the database at `path` for a command that works alone, and brings its schema up to date.
+pub fn open_migrated(path: &Path) -> Result<Conn, StartError> {
+    let name = path.display().to_string();
+    let mut conn = Conn::open_sqlite(path).map_err(|cause| StartError::Open { path: name.clone(), cause })?;
+    let migrate = |cause| StartError::Migrate { path: name.clone(), cause };
+    let Conn::Sqlite(sqlite) = &mut conn;
+    let applied = sqlite.applied_migrations().map_err(migrate)?;
+    let known: Vec<_> = diesel::migration::MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE_MIGRATIONS)
+        .map_err(migrate)?
+        .iter()
+        .map(|migration| migration.name().version().as_owned())
+        .collect();
+    if applied.iter().any(|version| !known.contains(version)) {
+        return Err(StartError::Newer(name));
+    }
+    if applied.len() < known.len() {
+        sqlite.run_pending_migrations(SQLITE_MIGRATIONS).map_err(migrate)?;
+    }
+    Ok(conn)
+}
+
+/// Runs `work` as one durable transaction on a connection of one's own (a command's, not the server's).
+pub fn write_alone<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    conn.begin_write()?;
+    let result = conn.transaction(work);
+    match &result {
+        Ok(_) => conn.commit()?,
+        Err(_) => conn.rollback()?,
+    }
+    result
+}
+
+/// Which unique column a write ran into, if it failed for that reason: the one place where the wording of the databases
+/// is known. SQLite names the column (`users.username_key`), PostgreSQL the constraint.
+pub fn unique_violation(error: &DbError) -> Option<String> {
+    match error {
+        DbError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => {
+            Some(info.constraint_name().unwrap_or_else(|| info.message()).to_owned())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

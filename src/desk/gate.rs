@@ -1,0 +1,175 @@
+//! The gate before uploads: the name decides, before the handler runs and before the file's bytes are read.
+//!
+//! Of a form only the headers of the parts up to the first file are read; the file itself is still on the socket, and
+//! stays there when the name is refused.
+
+use std::cell::RefCell;
+
+use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage as _, HttpRequest, ResponseError as _, web};
+use bytesize::ByteSize;
+use futures_util::{Stream, StreamExt as _};
+
+use crate::app::App;
+use crate::audit::{Entry, record};
+use crate::auth::Caller;
+use crate::error::{Error, Result};
+use crate::file_name::FileName;
+use crate::office::Kind;
+
+/// What a form may hold beside its file: other fields, part headers, delimiters.
+pub const FORM_OVERHEAD: u64 = 64 << 10;
+
+/// A file that the gate has let through by name.
+pub struct Selected {
+    pub name: FileName,
+    pub kind: Kind,
+    /// The part that holds it, and the form that goes on after it; `None` where the body is the file.
+    pub part: Option<(Field, Multipart)>,
+}
+
+/// The middleware of `POST /upload`.
+pub async fn form_names(mut req: ServiceRequest, next: Next<BoxBody>) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    let payload = req.take_payload();
+    let selected = match declared_too_large(req.request(), FORM_OVERHEAD) {
+        Ok(()) => select_part(req.headers(), payload).await,
+        Err(error) => Err(error),
+    };
+    pass(req, next, selected).await
+}
+
+/// The middleware of `PUT /upload/{filename}`.
+pub async fn path_name(req: ServiceRequest, next: Next<BoxBody>) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    let selected = declared_too_large(req.request(), 0).and_then(|()| {
+        let (name, kind) = judge(req.match_info().get("filename").unwrap_or_default())?;
+        Ok(Selected { name, kind, part: None })
+    });
+    pass(req, next, selected).await
+}
+
+async fn pass(
+    req: ServiceRequest,
+    next: Next<BoxBody>,
+    selected: Result<Selected>,
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    match selected {
+        Ok(selected) => {
+            req.extensions_mut().insert(RefCell::new(Some(selected)));
+            next.call(req).await
+        }
+        Err(error) => {
+            let caller = req.extensions().get::<Caller>().cloned();
+            record(&req, caller.as_ref(), Entry::refusal(&error));
+            let response = error.error_response();
+            Ok(req.into_response(response))
+        }
+    }
+}
+
+/// Refuses at once what says itself that it is too large.
+fn declared_too_large(req: &HttpRequest, overhead: u64) -> Result<()> {
+    let limit = match req.app_data::<web::Data<App>>() {
+        Some(app) => app.config.max_file_size.0,
+        None => return Err(Error::Internal("no App in this server".into())),
+    };
+    match content_length(req) {
+        Some(length) if length > limit.saturating_add(overhead) => Err(Error::FileTooLarge(ByteSize(limit))),
+        _ => Ok(()),
+    }
+}
+
+/// The length that a request declares for its body.
+pub fn content_length(req: &HttpRequest) -> Option<u64> {
+    req.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Takes what the gate left for the handler.
+pub fn take_selected(req: &HttpRequest) -> Result<Selected> {
+    req.extensions()
+        .get::<RefCell<Option<Selected>>>()
+        .and_then(RefCell::take)
+        .ok_or_else(|| Error::Internal("an upload reached its handler without passing the gate".into()))
+}
+
+/// Reads a form up to the headers of its part `file` and judges the name there.
+///
+/// # Errors
+/// [`Error::NoFile`], [`Error::InvalidFileType`], [`Error::MalformedUpload`].
+pub async fn select_part<S>(headers: &HeaderMap, payload: S) -> Result<Selected>
+where
+    S: Stream<Item = Result<bytes::Bytes, actix_web::error::PayloadError>> + 'static,
+{
+    let mut form = Multipart::new(headers, payload);
+    let mut skipped = 0;
+    while let Some(part) = form.next().await {
+        let mut part = part.map_err(malformed)?;
+        if part.name() == Some("file") {
+            let disposition = part.content_disposition();
+            let given = disposition.and_then(|disposition| {
+                let extended =
+                    disposition.get_filename_ext().map(|name| String::from_utf8_lossy(&name.value).into_owned());
+                extended.or_else(|| disposition.get_filename().map(str::to_owned))
+            });
+            let (name, kind) = judge(&given.unwrap_or_default())?;
+            return Ok(Selected { name, kind, part: Some((part, form)) });
+        }
+        skip(&mut part, &mut skipped).await?;
+    }
+    Err(Error::NoFile)
+}
+
+/// Reads past a part that is no file.
+async fn skip(part: &mut Field, skipped: &mut u64) -> Result<()> {
+    while let Some(chunk) = part.next().await {
+        *skipped += chunk.map_err(malformed)?.len() as u64;
+        if *skipped > FORM_OVERHEAD {
+            return Err(Error::MalformedUpload("The fields beside the file are too large.".into()));
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that a form ends after its file as a form does, and that no second file would be lost.
+pub async fn end_of_form(mut form: Multipart) -> Result<()> {
+    let mut skipped = 0;
+    while let Some(part) = form.next().await {
+        let mut part = part.map_err(malformed)?;
+        if part.content_disposition().is_some_and(|disposition| disposition.get_filename().is_some()) {
+            return Err(Error::MalformedUpload("One upload holds one file. Send the others by themselves.".into()));
+        }
+        skip(&mut part, &mut skipped).await?;
+    }
+    Ok(())
+}
+
+fn judge(given: &str) -> Result<(FileName, Kind)> {
+    let name = FileName::new(given).ok_or(Error::NoFile)?;
+    let kind = Kind::of_name(name.as_str()).ok_or(Error::InvalidFileType)?;
+    Ok((name, kind))
+}
+
+/// What to say of a form that cannot be read.
+pub fn malformed(error: MultipartError) -> Error {
+    use actix_web::error::PayloadError;
+    let text = match &error {
+        MultipartError::ContentTypeMissing
+        | MultipartError::ContentTypeParse
+        | MultipartError::ContentTypeIncompatible
+        | MultipartError::BoundaryMissing => {
+            "An upload is a form of the type multipart/form-data with a part named file."
+        }
+        MultipartError::Payload(PayloadError::Io(io)) if io.kind() == std::io::ErrorKind::TimedOut => {
+            return Error::RequestTimeout;
+        }
+        MultipartError::Incomplete | MultipartError::Payload(_) => {
+            "The upload broke off before its end. Nothing of it was kept."
+        }
+        _ => "The form cannot be read. Nothing of it was kept.",
+    };
+    tracing::debug!(cause = %error, "a malformed upload");
+    Error::MalformedUpload(text.into())
+}

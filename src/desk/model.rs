@@ -1,0 +1,204 @@
+//! Documents as rows: names with versions, each holding one blob.
+
+use chrono::NaiveDateTime;
+use diesel::dsl::max;
+use diesel::prelude::*;
+
+use crate::blobs::Quota;
+use crate::db::Conn;
+use crate::db::schema::{blobs, documents, download_links, usage, users};
+use crate::error::{Error, Result};
+
+/// A document that is about to be added.
+pub struct NewDocument {
+    pub name: String,
+    pub blob: String,
+    pub size: u64,
+    pub blake3: String,
+    pub sha256: Option<String>,
+    pub crc32: u32,
+    pub uploaded_by: String,
+}
+
+/// A version of a document, with what its blob is.
+#[derive(Clone, Debug, Queryable)]
+pub struct Document {
+    pub id: String,
+    pub name: String,
+    pub version: i32,
+    pub size: i64,
+    pub blake3: String,
+    pub sha256: Option<String>,
+    pub uploaded_by: String,
+    pub uploaded_at: NaiveDateTime,
+}
+
+impl Document {
+    pub fn size_bytes(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or_default()
+    }
+}
+
+/// The row of `usage` that holds the sum of all users.
+const EVERYBODY: &str = "";
+
+/// Bytes stored by `user`, and by all.
+pub fn usage(conn: &mut Conn, user: &str) -> Result<(u64, u64)> {
+    Ok((used_by(conn, user)?, used_by(conn, EVERYBODY)?))
+}
+
+fn used_by(conn: &mut Conn, user: &str) -> Result<u64> {
+    let bytes: Option<i64> = usage::table.find(user).select(usage::bytes).first(conn).optional()?;
+    Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default())
+}
+
+/// Books `bytes` more (or less) for `user` and in the sum.
+fn book(conn: &mut Conn, user: &str, bytes: i64) -> Result<()> {
+    for id in [user, EVERYBODY] {
+        let known = diesel::update(usage::table.find(id)).set(usage::bytes.eq(usage::bytes + bytes)).execute(conn)?;
+        if known == 0 {
+            diesel::insert_into(usage::table).values((usage::user_id.eq(id), usage::bytes.eq(bytes))).execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds the next version of a document, with its blob, within the quotas. Returns the version.
+pub fn add(conn: &mut Conn, new: NewDocument, quota: &Quota, now: NaiveDateTime) -> Result<i32> {
+    let (by_user, in_all) = usage(conn, &new.uploaded_by)?;
+    quota.check(new.size, by_user, in_all)?;
+    let size = i64::try_from(new.size).map_err(Error::internal)?;
+    diesel::insert_into(blobs::table)
+        .values((
+            blobs::id.eq(&new.blob),
+            blobs::size.eq(size),
+            blobs::blake3.eq(&new.blake3),
+            blobs::sha256.eq(&new.sha256),
+            blobs::crc32.eq(i64::from(new.crc32)),
+            blobs::created_at.eq(now),
+        ))
+        .execute(conn)?;
+    // Deleted versions count too: a number never stands for two contents.
+    let latest: Option<i32> =
+        documents::table.filter(documents::name.eq(&new.name)).select(max(documents::version)).first(conn)?;
+    let version = latest.unwrap_or_default() + 1;
+    diesel::update(documents::table.filter(documents::name.eq(&new.name)).filter(documents::latest))
+        .set(documents::latest.eq(false))
+        .execute(conn)?;
+    diesel::insert_into(documents::table)
+        .values((
+            documents::id.eq(crate::id::new()),
+            documents::name.eq(&new.name),
+            documents::name_key.eq(new.name.to_lowercase()),
+            documents::version.eq(version),
+            documents::latest.eq(true),
+            documents::blob_id.eq(&new.blob),
+            documents::uploaded_by.eq(&new.uploaded_by),
+            documents::uploaded_at.eq(now),
+        ))
+        .execute(conn)?;
+    book(conn, &new.uploaded_by, size)?;
+    Ok(version)
+}
+
+type Columns = (
+    documents::id,
+    documents::name,
+    documents::version,
+    blobs::size,
+    blobs::blake3,
+    blobs::sha256,
+    users::username,
+    documents::uploaded_at,
+);
+
+const COLUMNS: Columns = (
+    documents::id,
+    documents::name,
+    documents::version,
+    blobs::size,
+    blobs::blake3,
+    blobs::sha256,
+    users::username,
+    documents::uploaded_at,
+);
+
+/// Documents in their latest versions, newest first, with ids below `before`.
+pub fn page(conn: &mut Conn, search: Option<&str>, before: &str, limit: i64) -> Result<Vec<Document>> {
+    let mut query = documents::table
+        .inner_join(blobs::table)
+        .inner_join(users::table)
+        .filter(documents::latest)
+        .filter(documents::id.lt(before))
+        .order(documents::id.desc())
+        .limit(limit)
+        .select(COLUMNS)
+        .into_boxed();
+    if let Some(search) = search {
+        let literal = search.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        query = query.filter(documents::name_key.like(format!("%{literal}%")).escape('\\'));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// One version of a document, the latest if none is named.
+pub fn find(conn: &mut Conn, name: &str, version: Option<i32>) -> Result<Option<Document>> {
+    let mut query = documents::table
+        .inner_join(blobs::table)
+        .inner_join(users::table)
+        .filter(documents::name.eq(name))
+        .filter(documents::deleted_at.is_null())
+        .select(COLUMNS)
+        .into_boxed();
+    query = match version {
+        Some(version) => query.filter(documents::version.eq(version)),
+        None => query.filter(documents::latest),
+    };
+    Ok(query.first(conn).optional()?)
+}
+
+/// Deletes a document, all of its versions or one, and ends its open links. Returns the blobs that nothing refers to any
+/// more; their files are removed once this is committed.
+///
+/// # Errors
+/// [`Error::FileNotFound`].
+pub fn delete(conn: &mut Conn, name: &str, version: Option<i32>, now: NaiveDateTime) -> Result<Vec<String>> {
+    let mut query = documents::table
+        .inner_join(blobs::table)
+        .filter(documents::name.eq(name))
+        .filter(documents::deleted_at.is_null())
+        .select((documents::id, documents::uploaded_by, blobs::id, blobs::size))
+        .into_boxed();
+    if let Some(version) = version {
+        query = query.filter(documents::version.eq(version));
+    }
+    let doomed: Vec<(String, String, String, i64)> = query.load(conn)?;
+    if doomed.is_empty() {
+        return Err(Error::FileNotFound);
+    }
+    for (id, user, blob, size) in &doomed {
+        diesel::update(
+            download_links::table
+                .filter(download_links::document_id.eq(id))
+                .filter(download_links::state.eq_any(["issued", "claimed"])),
+        )
+        .set(download_links::state.eq("revoked"))
+        .execute(conn)?;
+        diesel::update(documents::table.find(id))
+            .set((documents::deleted_at.eq(now), documents::latest.eq(false), documents::blob_id.eq(None::<String>)))
+            .execute(conn)?;
+        diesel::delete(blobs::table.find(blob)).execute(conn)?;
+        book(conn, user, -size)?;
+    }
+    let newest: Option<i32> = documents::table
+        .filter(documents::name.eq(name))
+        .filter(documents::deleted_at.is_null())
+        .select(max(documents::version))
+        .first(conn)?;
+    if let Some(newest) = newest {
+        diesel::update(documents::table.filter(documents::name.eq(name)).filter(documents::version.eq(newest)))
+            .set(documents::latest.eq(true))
+            .execute(conn)?;
+    }
+    Ok(doomed.into_iter().map(|(_, _, blob, _)| blob).collect())
+}

@@ -1,0 +1,15 @@
+//! What every feature needs of HTTP, and nothing of what they do with it.
+
+pub mod disposition;
+pub mod file_body;
+pub mod headers;
+pub mod json;
+pub mod log;
+pub mod openapi;
+pub mod paging;
+pub mod peer;
+pub mod range;
+pub mod request_id;
+pub mod route;
+pub mod slow_body;
+pub mod wire;

@@ -1,0 +1,264 @@
+//! The API's document (OpenAPI 3.1), made from the route table, and the page that shows it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use actix_web::http::Method;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::json::LIMIT;
+use super::route::{Answer, Content, Endpoint, Request};
+use crate::auth::Access;
+use crate::error::{Error, PROBLEM_JSON};
+
+/// Adds a type to the document's schemas and returns a reference to it.
+pub type SchemaOf = fn(&mut BTreeMap<String, Value>) -> Value;
+
+/// The [`SchemaOf`] of a type.
+pub fn schema_of<T: ToSchema>(schemas: &mut BTreeMap<String, Value>) -> Value {
+    let mut needed = Vec::new();
+    T::schemas(&mut needed);
+    needed.push((T::name().into_owned(), T::schema()));
+    for (name, schema) in needed {
+        schemas.entry(name).or_insert_with(|| json!(schema));
+    }
+    json!({"$ref": format!("#/components/schemas/{}", T::name())})
+}
+
+/// The document.
+pub fn document(endpoints: &[Endpoint]) -> Value {
+    let catalogue = Error::catalogue();
+    let mut schemas = BTreeMap::new();
+    schemas.insert("Problem".to_owned(), problem_schema(&catalogue));
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for endpoint in endpoints {
+        let operation = operation(endpoint, &catalogue, &mut schemas);
+        let path = paths.entry(endpoint.path).or_default();
+        if endpoint.answers_head() {
+            let mut head = operation.clone();
+            head["operationId"] = json!(operation_id(&Method::HEAD, endpoint.path));
+            head["summary"] = json!(format!("The head of: {}", endpoint.doc.summary));
+            for response in head["responses"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+                response.as_object_mut().map(|response| response.remove("content"));
+            }
+            path.insert("head".into(), head);
+        }
+        path.insert(endpoint.method.as_str().to_lowercase(), operation);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Handover",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Hands files from one person to another. Every error is a problem document (RFC 9457) with a `code` for programs.",
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "servers": [{"url": "."}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    })
+}
+
+fn operation(endpoint: &Endpoint, catalogue: &[Error], schemas: &mut BTreeMap<String, Value>) -> Value {
+    let doc = &endpoint.doc;
+    let mut responses: BTreeMap<String, Value> = BTreeMap::new();
+    for answer in doc.answers {
+        responses.insert(answer.status.to_string(), response(answer, schemas));
+    }
+    let codes = codes(endpoint);
+    let mut by_status: BTreeMap<u16, Vec<&Error>> = BTreeMap::new();
+    for error in catalogue.iter().filter(|error| codes.contains(&error.shape().1)) {
+        by_status.entry(error.shape().0.as_u16()).or_default().push(error);
+    }
+    for (status, errors) in by_status {
+        let mut words: Vec<_> = errors.iter().map(|error| format!("`{}`", error.shape().1)).collect();
+        words.dedup();
+        let problem = json!({"description": words.join(", "), "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}});
+        responses.insert(status.to_string(), problem);
+    }
+    let mut operation = json!({
+        "operationId": operation_id(&endpoint.method, endpoint.path),
+        "tags": [doc.tag],
+        "summary": doc.summary,
+        "responses": responses,
+    });
+    let params: Vec<_> = doc
+        .params
+        .iter()
+        .map(|param| {
+            json!({
+                "name": param.name, "in": param.place, "description": param.what,
+                "required": param.place == "path", "schema": {"type": param.kind},
+            })
+        })
+        .collect();
+    if !params.is_empty() {
+        operation["parameters"] = json!(params);
+    }
+    let body = match doc.request {
+        Request::None => Value::Null,
+        Request::Json(schema) => json!({"application/json": {"schema": schema(schemas)}}),
+        Request::Multipart => json!({"multipart/form-data": {"schema": {
+            "type": "object", "required": ["file"],
+            "properties": {"file": {"type": "string", "format": "binary", "description": "The document, with its file name"}},
+        }}}),
+        Request::Raw => json!({"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}),
+    };
+    if !body.is_null() {
+        operation["requestBody"] = json!({"required": true, "content": body});
+    }
+    if !matches!(endpoint.access, Access::Public | Access::Token) {
+        operation["security"] = json!([{"bearer": []}]);
+    }
+    operation
+}
+
+fn response(answer: &Answer, schemas: &mut BTreeMap<String, Value>) -> Value {
+    match answer.content {
+        Content::None => json!({"description": answer.what}),
+        Content::Json(schema) => {
+            json!({"description": answer.what, "content": {"application/json": {"schema": schema(schemas)}}})
+        }
+        Content::Media(media) => {
+            json!({"description": answer.what, "content": {media: {"schema": {"type": "string"}}}})
+        }
+    }
+}
+
+/// All codes that an endpoint may answer: its own, and those that follow from its access and its body.
+pub fn codes(endpoint: &Endpoint) -> Vec<&'static str> {
+    let mut codes = endpoint.doc.errors.to_vec();
+    codes.extend(["internal_error", "unavailable"]);
+    codes.extend(match endpoint.access {
+        Access::Public | Access::Token => &[][..],
+        Access::SignedIn => &["missing_authorization", "not_bearer", "invalid_token"],
+        Access::Operation(_) => &["missing_authorization", "not_bearer", "invalid_token", "operation_only"],
+        Access::Client => &["missing_authorization", "not_bearer", "invalid_token", "client_only"],
+    });
+    if matches!(endpoint.doc.request, Request::Json(_)) {
+        codes.extend(["bad_request", "body_too_large", "request_timeout"]);
+    }
+    if endpoint.method != Method::GET && endpoint.method != Method::HEAD {
+        codes.push("busy");
+    }
+    if endpoint.doc.params.iter().any(|param| param.place == "query") {
+        codes.push("bad_request");
+    }
+    codes
+}
+
+fn operation_id(method: &Method, path: &str) -> String {
+    let words: Vec<_> = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    format!("{}_{}", method.as_str().to_lowercase(), words.join("_"))
+}
+
+fn problem_schema(catalogue: &[Error]) -> Value {
+    let mut codes: Vec<_> = catalogue.iter().map(|error| error.shape().1).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    json!({
+        "type": "object",
+        "description": "A problem document (RFC 9457)",
+        "required": ["type", "title", "status", "detail", "msg", "code"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "msg": {"type": "string", "description": "What to tell a person; equal to detail"},
+            "code": {"type": "string", "description": "What a program decides by", "enum": codes},
+        },
+    })
+}
+
+/// The document as a page that needs no script and no network.
+pub fn page(endpoints: &[Endpoint]) -> String {
+    let catalogue = Error::catalogue();
+    let mut html = String::new();
+    let mut tag = "";
+    for endpoint in endpoints {
+        let doc = &endpoint.doc;
+        if doc.tag != tag {
+            tag = doc.tag;
+            let _ = write!(html, "<h2>{}</h2>", escape(tag));
+        }
+        let who = match endpoint.access {
+            Access::Public => "anybody",
+            Access::Token => "whoever has the token",
+            Access::SignedIn => "signed-in users",
+            Access::Operation(_) => "operation users",
+            Access::Client => "client users",
+        };
+        let method = &endpoint.method;
+        let _ = write!(
+            html,
+            "<details><summary><b class=\"method\">{method}</b> <code>{}</code> <span>{}</span></summary><p class=\"quiet\">For {who}.</p>",
+            escape(endpoint.path),
+            escape(doc.summary)
+        );
+        let body = match doc.request {
+            Request::None => "",
+            Request::Json(_) => "JSON",
+            Request::Multipart => "multipart/form-data with a part <code>file</code>",
+            Request::Raw => "the file itself",
+        };
+        if !body.is_empty() {
+            let _ = write!(html, "<p>Body: {body}</p>");
+        }
+        if !doc.params.is_empty() {
+            html.push_str("<table><tr><th>Parameter</th><th>In</th><th>What</th></tr>");
+            for param in doc.params {
+                let _ = write!(
+                    html,
+                    "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
+                    param.name,
+                    param.place,
+                    escape(param.what)
+                );
+            }
+            html.push_str("</table>");
+        }
+        html.push_str("<table><tr><th>Status</th><th>Code</th><th>Meaning</th></tr>");
+        for answer in doc.answers {
+            let _ = write!(html, "<tr><td>{}</td><td></td><td>{}</td></tr>", answer.status, escape(answer.what));
+        }
+        let codes = codes(endpoint);
+        let mut seen = Vec::new();
+        for error in catalogue.iter().filter(|error| codes.contains(&error.shape().1)) {
+            let (status, code) = error.shape();
+            if !seen.contains(&code) {
+                seen.push(code);
+                let _ = write!(
+                    html,
+                    "<tr><td>{}</td><td><code>{code}</code></td><td>{}</td></tr>",
+                    status.as_u16(),
+                    escape(&error.to_string())
+                );
+            }
+        }
+        html.push_str("</table></details>");
+    }
+    include_str!("../page/docs.html")
+        .replace("{{version}}", env!("CARGO_PKG_VERSION"))
+        .replace("{{json_limit}}", &format!("{} KiB", LIMIT / 1024))
+        .replace("{{endpoints}}", &html)
+}
+
+/// Text as HTML.
+pub fn escape(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut html, c| {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            c => html.push(c),
+        }
+        html
+    })
+}

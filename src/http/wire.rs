@@ -1,0 +1,223 @@
+//! The connection under HTTP/1.1: counts what passes, drops peers that stall, and lets a response body write to the
+//! socket itself, with sendfile(2).
+//!
+//! actix-http copies every chunk of a body into its own write buffer, which costs more than all else in a large download.
+//! Here the head goes its usual way, and once the dispatcher has flushed it the body takes over: [`Wire::poll_head_out`]
+//! tells when, [`Wire::poll_send_file`] and [`Wire::poll_send`] write. The dispatcher writes nothing meanwhile, because
+//! for it the body is a stream that has not said anything yet; it calls `poll_flush` only when its own buffer is empty.
+
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use actix_rt::net::TcpStream;
+use actix_rt::time::{Instant, Sleep, sleep_until};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+
+use crate::metrics::Metrics;
+
+/// Time limits of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For the whole head of a request, from its first byte.
+    pub head: Duration,
+    /// In which a peer must take at least one byte of an answer.
+    pub stall: Duration,
+}
+
+/// The half of a connection that handlers and bodies see, from `HttpRequest::conn_data`.
+pub struct Wire {
+    tcp: TcpStream,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+    /// Requests that have begun and whose answer is not over.
+    active: Cell<u32>,
+    flushed: Cell<bool>,
+    flush_waiter: RefCell<Option<Waker>>,
+    write_stall: RefCell<Option<Pin<Box<Sleep>>>>,
+}
+
+impl Wire {
+    /// Marks the connection as busy with a request for as long as the guard lives.
+    pub fn begin(self: &Rc<Self>) -> ActiveRequest {
+        self.active.set(self.active.get() + 1);
+        ActiveRequest(self.clone())
+    }
+
+    /// Asks to be told when everything that the dispatcher has buffered so far is out; call it from the first poll of a
+    /// body, when the head is in that buffer, and return `Pending`.
+    pub fn await_flush(&self, cx: &Context<'_>) {
+        self.flushed.set(false);
+        self.flush_waiter.replace(Some(cx.waker().clone()));
+    }
+
+    /// Whether that has happened. The dispatcher is woken when it does.
+    pub fn poll_flushed(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.flushed.get() {
+            Poll::Ready(())
+        } else {
+            self.flush_waiter.replace(Some(cx.waker().clone()));
+            Poll::Pending
+        }
+    }
+
+    /// Sends up to `length` bytes of `file` from `offset` on, which it moves; zero-copy.
+    ///
+    /// # Errors
+    /// Those of the socket, `TimedOut` when the peer takes nothing, `UnexpectedEof` when the file is shorter.
+    pub fn poll_send_file(
+        &self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: &mut u64,
+        length: usize,
+    ) -> Poll<io::Result<usize>> {
+        let sent = ready!(self.poll_io(cx, || Ok(rustix::fs::sendfile(&self.tcp, file, Some(offset), length)?)))?;
+        match sent {
+            0 if length > 0 => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            sent => Poll::Ready(Ok(sent)),
+        }
+    }
+
+    /// Sends up to all of `bytes`.
+    pub fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        // MSG_NOSIGNAL: a peer that has gone is an error here, not a signal.
+        self.poll_io(cx, || Ok(rustix::net::send(&self.tcp, bytes, rustix::net::SendFlags::NOSIGNAL)?))
+    }
+
+    /// Runs `write` once the socket takes bytes; a peer that takes none for too long is an error.
+    fn poll_io(&self, cx: &mut Context<'_>, mut write: impl FnMut() -> io::Result<usize>) -> Poll<io::Result<usize>> {
+        loop {
+            if self.tcp.poll_write_ready(cx)?.is_pending() {
+                return self.poll_stalled(cx);
+            }
+            match self.tcp.try_io(Interest::WRITABLE, &mut write) {
+                Ok(sent) => {
+                    self.write_stall.take();
+                    self.metrics.sent(sent);
+                    return Poll::Ready(Ok(sent));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {} // the readiness was stale
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn poll_stalled(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut stall = self.write_stall.borrow_mut();
+        let timer = stall.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + self.limits.stall)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes no bytes")))
+    }
+}
+
+/// See [`Wire::begin`].
+pub struct ActiveRequest(Rc<Wire>);
+
+impl Drop for ActiveRequest {
+    fn drop(&mut self) {
+        self.0.active.set(self.0.active.get().saturating_sub(1));
+    }
+}
+
+/// The half that the dispatcher owns.
+pub struct Connection {
+    wire: Rc<Wire>,
+    /// Runs from the first byte of a head until its request begins.
+    head_deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl Connection {
+    pub fn new(tcp: TcpStream, limits: Limits, metrics: Arc<Metrics>) -> Connection {
+        // Small answers go out as they are written: waiting for more would cost a round trip.
+        if let Err(error) = tcp.set_nodelay(true) {
+            tracing::debug!(cause = %error, "TCP_NODELAY was not set");
+        }
+        metrics.connections.inc();
+        let wire = Wire {
+            tcp,
+            limits,
+            metrics,
+            active: Cell::new(0),
+            flushed: Cell::new(true),
+            flush_waiter: RefCell::new(None),
+            write_stall: RefCell::new(None),
+        };
+        Connection { wire: Rc::new(wire), head_deadline: None }
+    }
+
+    pub fn wire(&self) -> Rc<Wire> {
+        self.wire.clone()
+    }
+
+    fn poll_head_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.wire.active.get() > 0 {
+            self.head_deadline = None;
+        }
+        match &mut self.head_deadline {
+            Some(deadline) => {
+                ready!(deadline.as_mut().poll(cx));
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the head of a request takes too long")))
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.wire.metrics.connections.dec();
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if self.wire.tcp.poll_read_ready(cx)?.is_pending() {
+                return self.poll_head_deadline(cx);
+            }
+            match self.wire.tcp.try_read_buf(buf) {
+                Ok(read) => {
+                    self.wire.metrics.received(read);
+                    if self.wire.active.get() > 0 {
+                        self.head_deadline = None;
+                    } else if read > 0 && self.head_deadline.is_none() {
+                        // actix times the head of a connection's first request alone.
+                        self.head_deadline = Some(Box::pin(sleep_until(Instant::now() + self.wire.limits.head)));
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.wire.poll_send(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire.flushed.set(true);
+        if let Some(waiter) = self.wire.flush_waiter.take() {
+            waiter.wake();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match rustix::net::shutdown(&self.wire.tcp, rustix::net::Shutdown::Write) {
+            Ok(()) | Err(rustix::io::Errno::NOTCONN) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(error.into())),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Handover hands files from one person to another.
+//!
+//! The base (`http`, `auth`, `db`, `blobs`, `audit`, …) knows nothing of the features; a feature (`accounts`, `desk`,
+//! `links`, `service`) is a folder with its routes, handlers and rows, and calls another's model functions, never its
+//! handlers; `server` alone knows all of them.
+
+pub mod app;
+pub mod audit;
+pub mod auth;
+pub mod blobs;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod file_name;
+pub mod http;
+pub mod id;
+pub mod logging;
+pub mod metrics;
+pub mod office;
+pub mod server;
+pub mod sweeper;
+
+pub mod accounts;
+pub mod desk;
+pub mod links;
+pub mod service;

@@ -1,0 +1,236 @@
+//! The server: what it is made of, how it starts and stops, and the one place that lists routes and middleware.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::sync::{Arc, LazyLock};
+use std::thread::JoinHandle;
+
+use actix_cors::Cors;
+use actix_http::HttpService;
+use actix_rt::net::TcpStream;
+use actix_server::ServerHandle;
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::dev::AppConfig;
+use actix_web::middleware::from_fn;
+use actix_web::web;
+use tokio::sync::Semaphore;
+
+use crate::app::App;
+use crate::auth::Throttle;
+use crate::auth::password::Hasher;
+use crate::auth::token::{Keys, SecretError, load_secret};
+use crate::blobs::{Blobs, Digester, Quota, Space};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{Db, StartError};
+use crate::error::Error;
+use crate::http::route::{Endpoint, register};
+use crate::http::wire::{Connection, Limits};
+use crate::http::{headers, log};
+use crate::metrics::Metrics;
+use crate::{accounts, desk, links, service, sweeper};
+
+/// All routes, feature by feature.
+pub fn endpoints() -> &'static [Endpoint] {
+    static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
+        [accounts::endpoints(), desk::endpoints(), links::endpoints(), service::endpoints()]
+            .into_iter()
+            .flatten()
+            .collect()
+    });
+    &ENDPOINTS
+}
+
+/// A server that listens. Await [`Server::run`] for it to work.
+pub struct Server {
+    /// Where it listens; with the real port where port 0 was asked for.
+    pub address: SocketAddr,
+    pub app: web::Data<App>,
+    listener: TcpListener,
+    writer: JoinHandle<()>,
+    _lock: File,
+}
+
+/// Why a server does not start: one line for the person who starts it.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStart {
+    #[error("the data folder {path} cannot be used: {cause}")]
+    Data { path: String, cause: io::Error },
+    #[error("another Handover is already running on the data folder {0}")]
+    Running(String),
+    #[error(transparent)]
+    Database(#[from] StartError),
+    #[error("the folder for files {path} cannot be used: {cause}")]
+    Blobs { path: String, cause: io::Error },
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("{address} cannot be listened on: {cause}{}", hint(.cause))]
+    Listen { address: SocketAddr, cause: io::Error },
+    #[error("a thread cannot be started: {0}")]
+    Thread(io::Error),
+    #[error("the links of the last run cannot be given back: {0}")]
+    Recover(Error),
+}
+
+fn hint(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => "; stop what listens there, or choose another port with --bind",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege, choose another one with --bind",
+        _ => "",
+    }
+}
+
+impl Server {
+    /// Opens everything and listens. Needs a running actix system; blocks for as long as migrations take.
+    pub async fn start(config: Config, clock: Clock) -> Result<Server, CannotStart> {
+        let data = &config.store.data;
+        let path = data.display().to_string();
+        let unusable = |cause| CannotStart::Data { path: path.clone(), cause };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
+        let lock = lock_folder(data).map_err(unusable)?.ok_or_else(|| CannotStart::Running(path.clone()))?;
+
+        // The port first: whoever starts a second server by mistake should not wait for migrations to be told.
+        let address = config.bind;
+        let listening = |cause| CannotStart::Listen { address, cause };
+        let listener = TcpListener::bind(address).map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
+
+        let secret = load_secret(config.secret_file.as_deref(), &data.join("keys/token.key"))?;
+        let metrics = Arc::new(Metrics::default());
+        let (db, writer) = Db::start(&config.store.database_path(), metrics.clone())?;
+        let quota = Quota { user: config.user_quota.0, total: config.total_quota.0, floor: config.free_space_floor.0 };
+        let root = config.blobs_path();
+        let blobs = Blobs::open(&root, Space::new(quota))
+            .map_err(|cause| CannotStart::Blobs { path: root.display().to_string(), cause })?;
+        // Whoever held a link has died with the process before; the lock says that there is no other.
+        let recovered = db.write(links::model::recover).await.map_err(CannotStart::Recover)?;
+        if recovered > 0 {
+            tracing::info!(links = recovered, "links of broken downloads are open again");
+        }
+        let app = App {
+            clock,
+            digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
+            hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
+            uploads: Semaphore::new(config.max_uploads.into()),
+            keys: Keys::new(&secret),
+            throttle: Throttle::default(),
+            db,
+            blobs,
+            metrics,
+            config,
+        };
+        Ok(Server { address, app: web::Data::new(app), listener, writer, _lock: lock })
+    }
+
+    /// Serves until it is stopped: by `stop` or, when `signals` is set, by SIGTERM, SIGINT or SIGQUIT. Running transfers
+    /// get the grace time; whatever was acknowledged is on disk when this returns.
+    pub async fn run(self, signals: bool, started: impl FnOnce(ServerHandle)) -> io::Result<()> {
+        let Server { address, app, listener, writer, _lock } = self;
+        listener.set_nonblocking(true)?;
+        let workers = std::thread::available_parallelism().map_or(2, usize::from);
+        let config = &app.config;
+        let limits = Limits { head: config.head_timeout, stall: config.stall_timeout };
+        let (head, keep_alive) = (config.head_timeout, config.keep_alive);
+        let connections = (config.max_connections as usize).div_ceil(workers);
+        let mut builder = actix_server::Server::build()
+            .workers(workers)
+            .max_concurrent_connections(connections)
+            .shutdown_timeout(config.grace.as_secs());
+        if !signals {
+            builder = builder.disable_signals();
+        }
+        let stopping = builder.graceful_shutdown_signal();
+        let shared = app.clone();
+        let server = builder
+            .listen("http", listener, move || {
+                let (app, metrics, stopping) = (shared.clone(), shared.metrics.clone(), stopping.clone());
+                let service = HttpService::build()
+                    .graceful_shutdown_signal(move || {
+                        let stopping = stopping.clone();
+                        async move { stopping.notified().await }
+                    })
+                    .keep_alive(keep_alive)
+                    .client_request_timeout(head)
+                    // How long the rest of a refused upload is read and dropped before the connection is cut.
+                    .client_disconnect_timeout(LINGER)
+                    .local_addr(address)
+                    .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.wire())))
+                    .h1(map_config(application(app).into_factory(), |_| AppConfig::default()));
+                fn_service(move |tcp: TcpStream| {
+                    let peer = tcp.peer_addr().ok();
+                    std::future::ready(Ok((Connection::new(tcp, limits, metrics.clone()), peer)))
+                })
+                .and_then(service)
+            })?
+            .run();
+        started(server.handle());
+        let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
+        let result = server.await;
+        sweeper.abort();
+        // The writer ends once nobody can ask it for anything any more.
+        drop(app);
+        actix_rt::task::spawn_blocking(move || drop(writer.join())).await?;
+        result
+    }
+}
+
+/// See `client_disconnect_timeout` above.
+const LINGER: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The application of one worker: middleware from the inside out, then the routes.
+pub fn application(
+    app: web::Data<App>,
+) -> actix_web::App<
+    impl actix_service::ServiceFactory<
+        actix_web::dev::ServiceRequest,
+        Config = (),
+        Response = actix_web::dev::ServiceResponse<actix_web::body::BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let cors = cors(&app.config);
+    let base = app.config.public_url.as_ref().map(|public| public.base_path().to_owned()).unwrap_or_default();
+    let bad_query =
+        |error: actix_web::error::QueryPayloadError| Error::BadRequest(format!("The query does not fit: {error}."));
+    actix_web::App::new()
+        .app_data(app)
+        .app_data(web::QueryConfig::default().error_handler(move |error, _| bad_query(error).into()))
+        .app_data(web::PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
+        .wrap(cors)
+        .wrap(from_fn(headers::secure))
+        .wrap(from_fn(log::log))
+        .configure(move |config| {
+            register(endpoints(), config);
+            // A proxy may hand the base path through or take it off: both work.
+            if !base.is_empty() {
+                config.service(web::scope(&base).configure(|config| register(endpoints(), config)));
+            }
+        })
+        .default_service(web::to(|| async { Err::<&str, _>(Error::NotFound) }))
+}
+
+/// Closed, unless origins are set.
+fn cors(config: &Config) -> Cors {
+    let mut cors = Cors::default();
+    if !config.cors_origins.is_empty() {
+        cors = cors
+            .allow_any_method()
+            .allow_any_header()
+            .expose_headers(["etag", "x-request-id", "x-next-cursor"])
+            .max_age(600);
+    }
+    config.cors_origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}
+
+/// Locks the data folder for this process; `None` when another one has it.
+fn lock_folder(data: &std::path::Path) -> io::Result<Option<File>> {
+    let file = File::options().create(true).truncate(false).write(true).open(data.join("lock"))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,101 @@
+//! The service itself: is it alive, is it ready, what does it count, what does its API look like.
+
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, web};
+use diesel::prelude::*;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::auth::Access;
+use crate::db::schema::users;
+use crate::error::{Error, Result};
+use crate::http::headers::PAGE;
+use crate::http::openapi::{self, schema_of};
+use crate::http::route::{Answer, Content, Doc, Endpoint, Request};
+
+const TAG: &str = "Service";
+
+pub fn endpoints() -> Vec<Endpoint> {
+    const STATUS: &[Answer] = &[Answer { status: 200, what: "Yes", content: Content::Json(schema_of::<Status>) }];
+    const TEXT: &[Answer] = &[Answer {
+        status: 200,
+        what: "Metrics for Prometheus",
+        content: Content::Media("application/openmetrics-text"),
+    }];
+    const JSON: &[Answer] =
+        &[Answer { status: 200, what: "The document", content: Content::Media("application/json") }];
+    const HTML: &[Answer] = &[Answer { status: 200, what: "The page", content: Content::Media("text/html") }];
+    const CSS: &[Answer] = &[Answer { status: 200, what: "The style sheet", content: Content::Media("text/css") }];
+    let endpoint = |path, summary, answers, handler| Endpoint {
+        method: Method::GET,
+        path,
+        access: Access::Public,
+        handler,
+        doc: Doc { tag: TAG, summary, params: &[], request: Request::None, answers, errors: &[] },
+    };
+    vec![
+        endpoint("/healthz", "Is the server alive?", STATUS, || web::to(healthz)),
+        endpoint("/readyz", "Do the database and the storage answer?", STATUS, || web::to(readyz)),
+        endpoint("/metrics", "What the server counts", TEXT, || web::to(metrics)),
+        endpoint("/openapi.json", "This API as an OpenAPI document", JSON, || web::to(document)),
+        endpoint("/docs", "This API as a page", HTML, || web::to(docs)),
+        endpoint("/assets/handover.css", "The style of the pages", CSS, || web::to(style)),
+    ]
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Status {
+    status: &'static str,
+}
+
+async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(Status { status: "alive" })
+}
+
+/// Ready means: a query works, a write commits, and the blob store gives back what it was given.
+async fn readyz(app: web::Data<App>) -> Result<HttpResponse> {
+    app.db
+        .read(|conn| Ok(users::table.select(users::id).first::<String>(conn).optional()?))
+        .await
+        .map_err(unavailable)?;
+    app.db.write(|_| Ok(())).await.map_err(unavailable)?;
+    let blobs = app.blobs.clone();
+    web::block(move || blobs.check())
+        .await
+        .map_err(Error::internal)?
+        .map_err(|error| Error::Unavailable(Box::new(error)))?;
+    Ok(HttpResponse::Ok().json(Status { status: "ready" }))
+}
+
+/// Whatever keeps the database from answering, the answer is 503.
+fn unavailable(error: Error) -> Error {
+    match error {
+        Error::Internal(cause) => Error::Unavailable(cause),
+        error => error,
+    }
+}
+
+async fn metrics(app: web::Data<App>) -> Result<HttpResponse> {
+    let text = app.metrics.render(&app.db).map_err(Error::internal)?;
+    Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
+}
+
+async fn document() -> HttpResponse {
+    HttpResponse::Ok().json(openapi::document(crate::server::endpoints()))
+}
+
+async fn docs() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE)))
+        .body(openapi::page(crate::server::endpoints()))
+}
+
+async fn style() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/css; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")))
+        .body(include_str!("../page/handover.css"))
+}
