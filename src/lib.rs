@@ -4,6 +4,8 @@
 //! `links`, `service`) is a folder with its routes, handlers and rows, and calls another's model functions, never its
 //! handlers; `server` alone knows all of them.
 
+#![forbid(unsafe_code)]
+
 pub mod app;
 pub mod audit;
 pub mod auth;
