@@ -77,8 +77,7 @@ pub async fn register(req: HttpRequest, app: web::Data<App>, Json(body): Json<Re
     }
     let (name, email) = (Username::try_from(username)?, Email::try_from(email)?);
     let password = NewPassword::try_from(password)?;
-    let (wanted_name, wanted_email) = (name.clone(), email.clone());
-    app.db.read(move |conn| model::check_free(conn, &wanted_name, &wanted_email)).await?;
+    app.db.lookup(|conn| model::check_free(conn, &name, &email))?;
     let hash = app.hasher.hash(password.into_inner()).await?;
     let now = app.clock.now();
     let mut origin = Origin::of(&req, None);
@@ -120,8 +119,7 @@ pub async fn login(req: HttpRequest, app: web::Data<App>, Json(body): Json<Crede
     let account = account_key(&username);
     app.throttle.attempt(&account, address, app.clock.now())?;
 
-    let wanted = username.clone();
-    let user = app.db.read(move |conn| model::login_of(conn, &wanted)).await?;
+    let user = app.db.lookup(|conn| model::login_of(conn, &username))?;
     let verified = app.hasher.verify(password, user.as_ref().map(|user| user.password_hash.clone())).await;
     if verified.is_err() {
         app.throttle.forgive(&account, address); // it was we who failed
@@ -206,8 +204,7 @@ pub async fn change_password(
     let address = client_address(&req).ok_or_else(|| Error::Internal("a request without a peer".into()))?;
     let account = account_key(&caller.user.username);
     app.throttle.attempt(&account, address, app.clock.now())?;
-    let name = caller.user.username.clone();
-    let user = app.db.read(move |conn| model::login_of(conn, &name)).await?.ok_or(Error::InvalidToken)?;
+    let user = app.db.lookup(|conn| model::login_of(conn, &caller.user.username))?.ok_or(Error::InvalidToken)?;
     if !app.hasher.verify(old, Some(user.password_hash.clone())).await? {
         return Err(Error::WrongPassword);
     }
@@ -224,8 +221,7 @@ pub async fn change_password(
 }
 
 pub async fn me(app: web::Data<App>, caller: Caller) -> Result<HttpResponse> {
-    let id = caller.user.id.clone();
-    let user = app.db.read(move |conn| model::by_id(conn, &id)).await?.ok_or(Error::InvalidToken)?;
+    let user = app.db.lookup(|conn| model::by_id(conn, &caller.user.id))?.ok_or(Error::InvalidToken)?;
     Ok(HttpResponse::Ok().json(Me {
         id: user.id,
         username: user.username,

@@ -55,7 +55,7 @@ pub async fn gate<B: MessageBody + 'static>(
         Access::Operation(_) => Some(Role::Operation),
         Access::Client => Some(Role::Client),
     };
-    let caller = authenticate(&req).await?;
+    let caller = authenticate(&req)?;
     let role = caller.user.role;
     let refused = required.is_some_and(|required| required != role).then(|| match access {
         Access::Operation(why) => Error::OperationOnly(why),
@@ -72,7 +72,7 @@ pub async fn gate<B: MessageBody + 'static>(
 }
 
 /// The caller behind the bearer token (RFC 6750 section 2.1), as the database has it now.
-async fn authenticate(req: &ServiceRequest) -> Result<Caller> {
+fn authenticate(req: &ServiceRequest) -> Result<Caller> {
     let app = app(req.request())?;
     let value = req.headers().get(header::AUTHORIZATION).ok_or(Error::MissingAuthorization)?;
     let value = value.to_str().map_err(|_| Error::NotBearer)?;
@@ -83,8 +83,7 @@ async fn authenticate(req: &ServiceRequest) -> Result<Caller> {
     }
     let now = app.clock.now();
     let claims = app.keys.verify_access(token, now).ok_or(Error::InvalidToken)?;
-    let session = claims.jti.clone();
-    let user = app.db.read(move |conn| super::session::session_user(conn, &session, now)).await?;
+    let user = app.db.lookup(|conn| super::session::session_user(conn, &claims.jti, now))?;
     match user {
         Some(user) if user.id == claims.sub && user.role == claims.role => Ok(Caller { user, session: claims.jti }),
         _ => Err(Error::InvalidToken),

@@ -59,6 +59,7 @@ pub enum OpenError {
 }
 
 /// Opens connections for the pool of readers, all of them read-only: what writes goes through the writer.
+#[derive(Clone)]
 pub struct ReaderManager {
     pub path: PathBuf,
 }

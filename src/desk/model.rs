@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use crate::blobs::Quota;
 use crate::db::Conn;
-use crate::db::schema::{blobs, documents, download_links, usage, users};
+use crate::db::schema::{blobs, documents, usage, users};
 use crate::error::{Error, Result};
 
 /// A document that is about to be added.
@@ -143,18 +143,18 @@ pub fn page(conn: &mut Conn, search: Option<&str>, before: &str, limit: i64) -> 
 
 /// One version of a document, the latest if none is named.
 pub fn find(conn: &mut Conn, name: &str, version: Option<i32>) -> Result<Option<Document>> {
-    let mut query = documents::table
+    // A deleted document has no blob, so the join leaves it out.
+    let named = documents::table
         .inner_join(blobs::table)
         .inner_join(users::table)
         .filter(documents::name.eq(name))
-        .filter(documents::deleted_at.is_null())
-        .select(COLUMNS)
-        .into_boxed();
-    query = match version {
-        Some(version) => query.filter(documents::version.eq(version)),
-        None => query.filter(documents::latest),
+        .select(COLUMNS);
+    // Two queries rather than a boxed one: these are prepared once.
+    let found = match version {
+        Some(version) => named.filter(documents::version.eq(version)).first(conn),
+        None => named.filter(documents::latest).first(conn),
     };
-    Ok(query.first(conn).optional()?)
+    Ok(found.optional()?)
 }
 
 /// Deletes a document, all of its versions or one, and ends its open links. Returns the blobs that nothing refers to any
@@ -177,13 +177,7 @@ pub fn delete(conn: &mut Conn, name: &str, version: Option<i32>, now: NaiveDateT
         return Err(Error::FileNotFound);
     }
     for (id, user, blob, size) in &doomed {
-        diesel::update(
-            download_links::table
-                .filter(download_links::document_id.eq(id))
-                .filter(download_links::state.eq_any(["issued", "claimed"])),
-        )
-        .set(download_links::state.eq("revoked"))
-        .execute(conn)?;
+        crate::links::model::revoke_all(conn, id)?;
         diesel::update(documents::table.find(id))
             .set((documents::deleted_at.eq(now), documents::latest.eq(false), documents::blob_id.eq(None::<String>)))
             .execute(conn)?;

@@ -68,8 +68,7 @@ async fn store(
     let Ok(_permit) = app.uploads.try_acquire() else { return Err(Error::Busy { retry_after: 2 }) };
     let _transfer = app.metrics.transfer("upload");
     let origin = Origin::of(&req, Some(&caller));
-    let user = caller.user.id.clone();
-    let (by_user, in_all) = app.db.read(move |conn| model::usage(conn, &user)).await?;
+    let (by_user, in_all) = app.db.lookup(|conn| model::usage(conn, &caller.user.id))?;
     let mut reservation = app.blobs.space().reserve(&caller.user.id, by_user, in_all);
     let declared = gate::content_length(&req).unwrap_or_default().saturating_sub(overhead);
     let (name, kind) = (selected.name, selected.kind);

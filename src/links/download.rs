@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as
 use base64::Engine as _;
 
 use super::custody::LinkCustody;
-use super::model::{self, Claim, Target};
+use super::model::{self, Claim, Link, Target};
 use super::page;
 use crate::app::App;
 use crate::audit::Origin;
@@ -115,8 +115,8 @@ fn repr_digest(sha256: &str) -> Option<String> {
 }
 
 pub async fn head(req: HttpRequest, app: web::Data<App>, token: web::Path<String>) -> HttpResponse {
-    match look(&app, token.into_inner()).await {
-        Ok(target) => {
+    match look(&app, &token) {
+        Ok((_, target)) => {
             let mut response = HttpResponse::build(StatusCode::OK);
             describe(&mut response, &target);
             response.no_chunking(target.size_bytes());
@@ -126,23 +126,13 @@ pub async fn head(req: HttpRequest, app: web::Data<App>, token: web::Path<String
     }
 }
 
-/// What a link leads to, without touching it.
-pub async fn look(app: &web::Data<App>, token: String) -> Result<Target> {
-    look_at(app, token).await.map(|(_, target)| target)
-}
-
-/// Likewise, with the link itself.
-pub async fn look_at(app: &web::Data<App>, token: String) -> Result<(model::Link, Target)> {
-    let id = app.keys.verify_link(&token).ok_or(Error::UnknownLink)?.jti;
-    let now = app.clock.now();
-    app.db
-        .read(move |conn| {
-            let (link, target) = model::find(conn, &id, &token)?;
-            match (link.refusal(now), target) {
-                (Some(refusal), _) => Err(refusal),
-                (None, Some(target)) => Ok((link, target)),
-                (None, None) => Err(Error::RevokedLink),
-            }
-        })
-        .await
+/// A link that is open and what it leads to, without touching it.
+pub fn look(app: &App, token: &str) -> Result<(Link, Target)> {
+    let id = app.keys.verify_link(token).ok_or(Error::UnknownLink)?.jti;
+    let (link, target) = app.db.lookup(|conn| model::find(conn, &id, token))?;
+    match (link.refusal(app.clock.now()), target) {
+        (Some(refusal), _) => Err(refusal),
+        (None, Some(target)) => Ok((link, target)),
+        (None, None) => Err(Error::RevokedLink),
+    }
 }

@@ -55,8 +55,7 @@ pub async fn mint(
         Some(seconds) => Duration::from_secs(seconds).min(app.config.max_link_life),
     };
     let name = name.into_inner();
-    let document =
-        app.db.read(move |conn| desk::model::find(conn, &name, version)).await?.ok_or(Error::FileNotFound)?;
+    let document = app.db.lookup(|conn| desk::model::find(conn, &name, version))?.ok_or(Error::FileNotFound)?;
 
     let now = app.clock.now();
     let end = after(now, life);

@@ -266,17 +266,11 @@ fn free(conn: &mut Conn, claim: Option<&Claim>) -> Result<()> {
     Ok(())
 }
 
-type Held = diesel::dsl::Filter<
-    diesel::dsl::Filter<diesel::dsl::Find<links::table, String>, diesel::dsl::Eq<links::claim_id, String>>,
-    diesel::dsl::EqAny<links::state, [&'static str; 2]>,
->;
+type Held = diesel::dsl::Filter<diesel::dsl::Find<links::table, String>, diesel::dsl::Eq<links::claim_id, String>>;
 
-/// The row of a link, if the claim still stands.
+/// The row of a link, if the claim still stands: whatever ends a claim takes its id out of the row.
 fn held(claim: &Claim) -> Held {
-    links::table
-        .find(claim.link.clone())
-        .filter(links::claim_id.eq(claim.id.clone()))
-        .filter(links::state.eq_any([CLAIMED, CONSUMED]))
+    links::table.find(claim.link.clone()).filter(links::claim_id.eq(claim.id.clone()))
 }
 
 /// issued, claimed → revoked. False when there is no such link (of `owner`, if one is named).
@@ -288,10 +282,18 @@ pub fn revoke(conn: &mut Conn, id: &str, owner: Option<&str>) -> Result<bool> {
     let found: Option<String> = query.first(conn).optional()?;
     if found.is_some() {
         diesel::update(links::table.find(id).filter(links::state.eq_any([ISSUED, CLAIMED])))
-            .set(links::state.eq(REVOKED))
+            .set((links::state.eq(REVOKED), links::claim_id.eq(None::<String>)))
             .execute(conn)?;
     }
     Ok(found.is_some())
+}
+
+/// issued, claimed → revoked for all links to a document.
+pub fn revoke_all(conn: &mut Conn, document: &str) -> Result<()> {
+    diesel::update(links::table.filter(links::document_id.eq(document)).filter(links::state.eq_any([ISSUED, CLAIMED])))
+        .set((links::state.eq(REVOKED), links::claim_id.eq(None::<String>)))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// issued → expired for all whose time is over, and claimed ones whose lease has run out too. Returns their number.
@@ -300,7 +302,7 @@ pub fn expire(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
         .filter(links::state.eq_any([ISSUED, CLAIMED]))
         .filter(links::expires_at.le(now))
         .filter(links::lease_until.is_null().or(links::lease_until.le(now)));
-    Ok(diesel::update(over).set(links::state.eq(EXPIRED)).execute(conn)?)
+    Ok(diesel::update(over).set((links::state.eq(EXPIRED), links::claim_id.eq(None::<String>))).execute(conn)?)
 }
 
 /// How many links there are in each state.

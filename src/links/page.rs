@@ -4,7 +4,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _, web};
 use bytesize::ByteSize;
 
-use super::download::{look, look_at, refusal};
+use super::download::{look, refusal};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::headers::PAGE;
@@ -14,7 +14,7 @@ const LINK_PAGE: &str = include_str!("../page/link.html");
 const SORRY_PAGE: &str = include_str!("../page/sorry.html");
 
 pub async fn show(req: HttpRequest, app: web::Data<App>, token: web::Path<String>) -> HttpResponse {
-    match look_at(&app, token.into_inner()).await {
+    match look(&app, &token) {
         Ok((link, target)) => {
             let expires = link.expires_at.and_utc();
             html(HttpResponse::Ok()).body(
@@ -32,8 +32,7 @@ pub async fn show(req: HttpRequest, app: web::Data<App>, token: web::Path<String
 /// Leads to the file, whose own address a browser can resume from. Only a person presses buttons; a robot that does gets
 /// as far as a claim, which is given back when it does not take the file.
 pub async fn press(req: HttpRequest, app: web::Data<App>, token: web::Path<String>) -> HttpResponse {
-    let token = token.into_inner();
-    match look(&app, token.clone()).await {
+    match look(&app, &token) {
         // Relative, so that it is right under every base path.
         Ok(_) => {
             HttpResponse::SeeOther().insert_header((header::LOCATION, format!("../download_file/{token}"))).finish()
