@@ -2,6 +2,12 @@
 
 mod accounts;
 mod answers;
+mod headers;
+mod matrix;
+mod openapi;
+mod public_url;
+mod raw;
+mod service;
 mod signup;
 mod smoke;
 mod support;

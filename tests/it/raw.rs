@@ -1,0 +1,96 @@
+//! A client that speaks TCP, for what no HTTP library would do.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// Longer than anything a test waits for.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Raw {
+    pub tcp: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// The head of an answer, and the body that its Content-Length announces.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Raw {
+    pub async fn connect(address: SocketAddr) -> Raw {
+        let address = SocketAddr::from(([127, 0, 0, 1], address.port()));
+        Raw { tcp: TcpStream::connect(address).await.unwrap(), buffer: Vec::new() }
+    }
+
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.tcp.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Like [`Raw::send`], to a server that may have hung up already.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.tcp.write_all(bytes.as_ref()).await.is_ok()
+    }
+
+    /// More bytes into the buffer; false at the end of the connection, however it came.
+    async fn more(&mut self) -> bool {
+        let read = tokio::time::timeout(PATIENCE, self.tcp.read_buf(&mut self.buffer)).await;
+        matches!(read.expect("the server neither answers nor hangs up"), Ok(1..))
+    }
+
+    /// The next answer; `None` if the connection ends before it.
+    pub async fn try_answer(&mut self) -> Option<Answer> {
+        let end = loop {
+            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if !self.more().await {
+                return None;
+            }
+        };
+        let head = String::from_utf8(self.buffer.drain(..end).collect()).unwrap();
+        let length: usize = header(&head, "content-length").map_or(0, |length| length.parse().unwrap());
+        while self.buffer.len() < length {
+            if !self.more().await {
+                return None;
+            }
+        }
+        let body = String::from_utf8_lossy(&self.buffer.drain(..length).collect::<Vec<_>>()).into_owned();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Some(Answer { status, head, body })
+    }
+
+    pub async fn answer(&mut self) -> Answer {
+        self.try_answer().await.expect("the server hung up without an answer")
+    }
+
+    /// Waits until the server hangs up; what it said before is dropped.
+    pub async fn closed(&mut self) {
+        while self.more().await {
+            self.buffer.clear();
+        }
+    }
+
+    /// Whether the server keeps silent and the connection open for `time`.
+    pub async fn stays_open(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.tcp.read_buf(&mut self.buffer)).await.is_err()
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.head, name)
+    }
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        found.eq_ignore_ascii_case(name).then_some(value.trim())
+    })
+}
