@@ -7,7 +7,6 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 
-use actix_cors::Cors;
 use actix_http::HttpService;
 use actix_rt::net::TcpStream;
 use actix_server::ServerHandle;
@@ -28,7 +27,7 @@ use crate::db::{Db, StartError};
 use crate::error::Error;
 use crate::http::route::{Endpoint, register};
 use crate::http::wire::{Connection, Limits};
-use crate::http::{headers, log};
+use crate::http::{cors, headers, log};
 use crate::metrics::Metrics;
 use crate::{accounts, desk, links, service, sweeper};
 
@@ -191,7 +190,7 @@ pub fn application(
         InitError = (),
     >,
 > {
-    let cors = cors(&app.config);
+    let cors = cors::allowed(&app.config);
     let base = app.config.public_url.as_ref().map(|public| public.base_path().to_owned()).unwrap_or_default();
     let bad_query =
         |error: actix_web::error::QueryPayloadError| Error::BadRequest(format!("The query does not fit: {error}."));
@@ -200,6 +199,7 @@ pub fn application(
         .app_data(web::QueryConfig::default().error_handler(move |error, _| bad_query(error).into()))
         .app_data(web::PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
         .wrap(cors)
+        .wrap(from_fn(cors::refusals))
         .wrap(from_fn(headers::secure))
         .wrap(from_fn(log::log))
         .configure(move |config| {
@@ -210,19 +210,6 @@ pub fn application(
             }
         })
         .default_service(web::to(|| async { Err::<&str, _>(Error::NotFound) }))
-}
-
-/// Closed, unless origins are set.
-fn cors(config: &Config) -> Cors {
-    let mut cors = Cors::default();
-    if !config.cors_origins.is_empty() {
-        cors = cors
-            .allow_any_method()
-            .allow_any_header()
-            .expose_headers(["etag", "x-request-id", "x-next-cursor"])
-            .max_age(600);
-    }
-    config.cors_origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
 /// Locks the data folder for this process; `None` when another one has it.
