@@ -208,10 +208,13 @@ pub async fn change_password(
     app.throttle.attempt(&account, address, app.clock.now())?;
     let name = caller.user.username.clone();
     let user = app.db.read(move |conn| model::login_of(conn, &name)).await?.ok_or(Error::InvalidToken)?;
-    if !app.hasher.verify(old, Some(user.password_hash.clone())).await? {
+    let verified = app.hasher.verify(old, Some(user.password_hash.clone())).await;
+    if !matches!(verified, Ok(false)) {
+        app.throttle.forgive(&account, address); // right, or it was we who failed
+    }
+    if !verified? {
         return Err(Error::WrongPassword);
     }
-    app.throttle.forgive(&account, address);
     let hash = app.hasher.hash(new.into_inner()).await?;
     let (now, origin) = (app.clock.now(), Origin::of(&req, Some(&caller)));
     app.db
