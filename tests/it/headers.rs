@@ -71,7 +71,9 @@ async fn every_answer_tells_browsers_what_they_must_not_do() {
         let caching = required("cache-control");
         let public = what == "the style sheet";
         assert_eq!(public, !caching.contains("no-store"), "{what}: {caching}");
-        for absent in ["strict-transport-security", "access-control-allow-origin", "set-cookie", "server", "x-powered-by"] {
+        for absent in
+            ["strict-transport-security", "access-control-allow-origin", "set-cookie", "server", "x-powered-by"]
+        {
             assert_eq!(header(&response, absent), None, "{what}: {absent}");
         }
         let id = required("x-request-id").to_owned();
@@ -100,7 +102,9 @@ async fn files_are_given_to_be_kept_and_never_shown() {
 
 #[tokio::test]
 async fn transport_security_is_promised_only_behind_tls() {
-    for (public, expected) in [("https://files.example.org", Some("max-age=31536000")), ("http://files.example.org", None)] {
+    for (public, expected) in
+        [("https://files.example.org", Some("max-age=31536000")), ("http://files.example.org", None)]
+    {
         let server = TestServer::with(&["--public-url", public]);
         for path in ["/healthz", "/docs", "/nothing", "/me"] {
             let response = server.get(path).send().await.unwrap();
@@ -157,6 +161,7 @@ async fn pages_of_the_sites_in_the_settings_may() {
     for origin in ["https://intranet.example.org.evil.example", "http://intranet.example.org", "null"] {
         let response = preflight(&server, origin).await;
         assert!(response.status().is_client_error(), "{origin}");
+        assert_eq!(header(&response, "content-type"), Some("application/problem+json"), "{origin}");
         assert_eq!(header(&response, "access-control-allow-origin"), None, "{origin}");
     }
 }

@@ -57,7 +57,8 @@ async fn operations_are_whole() {
         }
         assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{what}");
         // Each place in the path is described, as required, and nothing is described that is not there.
-        let places: BTreeSet<_> = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+        let places: BTreeSet<_> =
+            path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
         let none = json!([]);
         let params = operation.get("parameters").unwrap_or(&none).as_array().unwrap();
         let described: BTreeSet<_> = params
@@ -67,7 +68,8 @@ async fn operations_are_whole() {
             .map(|param| param["name"].as_str().unwrap())
             .collect();
         assert_eq!(places, described, "{what}");
-        let names: BTreeSet<_> = params.iter().map(|param| (param["in"].to_string(), param["name"].to_string())).collect();
+        let names: BTreeSet<_> =
+            params.iter().map(|param| (param["in"].to_string(), param["name"].to_string())).collect();
         assert_eq!(names.len(), params.len(), "{what}: a parameter twice");
         let responses = operation["responses"].as_object().unwrap();
         assert!(responses.keys().any(|status| status.starts_with(['2', '3'])), "{what}: no good answer");
@@ -156,10 +158,14 @@ async fn the_page_needs_no_script_and_no_network() {
     assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
     let html = response.text().await.unwrap();
     let lower = html.to_lowercase();
-    for foreign in ["<script", "javascript:", "http://", "https://", "src=\"//", "href=\"//", "@import", " style=\"", " on"] {
+    for foreign in
+        ["<script", "javascript:", "http://", "https://", "src=\"//", "href=\"//", "@import", " style=\"", " on"]
+    {
         // " on" is also a word: only as an attribute is it a handler.
         let found = match foreign {
-            " on" => lower.split(" on").skip(1).any(|rest| rest.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(char::is_alphabetic))),
+            " on" => lower.split(" on").skip(1).any(|rest| {
+                rest.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(char::is_alphabetic))
+            }),
             text => lower.contains(text),
         };
         assert!(!found, "the page has {foreign}");

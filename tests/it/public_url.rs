@@ -62,13 +62,16 @@ async fn routes_work_under_the_base_path_and_without_it() {
 async fn without_a_public_address_the_host_counts_if_it_is_one() {
     let server = TestServer::start();
     let client = with_a_file(&server).await;
-    let mint = |host: &str| server.get(&format!("/generate_download_url/{NAME}")).bearer_auth(&client).header("host", host);
+    let mint =
+        |host: &str| server.get(&format!("/generate_download_url/{NAME}")).bearer_auth(&client).header("host", host);
     for host in ["files.example.org", "files.example.org:8443", "[::1]:5000", "10.0.0.7"] {
         let minted = json_of(mint(host).send().await.unwrap()).await;
         let url = minted["download_url"].as_str().unwrap();
         assert!(url.starts_with(&format!("http://{host}/download_file/")), "{url}");
     }
-    for host in ["user@evil.example", "evil.example/path", "a b", "x\"><script>", "evil.example?x", "evil.example#x", ""] {
+    for host in
+        ["user@evil.example", "evil.example/path", "a b", "x\"><script>", "evil.example?x", "evil.example#x", ""]
+    {
         let request = format!(
             "GET /generate_download_url/{NAME} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {client}\r\nConnection: close\r\n\r\n"
         );

@@ -100,7 +100,8 @@ async fn metrics_tell_what_has_happened() {
     }
     handover::sweeper::rows(server.app()).await.unwrap();
     // A line is counted when its answer is over, which may be a moment after the client has it.
-    let download = "handover_http_requests_total{method=\"GET\",route=\"/download_file/{download_token}\",status=\"200\"}";
+    let download =
+        "handover_http_requests_total{method=\"GET\",route=\"/download_file/{download_token}\",status=\"200\"}";
     eventually("the download is counted", async || scrape(&server).await.contains_key(download)).await;
     let after = scrape(&server).await;
     let value = |name: &str| *after.get(name).unwrap_or_else(|| panic!("no {name} in {after:#?}"));
