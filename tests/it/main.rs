@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod headers;
+mod http_limits;
 mod matrix;
 mod openapi;
 mod public_url;
