@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::raw::Raw;
+use crate::raw::{Raw, document_of};
 use crate::support::*;
 
 const HEALTHZ: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -93,19 +93,20 @@ async fn slow_bodies_are_cut_off() {
     let authorization = format!("Authorization: Bearer {token}\r\n");
     let form = "Content-Type: multipart/form-data; boundary=x\r\n";
     let part = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.docx\"\r\n\r\nPK\u{3}\u{4}";
-    for (what, head, body) in [
-        ("JSON", "POST /login HTTP/1.1\r\n".to_owned(), "{\"username\":"),
-        ("a form's file", format!("POST /upload HTTP/1.1\r\n{authorization}{form}"), part),
-        ("a form's head", format!("POST /upload HTTP/1.1\r\n{authorization}{form}"), "--x\r\nContent-Disp"),
-        ("a file", format!("PUT /upload/a.docx HTTP/1.1\r\n{authorization}"), "PK\u{3}\u{4}"),
-    ] {
+    let attempt = async |what: &str, head: String, body: &str| {
         let mut raw = Raw::connect(server.address).await;
         raw.send(format!("{head}Host: localhost\r\nContent-Length: 5000\r\n\r\n{body}")).await;
         let answer = raw.answer().await;
         assert_eq!(answer.status, 408, "{what}: {answer:?}");
         assert!(answer.body.contains("\"code\":\"request_timeout\""), "{what}: {answer:?}");
         raw.closed().await;
-    }
+    };
+    tokio::join!(
+        attempt("JSON", "POST /login HTTP/1.1\r\n".to_owned(), "{\"username\":"),
+        attempt("a form's file", format!("POST /upload HTTP/1.1\r\n{authorization}{form}"), part),
+        attempt("a form's head", format!("POST /upload HTTP/1.1\r\n{authorization}{form}"), "--x\r\nContent-Disp"),
+        attempt("a file", format!("PUT /upload/a.docx HTTP/1.1\r\n{authorization}"), "PK\u{3}\u{4}"),
+    );
     eventually("nothing is left of them", async || server.blobs().is_empty()).await;
     assert_serves(&server).await;
 }
@@ -250,29 +251,4 @@ async fn pipelined_requests_are_answered_in_order() {
         assert_eq!(answer.status, status);
         assert_eq!(answer.header("x-request-id").unwrap().len(), 16);
     }
-}
-
-/// A document of about `size` bytes: a ZIP whose entries are stored, with a large picture in it.
-fn document_of(size: usize) -> Vec<u8> {
-    let types = r#"<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="png" ContentType="image/png"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>"#;
-    let parts = [
-        ("[Content_Types].xml", types.as_bytes().to_vec()),
-        ("word/document.xml", b"<document/>".to_vec()),
-        ("word/media/image1.png", vec![0x5a; size]),
-    ];
-    let (mut zip, mut directory) = (Vec::new(), Vec::new());
-    for (name, data) in &parts {
-        let at = zip.len() as u32;
-        let mut fields = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0]; // version, flags, stored, time, date
-        for field in [crc32fast::hash(data), data.len() as u32, data.len() as u32, name.len() as u32] {
-            fields.extend(field.to_le_bytes()); // the last holds two numbers: the name's length and no extra field
-        }
-        zip.extend([b"PK\x03\x04", &fields[..], name.as_bytes(), data].concat());
-        directory.extend([b"PK\x01\x02\x14\x00", &fields[..], &[0; 10], &at.to_le_bytes(), name.as_bytes()].concat());
-    }
-    let (at, length, entries) = (zip.len() as u32, directory.len() as u32, parts.len() as u16);
-    zip.extend(directory);
-    zip.extend([b"PK\x05\x06\0\0\0\0", &entries.to_le_bytes()[..], &entries.to_le_bytes()].concat());
-    zip.extend([&length.to_le_bytes()[..], &at.to_le_bytes(), &[0; 2]].concat());
-    zip
 }

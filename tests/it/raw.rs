@@ -94,3 +94,28 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
         found.eq_ignore_ascii_case(name).then_some(value.trim())
     })
 }
+
+/// A document of about `size` bytes: a ZIP whose entries are stored, with a large picture in it.
+pub fn document_of(size: usize) -> Vec<u8> {
+    let types = r#"<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="png" ContentType="image/png"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>"#;
+    let parts = [
+        ("[Content_Types].xml", types.as_bytes().to_vec()),
+        ("word/document.xml", b"<document/>".to_vec()),
+        ("word/media/image1.png", vec![0x5a; size]),
+    ];
+    let (mut zip, mut directory) = (Vec::new(), Vec::new());
+    for (name, data) in &parts {
+        let at = zip.len() as u32;
+        let mut fields = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0]; // version, flags, stored, time, date
+        for field in [crc32fast::hash(data), data.len() as u32, data.len() as u32, name.len() as u32] {
+            fields.extend(field.to_le_bytes()); // the last holds two numbers: the name's length and no extra field
+        }
+        zip.extend([b"PK\x03\x04", &fields[..], name.as_bytes(), data].concat());
+        directory.extend([b"PK\x01\x02\x14\x00", &fields[..], &[0; 10], &at.to_le_bytes(), name.as_bytes()].concat());
+    }
+    let (at, length, entries) = (zip.len() as u32, directory.len() as u32, parts.len() as u16);
+    zip.extend(directory);
+    zip.extend([b"PK\x05\x06\0\0\0\0", &entries.to_le_bytes()[..], &entries.to_le_bytes()].concat());
+    zip.extend([&length.to_le_bytes()[..], &at.to_le_bytes(), &[0; 2]].concat());
+    zip
+}

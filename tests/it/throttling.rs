@@ -81,6 +81,33 @@ async fn guessing_the_old_password_is_held_back_too() {
     assert_eq!(change(PASSWORD).send().await.unwrap().status(), 200);
 }
 
+/// Past the queue for hashing clients are asked to come back, and that it was we who failed is not held against them.
+#[tokio::test]
+async fn a_flood_of_logins_is_asked_to_come_back() {
+    let server = TestServer::with(&["--hash-queue", "1"]);
+    let token = server.client("ann").await;
+    let flood = futures_util::future::join_all((0..30).map(|_| login(&server, "ann", PASSWORD).send())).await;
+    let flood: Vec<_> = flood.into_iter().map(Result::unwrap).collect();
+    let of = |status: u16| flood.iter().filter(move |response| response.status().as_u16() == status);
+    // Ten attempts at once are all that an account has, right or wrong.
+    assert_eq!(of(200).count() + of(503).count() + of(429).count(), 30);
+    assert!(of(200).count() >= 1 && of(503).count() >= 1, "{} {}", of(200).count(), of(503).count());
+    assert!(of(503).all(|response| response.headers()["retry-after"] == "2"));
+    let change = |_| {
+        let body = json!({"old_password": "wrong horse", "new_password": "battery staple"});
+        server.request(Method::POST, "/password").bearer_auth(&token).json(&body).send()
+    };
+    let flood = futures_util::future::join_all((0..9).map(change)).await;
+    let wrong = flood.iter().filter(|response| response.as_ref().unwrap().status() == 403).count();
+    let busy = flood.iter().filter(|response| response.as_ref().unwrap().status() == 503).count();
+    assert_eq!(wrong + busy, 9);
+    // The wrong ones are counted, the others are not: this many are left.
+    for _ in wrong..10 {
+        assert_ne!(refused(login(&server, "ann", "wrong horse")).await.status, 429);
+    }
+    assert_eq!(refused(login(&server, "ann", "wrong horse")).await.status, 429);
+}
+
 #[tokio::test]
 async fn an_address_is_held_back_whatever_the_account() {
     let server = TestServer::start();
