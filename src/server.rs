@@ -137,7 +137,7 @@ impl Server {
         let limits = Limits { head: config.head_timeout, stall: config.stall_timeout };
         let (head, keep_alive) = (config.head_timeout, config.keep_alive);
         let connections = (config.max_connections as usize).div_ceil(workers);
-        let mut builder = actix_server::Server::build()
+        let builder = actix_server::Server::build()
             .workers(workers)
             .max_concurrent_connections(connections)
             .shutdown_timeout(config.grace.as_secs())
