@@ -9,8 +9,9 @@ async fn of_every_kind(server: &TestServer) -> Vec<(&'static str, u16, RequestBu
     let (operation, client) = (server.operation("olga").await, server.client("carl").await);
     let name = "report-python-docx.docx";
     assert_eq!(server.upload(&operation, name, fixture(name)).await.status(), 201);
-    let links = [server.mint(&client, name).await, server.mint(&client, name).await];
-    assert_eq!(server.fetch(&links[1]["download_url"]).send().await.unwrap().status(), 200);
+    let links = [server.mint(&client, name).await, server.mint(&client, name).await, server.mint(&client, name).await];
+    let spent = server.fetch(&links[1]["download_url"]).send().await.unwrap();
+    assert_eq!(spent.bytes().await.unwrap(), fixture(name));
     let asked = |path: &str| server.get(path).bearer_auth(&client);
     let huge = server.request(Method::POST, "/login").body("x".repeat(100_000));
     vec![
@@ -37,7 +38,7 @@ async fn of_every_kind(server: &TestServer) -> Vec<(&'static str, u16, RequestBu
         ("a link's head", 200, server.request(Method::HEAD, path_of(&links[0]["download_url"], &server.url))),
         ("a spent link, for people", 410, server.fetch(&links[1]["page_url"]).header("accept", "text/html")),
         ("a spent link, for programs", 410, server.fetch(&links[1]["download_url"])),
-        ("a part", 206, server.fetch(&links[0]["download_url"]).header("range", "bytes=0-9")),
+        ("a part", 206, server.fetch(&links[2]["download_url"]).header("range", "bytes=0-9")),
         ("the file", 200, server.fetch(&links[0]["download_url"])),
         ("the audit as CSV", 200, server.get("/api/audit?format=csv").bearer_auth(&operation)),
     ]
