@@ -1,13 +1,14 @@
 //! The server: what it is made of, how it starts and stops, and the one place that lists routes and middleware.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt as _;
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 
-use actix_cors::Cors;
 use actix_http::HttpService;
 use actix_rt::net::TcpStream;
 use actix_server::ServerHandle;
@@ -15,6 +16,7 @@ use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service,
 use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
 use actix_web::web;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use crate::app::App;
@@ -28,7 +30,7 @@ use crate::db::{Db, StartError};
 use crate::error::Error;
 use crate::http::route::{Endpoint, register};
 use crate::http::wire::{Connection, Limits};
-use crate::http::{headers, log};
+use crate::http::{cors, headers, log};
 use crate::metrics::Metrics;
 use crate::{accounts, desk, links, service, sweeper};
 
@@ -124,8 +126,9 @@ impl Server {
         Ok(Server { address, app: web::Data::new(app), listener, writer, _lock: lock })
     }
 
-    /// Serves until it is stopped: by `stop` or, when `signals` is set, by SIGTERM, SIGINT or SIGQUIT. Running transfers
-    /// get the grace time; whatever was acknowledged is on disk when this returns.
+    /// Serves until it is stopped: by `stop` or, when `signals` is set, by SIGTERM, SIGINT or SIGQUIT, which are taken from
+    /// before `started` is called. Running transfers get the grace time; whatever was acknowledged is on disk when this
+    /// returns.
     pub async fn run(self, signals: bool, started: impl FnOnce(ServerHandle)) -> io::Result<()> {
         let Server { address, app, listener, writer, _lock } = self;
         listener.set_nonblocking(true)?;
@@ -134,13 +137,11 @@ impl Server {
         let limits = Limits { head: config.head_timeout, stall: config.stall_timeout };
         let (head, keep_alive) = (config.head_timeout, config.keep_alive);
         let connections = (config.max_connections as usize).div_ceil(workers);
-        let mut builder = actix_server::Server::build()
+        let builder = actix_server::Server::build()
             .workers(workers)
             .max_concurrent_connections(connections)
-            .shutdown_timeout(config.grace.as_secs());
-        if !signals {
-            builder = builder.disable_signals();
-        }
+            .shutdown_timeout(config.grace.as_secs())
+            .disable_signals(); // actix gives running transfers no time after Ctrl-C
         let stopping = builder.graceful_shutdown_signal();
         let shared = app.clone();
         let server = builder
@@ -165,6 +166,9 @@ impl Server {
                 .and_then(service)
             })?
             .run();
+        if signals {
+            stop_on_signals(&server.handle())?;
+        }
         started(server.handle());
         let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
         let result = server.await;
@@ -174,6 +178,26 @@ impl Server {
         actix_rt::task::spawn_blocking(move || drop(writer.join())).await?;
         result
     }
+}
+
+/// Stops the server at the first SIGTERM, SIGINT or SIGQUIT; a second one ends the process at once.
+fn stop_on_signals(handle: &ServerHandle) -> io::Result<()> {
+    let asked = Rc::new(Cell::new(false));
+    for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::quit()] {
+        let (mut signals, handle, asked) = (signal(kind)?, handle.clone(), asked.clone());
+        actix_rt::spawn(async move {
+            while signals.recv().await.is_some() {
+                if asked.replace(true) {
+                    tracing::warn!("asked to stop twice: running transfers are cut off");
+                    std::process::exit(1);
+                }
+                tracing::info!("stopping; running transfers may finish within the grace time");
+                // The command is sent when the future is made, and `run` waits for the end.
+                drop(handle.stop(true));
+            }
+        });
+    }
+    Ok(())
 }
 
 /// See `client_disconnect_timeout` above.
@@ -191,7 +215,7 @@ pub fn application(
         InitError = (),
     >,
 > {
-    let cors = cors(&app.config);
+    let cors = cors::allowed(&app.config);
     let base = app.config.public_url.as_ref().map(|public| public.base_path().to_owned()).unwrap_or_default();
     let bad_query =
         |error: actix_web::error::QueryPayloadError| Error::BadRequest(format!("The query does not fit: {error}."));
@@ -200,6 +224,7 @@ pub fn application(
         .app_data(web::QueryConfig::default().error_handler(move |error, _| bad_query(error).into()))
         .app_data(web::PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
         .wrap(cors)
+        .wrap(from_fn(cors::refusals))
         .wrap(from_fn(headers::secure))
         .wrap(from_fn(log::log))
         .configure(move |config| {
@@ -210,19 +235,6 @@ pub fn application(
             }
         })
         .default_service(web::to(|| async { Err::<&str, _>(Error::NotFound) }))
-}
-
-/// Closed, unless origins are set.
-fn cors(config: &Config) -> Cors {
-    let mut cors = Cors::default();
-    if !config.cors_origins.is_empty() {
-        cors = cors
-            .allow_any_method()
-            .allow_any_header()
-            .expose_headers(["etag", "x-request-id", "x-next-cursor"])
-            .max_age(600);
-    }
-    config.cors_origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
 /// Locks the data folder for this process; `None` when another one has it.

@@ -205,10 +205,13 @@ pub async fn change_password(
     let account = account_key(&caller.user.username);
     app.throttle.attempt(&account, address, app.clock.now())?;
     let user = app.db.lookup(|conn| model::login_of(conn, &caller.user.username))?.ok_or(Error::InvalidToken)?;
-    if !app.hasher.verify(old, Some(user.password_hash.clone())).await? {
+    let verified = app.hasher.verify(old, Some(user.password_hash.clone())).await;
+    if !matches!(verified, Ok(false)) {
+        app.throttle.forgive(&account, address); // right, or it was we who failed
+    }
+    if !verified? {
         return Err(Error::WrongPassword);
     }
-    app.throttle.forgive(&account, address);
     let hash = app.hasher.hash(new.into_inner()).await?;
     let (now, origin) = (app.clock.now(), Origin::of(&req, Some(&caller)));
     app.db

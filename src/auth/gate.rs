@@ -2,11 +2,11 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::body::MessageBody;
+use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::Next;
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, ResponseError as _, web};
 
 use super::{Role, SessionUser};
 use crate::app::App;
@@ -44,18 +44,23 @@ pub struct Operation(pub Caller);
 pub struct Client(pub Caller);
 
 /// The middleware of each route: lets through who may call, and leaves the [`Caller`] for the handler.
-pub async fn gate<B: MessageBody + 'static>(
+///
+/// A refusal is an answer, not an `Err`: that would pass by the middleware outside, which adds headers and writes the log.
+pub async fn gate(
     access: Access,
     req: ServiceRequest,
-    next: Next<B>,
-) -> actix_web::Result<ServiceResponse<B>> {
+    next: Next<BoxBody>,
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let required = match access {
         Access::Public | Access::Token => return next.call(req).await,
         Access::SignedIn => None,
         Access::Operation(_) => Some(Role::Operation),
         Access::Client => Some(Role::Client),
     };
-    let caller = authenticate(&req)?;
+    let caller = match authenticate(&req) {
+        Ok(caller) => caller,
+        Err(error) => return Ok(req.into_response(error.error_response())),
+    };
     let role = caller.user.role;
     let refused = required.is_some_and(|required| required != role).then(|| match access {
         Access::Operation(why) => Error::OperationOnly(why),
@@ -66,7 +71,7 @@ pub async fn gate<B: MessageBody + 'static>(
     }
     req.extensions_mut().insert(caller);
     match refused {
-        Some(refusal) => Err(refusal.into()),
+        Some(refusal) => Ok(req.into_response(refusal.error_response())),
         None => next.call(req).await,
     }
 }

@@ -1,5 +1,6 @@
 //! What every feature needs of HTTP, and nothing of what they do with it.
 
+pub mod cors;
 pub mod disposition;
 pub mod file_body;
 pub mod headers;

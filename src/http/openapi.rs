@@ -33,15 +33,16 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
     schemas.insert("Problem".to_owned(), problem_schema(&catalogue));
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for endpoint in endpoints {
-        let operation = operation(endpoint, &catalogue, &mut schemas);
+        let mut operation = operation(endpoint, &catalogue, &mut schemas);
+        if endpoint.method == Method::HEAD {
+            drop_contents(&mut operation);
+        }
         let path = paths.entry(endpoint.path).or_default();
         if endpoint.answers_head() {
             let mut head = operation.clone();
             head["operationId"] = json!(operation_id(&Method::HEAD, endpoint.path));
             head["summary"] = json!(format!("The head of: {}", endpoint.doc.summary));
-            for response in head["responses"].as_object_mut().into_iter().flat_map(Map::values_mut) {
-                response.as_object_mut().map(|response| response.remove("content"));
-            }
+            drop_contents(&mut head);
             path.insert("head".into(), head);
         }
         path.insert(endpoint.method.as_str().to_lowercase(), operation);
@@ -61,6 +62,13 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     })
+}
+
+/// Answers to HEAD have no body.
+fn drop_contents(operation: &mut Value) {
+    for response in operation["responses"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+        response.as_object_mut().map(|response| response.remove("content"));
+    }
 }
 
 fn operation(endpoint: &Endpoint, catalogue: &[Error], schemas: &mut BTreeMap<String, Value>) -> Value {
@@ -153,7 +161,9 @@ pub fn codes(endpoint: &Endpoint) -> Vec<&'static str> {
 
 fn operation_id(method: &Method, path: &str) -> String {
     let words: Vec<_> = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    format!("{}_{}", method.as_str().to_lowercase(), words.join("_"))
+    // `/files` and `/files/` are two paths, and an id names one operation.
+    let slash = if path.ends_with('/') { "_slash" } else { "" };
+    format!("{}_{}{slash}", method.as_str().to_lowercase(), words.join("_"))
 }
 
 fn problem_schema(catalogue: &[Error]) -> Value {

@@ -3,6 +3,7 @@
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,19 +13,26 @@ use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::Stream;
 
+use super::wire::Wire;
+
 /// A request body whose next piece must arrive within `limit`; what comes too late ends it with `TimedOut`.
 pub struct SlowBody {
     inner: Payload,
     limit: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
+    ended: bool,
+    /// Whom to tell when the body is dropped before its end.
+    wire: Option<Rc<Wire>>,
 }
 
 impl SlowBody {
-    /// `inner` with the limit, as a payload again.
-    pub fn guard(inner: Payload, limit: Duration) -> Payload {
+    /// `inner` with the limit, as a payload again. `wire` is told when the body is not read to its end.
+    pub fn guard(inner: Payload, limit: Duration, wire: Option<Rc<Wire>>) -> Payload {
         match inner {
             Payload::None => Payload::None,
-            inner => Payload::Stream { payload: Box::pin(SlowBody { inner, limit, deadline: None }) },
+            inner => {
+                Payload::Stream { payload: Box::pin(SlowBody { inner, limit, deadline: None, ended: false, wire }) }
+            }
         }
     }
 }
@@ -36,10 +44,19 @@ impl Stream for SlowBody {
         let this = &mut *self;
         if let Poll::Ready(piece) = Pin::new(&mut this.inner).poll_next(cx) {
             this.deadline = None;
+            this.ended = piece.is_none();
             return Poll::Ready(piece);
         }
         let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + this.limit)));
         ready!(deadline.as_mut().poll(cx));
         Poll::Ready(Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))))
+    }
+}
+
+impl Drop for SlowBody {
+    fn drop(&mut self) {
+        if let Some(wire) = self.wire.take().filter(|_| !self.ended) {
+            wire.abandon_body();
+        }
     }
 }

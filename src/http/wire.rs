@@ -38,6 +38,11 @@ pub struct Wire {
     metrics: Arc<Metrics>,
     /// Requests that have begun and whose answer is not over.
     active: Cell<u32>,
+    /// A request has begun since this was last asked: also one that was answered before anything else happened.
+    begun: Cell<bool>,
+    /// The body of a request was left unread, and its end is not known.
+    abandoned: Cell<bool>,
+    reader: RefCell<Option<Waker>>,
     flushed: Cell<bool>,
     flush_waiter: RefCell<Option<Waker>>,
     write_stall: RefCell<Option<Pin<Box<Sleep>>>>,
@@ -47,7 +52,14 @@ impl Wire {
     /// Marks the connection as busy with a request for as long as the guard lives.
     pub fn begin(self: &Rc<Self>) -> ActiveRequest {
         self.active.set(self.active.get() + 1);
+        self.begun.set(true);
         ActiveRequest(self.clone())
+    }
+
+    /// Says that nobody reads the rest of a chunked body. actix drains it for as long as it comes and waits for it when it
+    /// does not, so from the end of the answer on the rest has no longer than a head.
+    pub fn abandon_body(&self) {
+        self.abandoned.set(true);
     }
 
     /// Asks to be told when everything that the dispatcher has buffered so far is out; call it from the first poll of a
@@ -124,6 +136,11 @@ pub struct ActiveRequest(Rc<Wire>);
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
         self.0.active.set(self.0.active.get().saturating_sub(1));
+        if self.0.abandoned.get()
+            && let Some(reader) = self.0.reader.take()
+        {
+            reader.wake(); // to set the deadline
+        }
     }
 }
 
@@ -146,6 +163,9 @@ impl Connection {
             limits,
             metrics,
             active: Cell::new(0),
+            begun: Cell::new(false),
+            abandoned: Cell::new(false),
+            reader: RefCell::new(None),
             flushed: Cell::new(true),
             flush_waiter: RefCell::new(None),
             write_stall: RefCell::new(None),
@@ -157,9 +177,23 @@ impl Connection {
         self.wire.clone()
     }
 
-    fn poll_head_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.wire.active.get() > 0 {
+    /// Whether a head may be on its way. The deadline of one that has become a request is over.
+    fn expects_head(&mut self) -> bool {
+        let active = self.wire.active.get() > 0;
+        if self.wire.begun.replace(false) || active {
             self.head_deadline = None;
+        }
+        !active
+    }
+
+    fn start_head_deadline(&mut self) {
+        let deadline = Instant::now() + self.wire.limits.head;
+        self.head_deadline.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+    }
+
+    fn poll_head_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.expects_head() && self.wire.abandoned.replace(false) {
+            self.start_head_deadline();
         }
         match &mut self.head_deadline {
             Some(deadline) => {
@@ -181,16 +215,15 @@ impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             if self.wire.tcp.poll_read_ready(cx)?.is_pending() {
+                self.wire.reader.replace(Some(cx.waker().clone()));
                 return self.poll_head_deadline(cx);
             }
             match self.wire.tcp.try_read_buf(buf) {
                 Ok(read) => {
                     self.wire.metrics.received(read);
-                    if self.wire.active.get() > 0 {
-                        self.head_deadline = None;
-                    } else if read > 0 && self.head_deadline.is_none() {
+                    if self.expects_head() && read > 0 {
                         // actix times the head of a connection's first request alone.
-                        self.head_deadline = Some(Box::pin(sleep_until(Instant::now() + self.wire.limits.head)));
+                        self.start_head_deadline();
                     }
                     return Poll::Ready(Ok(()));
                 }
