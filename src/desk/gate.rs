@@ -24,6 +24,9 @@ use crate::office::Kind;
 /// What a form may hold beside its file: other fields, part headers, delimiters.
 pub const FORM_OVERHEAD: u64 = 64 << 10;
 
+/// What a part costs by itself, so that empty parts do not go on for ever.
+const PART_HEADERS: u64 = 512;
+
 /// A file that the gate has let through by name.
 pub struct Selected {
     pub name: FileName,
@@ -35,8 +38,9 @@ pub struct Selected {
 /// The middleware of `POST /upload`.
 pub async fn form_names(mut req: ServiceRequest, next: Next<BoxBody>) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let payload = req.take_payload();
-    let selected = match declared_too_large(req.request(), FORM_OVERHEAD) {
-        Ok(()) => select_part(req.headers(), payload).await,
+    // The name before the size: a wrong one is answered as such, however large the file.
+    let selected = match select_part(req.headers(), payload).await {
+        Ok(selected) => declared_too_large(req.request(), FORM_OVERHEAD).map(|()| selected),
         Err(error) => Err(error),
     };
     pass(req, next, selected).await
@@ -44,10 +48,8 @@ pub async fn form_names(mut req: ServiceRequest, next: Next<BoxBody>) -> actix_w
 
 /// The middleware of `PUT /upload/{filename}`.
 pub async fn path_name(req: ServiceRequest, next: Next<BoxBody>) -> actix_web::Result<ServiceResponse<BoxBody>> {
-    let selected = declared_too_large(req.request(), 0).and_then(|()| {
-        let (name, kind) = judge(req.match_info().get("filename").unwrap_or_default())?;
-        Ok(Selected { name, kind, part: None })
-    });
+    let selected = name_in_path(req.request())
+        .and_then(|(name, kind)| declared_too_large(req.request(), 0).map(|()| Selected { name, kind, part: None }));
     pass(req, next, selected).await
 }
 
@@ -68,6 +70,13 @@ async fn pass(
             Ok(req.into_response(response))
         }
     }
+}
+
+/// The router leaves `%2F` and `%25` as they are, for they would change the path; in a name they are a slash and a percent
+/// sign.
+fn name_in_path(req: &HttpRequest) -> Result<(FileName, Kind)> {
+    let segment = req.match_info().get("filename").unwrap_or_default();
+    judge(&percent_encoding::percent_decode_str(segment).decode_utf8_lossy())
 }
 
 /// Refuses at once what says itself that it is too large.
@@ -124,6 +133,7 @@ where
 
 /// Reads past a part that is no file.
 async fn skip(part: &mut Field, skipped: &mut u64) -> Result<()> {
+    *skipped += PART_HEADERS;
     while let Some(chunk) = part.next().await {
         *skipped += chunk.map_err(malformed)?.len() as u64;
         if *skipped > FORM_OVERHEAD {
@@ -172,4 +182,24 @@ pub fn malformed(error: MultipartError) -> Error {
     };
     tracing::debug!(cause = %error, "a malformed upload");
     Error::MalformedUpload(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Empty parts hold no bytes, and still they come to an end. They trickle in, so that no buffer overflows first.
+    #[actix_rt::test]
+    async fn empty_parts_do_not_go_on_for_ever() {
+        let mut headers = HeaderMap::new();
+        let kind = "multipart/form-data; boundary=x".parse().unwrap();
+        headers.insert(actix_web::http::header::CONTENT_TYPE, kind);
+        let part = bytes::Bytes::from_static(b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n");
+        let parts = futures_util::stream::repeat(part).take(10_000).then(|part| async {
+            tokio::task::yield_now().await;
+            Ok(part)
+        });
+        let refusal = select_part(&headers, Box::pin(parts)).await.err().unwrap().to_string();
+        assert_eq!(refusal, "The fields beside the file are too large.");
+    }
 }
