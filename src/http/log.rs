@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::request_id::{HEADER, RequestId};
 use super::route::Matched;
-use super::slow_body::SlowBody;
+use super::slow_body::{SlowBody, Unread};
 use super::wire::{ActiveRequest, Wire};
 use crate::app::App;
 use crate::auth::Caller;
@@ -34,7 +34,7 @@ pub async fn log<B: MessageBody + 'static>(
         req.app_data::<web::Data<App>>().cloned().ok_or_else(|| Error::Internal("no App in this server".into()))?;
     let id = RequestId::new();
     req.extensions_mut().insert(id.clone());
-    let payload = SlowBody::guard(req.take_payload(), app.config.stall_timeout);
+    let (payload, unread) = SlowBody::guard(req.take_payload(), app.config.stall_timeout);
     req.set_payload(payload);
     let method = label(req.method());
 
@@ -54,6 +54,7 @@ pub async fn log<B: MessageBody + 'static>(
         whole: false,
         metrics: app.metrics.clone(),
         _active: active,
+        _unread: unread,
     };
     drop(extensions);
     Ok(response
@@ -88,6 +89,7 @@ struct Line {
     whole: bool,
     metrics: Arc<Metrics>,
     _active: Option<ActiveRequest>,
+    _unread: Unread,
 }
 
 impl Drop for Line {
