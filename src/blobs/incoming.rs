@@ -42,9 +42,9 @@ impl Content {
         let result = write.await;
         self.guard.fate = match &result {
             Ok(_) => Fate::Keep,
-            Err(error) if error.status_code().is_server_error() && !matches!(error, Error::QuotaExceeded { .. }) => {
-                Fate::Unknown
-            }
+            // These say for certain that there is no row.
+            Err(Error::QuotaExceeded { .. } | Error::Busy { .. }) => Fate::Remove,
+            Err(error) if error.status_code().is_server_error() => Fate::Unknown,
             Err(_) => Fate::Remove,
         };
         result
