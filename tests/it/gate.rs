@@ -48,9 +48,8 @@ async fn a_wrong_name_is_refused_before_the_file_comes() {
     let put = |headers: &str| format!("PUT /upload/big.exe HTTP/1.1\r\nHost: test\r\n{headers}\r\n");
     let requests = [form_head(&declared, "big.exe"), form_head(&expecting, "big.exe"), put(&declared), put(&expecting)];
     let refused = requests.iter().map(|request| expect_refusal(&server, request, 415, "invalid_file_type"));
-    futures_util::future::join_all(refused).await;
-    let unnamed = form_head(&declared, "");
-    expect_refusal(&server, &unnamed, 400, "no_file").await;
+    let unnamed = expect_refusal(&server, form_head(&declared, ""), 400, "no_file");
+    tokio::join!(futures_util::future::join_all(refused), unnamed);
     assert_nothing_stays(&server).await;
 }
 
@@ -142,13 +141,14 @@ async fn declared_small_and_sent_large_is_a_broken_request() {
     let content = fixture("report-python-docx.docx");
     let headers = format!("{}Content-Length: 5000\r\n", bearer(&token));
     let put = format!("PUT /upload/a.docx HTTP/1.1\r\nHost: test\r\n{headers}\r\n");
-    for (request, status) in [(form_head(&headers, "a.docx"), 400), (put, 415)] {
+    let broken = [(form_head(&headers, "a.docx"), 400), (put, 415)].map(async |(request, status)| {
         let mut client = Raw::open(server.address).await;
         client.send([request.as_bytes(), &content].concat()).await;
         assert_eq!(client.answer().await.0.status, status);
         let rest = String::from_utf8_lossy(&client.rest().await).into_owned();
         assert!(!rest.contains("HTTP/1.1 2"), "what follows is no request: {rest}");
-    }
+    });
+    futures_util::future::join_all(broken).await;
     assert_nothing_stays(&server).await;
 }
 

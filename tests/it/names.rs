@@ -55,17 +55,18 @@ async fn check(
     };
     assert_eq!(status, 201, "{body}");
     assert_eq!(body["filename"], expected);
-    // Under that name it is found, linked, fetched and deleted.
+    // Under that name (or its decomposed form, as from macOS) it is found, linked, fetched and deleted.
     let listed = list(server, token, &format!("?q={}", segment(expected))).await;
     assert_eq!(listed["files"][0]["filename"], expected);
-    let minted = server.mint(client, &segment(expected)).await;
+    let decomposed: String = unicode_normalization::UnicodeNormalization::nfd(expected).collect();
+    let minted = server.mint(client, &segment(&decomposed)).await;
     let fetched = server.fetch(&minted["download_url"]).send().await.unwrap();
     assert_eq!(fetched.status(), 200);
     let disposition = fetched.headers()["content-disposition"].to_str().unwrap().to_owned();
     assert!(disposition.starts_with("attachment; filename=\""), "{disposition}");
     assert!(!disposition.contains(['<', '\r', '\n']) || expected.contains('<'), "{disposition}");
     assert_eq!(fetched.bytes().await.unwrap().len(), fixture("report-python-docx.docx").len());
-    assert_eq!(delete(server, token, expected, "").await.status(), 204);
+    assert_eq!(delete(server, token, &decomposed, "").await.status(), 204);
 }
 
 #[tokio::test]
