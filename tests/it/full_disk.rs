@@ -39,6 +39,42 @@ async fn a_limit_on_the_size_of_files_is_a_full_disk() {
     check(&mut server, &data.join("blobs")).await;
 }
 
+/// Files and database share a disk, and it fills to the last byte: no upload that was not acknowledged is kept, and once
+/// there is room again the server goes on by itself.
+#[tokio::test]
+async fn a_full_disk_under_the_database_too_is_told_and_survived() {
+    let Some(mount) = Mount::new("3m") else {
+        eprintln!("SKIPPED: no tmpfs can be mounted here (not root?), so a full disk under the database was not tried");
+        return;
+    };
+    let data = mount.0.path().join("data");
+    let mut server = Process::start(&data, &["--free-space-floor", "0"], None);
+    let token = server.user("olga", true).await;
+    let (mut stored, mut refused) = (0, 0);
+    while refused < 20 {
+        let length = if refused > 0 { 500 } else { 30_000 }; // fill the last gaps, too
+        let response = server.put(&token, "a.docx", docx(1, length)).await.unwrap();
+        match response.status().as_u16() {
+            201 => stored += 1,
+            status => {
+                assert_eq!((status, &json_of(response).await["code"]), (507, &Value::from("insufficient_storage")));
+                refused += 1;
+            }
+        }
+        assert!(stored < 1000, "3 MiB are never full");
+    }
+    let blobs = data.join("blobs");
+    eventually("nothing refused stays", async || files_below(&blobs).len() == stored).await;
+    assert!(server.is_alive());
+    let files = server.get(&token, "/files").await;
+    assert_eq!(files["files"][0]["version"], stored);
+    let remount = Command::new("mount").args(["-o", "remount,size=16m"]).arg(mount.0.path()).status().unwrap();
+    assert!(remount.success());
+    let response = server.put(&token, "a.docx", docx(1, 30_000)).await.unwrap();
+    assert_eq!((response.status().as_u16(), &json_of(response).await["version"]), (201, &Value::from(stored + 1)));
+    drop(server);
+}
+
 /// A small file system of one's own, gone when it is dropped.
 struct Mount(tempfile::TempDir);
 
