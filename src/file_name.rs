@@ -32,6 +32,11 @@ impl FileName {
     }
 }
 
+/// A name to look up, in the form in which names are stored: macOS sends them decomposed.
+pub fn to_look_up(name: &str) -> String {
+    name.nfc().collect()
+}
+
 /// Unicode's explicit directional formatting characters (UAX #9 section 2).
 fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')

@@ -39,12 +39,16 @@ impl Content {
     /// outcome is unknown (nobody waits any more, or the database failed) the file is left alone: the row may be there.
     pub async fn commit<T>(mut self, write: impl Future<Output = Result<T>>) -> Result<T> {
         self.guard.fate = Fate::Unknown;
-        let result = write.await;
+        let blobs = &self.guard.blobs;
+        let result = write.await.map_err(|error| match crate::db::is_full(&error) {
+            true => blobs.space().full(&blobs.0.root),
+            false => error,
+        });
         self.guard.fate = match &result {
             Ok(_) => Fate::Keep,
-            Err(error) if error.status_code().is_server_error() && !matches!(error, Error::QuotaExceeded { .. }) => {
-                Fate::Unknown
-            }
+            // These say for certain that there is no row.
+            Err(Error::QuotaExceeded { .. } | Error::InsufficientStorage { .. } | Error::Busy { .. }) => Fate::Remove,
+            Err(error) if error.status_code().is_server_error() => Fate::Unknown,
             Err(_) => Fate::Remove,
         };
         result

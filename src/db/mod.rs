@@ -170,5 +170,18 @@ pub fn unique_violation(error: &DbError) -> Option<String> {
     }
 }
 
+/// Whether a write failed because the disk of the database is full. Nothing of it was kept then.
+pub fn is_full(error: &Error) -> bool {
+    let message = |error: &DbError| match error {
+        DbError::DatabaseError(_, info) => info.message() == "database or disk is full",
+        _ => false,
+    };
+    match error {
+        Error::Unavailable(cause) => cause.downcast_ref::<Arc<DbError>>().is_some_and(|error| message(error)),
+        Error::Internal(cause) => cause.downcast_ref::<DbError>().is_some_and(message),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,11 +3,13 @@
 //! Of a form only the headers of the parts up to the first file are read; the file itself is still on the socket, and
 //! stays there when the name is refused.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpRequest, ResponseError as _, web};
@@ -24,6 +26,14 @@ use crate::office::Kind;
 /// What a form may hold beside its file: other fields, part headers, delimiters.
 pub const FORM_OVERHEAD: u64 = 64 << 10;
 
+/// What may come of a form until the headers of its file have been found, with what is read ahead.
+const BEFORE_FILE: usize = 4 * FORM_OVERHEAD as usize;
+
+/// What a part costs by itself, so that empty parts do not go on for ever.
+const PART_HEADERS: u64 = 512;
+
+const FIELDS_TOO_LARGE: &str = "The fields beside the file are too large.";
+
 /// A file that the gate has let through by name.
 pub struct Selected {
     pub name: FileName,
@@ -35,8 +45,9 @@ pub struct Selected {
 /// The middleware of `POST /upload`.
 pub async fn form_names(mut req: ServiceRequest, next: Next<BoxBody>) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let payload = req.take_payload();
-    let selected = match declared_too_large(req.request(), FORM_OVERHEAD) {
-        Ok(()) => select_part(req.headers(), payload).await,
+    // The name before the size: a wrong one is answered as such, however large the file.
+    let selected = match select_part(req.headers(), payload).await {
+        Ok(selected) => declared_too_large(req.request(), FORM_OVERHEAD).map(|()| selected),
         Err(error) => Err(error),
     };
     pass(req, next, selected).await
@@ -44,10 +55,8 @@ pub async fn form_names(mut req: ServiceRequest, next: Next<BoxBody>) -> actix_w
 
 /// The middleware of `PUT /upload/{filename}`.
 pub async fn path_name(req: ServiceRequest, next: Next<BoxBody>) -> actix_web::Result<ServiceResponse<BoxBody>> {
-    let selected = declared_too_large(req.request(), 0).and_then(|()| {
-        let (name, kind) = judge(req.match_info().get("filename").unwrap_or_default())?;
-        Ok(Selected { name, kind, part: None })
-    });
+    let selected = name_in_path(req.request())
+        .and_then(|(name, kind)| declared_too_large(req.request(), 0).map(|()| Selected { name, kind, part: None }));
     pass(req, next, selected).await
 }
 
@@ -68,6 +77,13 @@ async fn pass(
             Ok(req.into_response(response))
         }
     }
+}
+
+/// The router leaves `%2F` and `%25` as they are, for they would change the path; in a name they are a slash and a percent
+/// sign.
+fn name_in_path(req: &HttpRequest) -> Result<(FileName, Kind)> {
+    let segment = req.match_info().get("filename").unwrap_or_default();
+    judge(&percent_encoding::percent_decode_str(segment).decode_utf8_lossy())
 }
 
 /// Refuses at once what says itself that it is too large.
@@ -101,9 +117,22 @@ pub fn take_selected(req: &HttpRequest) -> Result<Selected> {
 /// [`Error::NoFile`], [`Error::InvalidFileType`], [`Error::MalformedUpload`].
 pub async fn select_part<S>(headers: &HeaderMap, payload: S) -> Result<Selected>
 where
-    S: Stream<Item = Result<bytes::Bytes, actix_web::error::PayloadError>> + 'static,
+    S: Stream<Item = Result<bytes::Bytes, PayloadError>> + 'static,
 {
-    let mut form = Multipart::new(headers, payload);
+    // Also what is no part at all, before the first delimiter, comes to an end.
+    let allowance = Rc::new(Cell::new(Some(BEFORE_FILE)));
+    let meter = allowance.clone();
+    let metered = payload.map(move |piece| match (&piece, meter.get()) {
+        (Ok(bytes), Some(left)) => match left.checked_sub(bytes.len()) {
+            Some(left) => {
+                meter.set(Some(left));
+                piece
+            }
+            None => Err(PayloadError::Overflow),
+        },
+        _ => piece,
+    });
+    let mut form = Multipart::new(headers, metered);
     let mut skipped = 0;
     while let Some(part) = form.next().await {
         let mut part = part.map_err(malformed)?;
@@ -115,6 +144,7 @@ where
                 extended.or_else(|| disposition.get_filename().map(str::to_owned))
             });
             let (name, kind) = judge(&given.unwrap_or_default())?;
+            allowance.set(None);
             return Ok(Selected { name, kind, part: Some((part, form)) });
         }
         skip(&mut part, &mut skipped).await?;
@@ -124,10 +154,11 @@ where
 
 /// Reads past a part that is no file.
 async fn skip(part: &mut Field, skipped: &mut u64) -> Result<()> {
+    *skipped += PART_HEADERS;
     while let Some(chunk) = part.next().await {
         *skipped += chunk.map_err(malformed)?.len() as u64;
         if *skipped > FORM_OVERHEAD {
-            return Err(Error::MalformedUpload("The fields beside the file are too large.".into()));
+            return Err(Error::MalformedUpload(FIELDS_TOO_LARGE.into()));
         }
     }
     Ok(())
@@ -154,7 +185,6 @@ fn judge(given: &str) -> Result<(FileName, Kind)> {
 
 /// What to say of a form that cannot be read.
 pub fn malformed(error: MultipartError) -> Error {
-    use actix_web::error::PayloadError;
     let text = match &error {
         MultipartError::ContentTypeMissing
         | MultipartError::ContentTypeParse
@@ -165,6 +195,7 @@ pub fn malformed(error: MultipartError) -> Error {
         MultipartError::Payload(PayloadError::Io(io)) if io.kind() == std::io::ErrorKind::TimedOut => {
             return Error::RequestTimeout;
         }
+        MultipartError::Payload(PayloadError::Overflow) => FIELDS_TOO_LARGE,
         MultipartError::Incomplete | MultipartError::Payload(_) => {
             "The upload broke off before its end. Nothing of it was kept."
         }
@@ -172,4 +203,28 @@ pub fn malformed(error: MultipartError) -> Error {
     };
     tracing::debug!(cause = %error, "a malformed upload");
     Error::MalformedUpload(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Empty parts hold no bytes, a preamble is no part: still they come to an end. They trickle in, so that no buffer
+    /// overflows first.
+    #[actix_rt::test]
+    async fn what_is_before_the_file_does_not_go_on_for_ever() {
+        let mut headers = HeaderMap::new();
+        let kind = "multipart/form-data; boundary=x".parse().unwrap();
+        headers.insert(actix_web::http::header::CONTENT_TYPE, kind);
+        for piece in
+            ["--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n", "a line that is no delimiter\r\n"]
+        {
+            let pieces = futures_util::stream::repeat(piece).take(100_000).then(|piece| async move {
+                tokio::task::yield_now().await;
+                Ok(bytes::Bytes::from(piece))
+            });
+            let refusal = select_part(&headers, Box::pin(pieces)).await.err().unwrap().to_string();
+            assert_eq!(refusal, FIELDS_TOO_LARGE);
+        }
+    }
 }

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::audit::{Action, Entry, Origin};
 use crate::auth::{Caller, Operation};
 use crate::error::Result;
+use crate::file_name::to_look_up;
 use crate::http::paging::{Paging, cut};
 use crate::office::Kind;
 
@@ -70,7 +71,7 @@ pub async fn list(app: web::Data<App>, _: Caller, query: web::Query<ListQuery>) 
     let ListQuery { q, limit, cursor } = query.into_inner();
     let paging = Paging { limit, cursor };
     let (limit, before) = (paging.limit()?, paging.before()?);
-    let search = q.filter(|q| !q.is_empty());
+    let search = q.filter(|q| !q.is_empty()).map(|q| to_look_up(&q));
     let mut documents = app.db.read(move |conn| model::page(conn, search.as_deref(), &before, limit + 1)).await?;
     let next = cut(&mut documents, limit, |document| &document.id);
     Ok(HttpResponse::Ok().json(Files { files: documents.into_iter().map(File::from).collect(), next }))
@@ -83,7 +84,7 @@ pub async fn delete(
     name: web::Path<String>,
     query: web::Query<VersionQuery>,
 ) -> Result<HttpResponse> {
-    let (name, version) = (name.into_inner(), query.version);
+    let (name, version) = (to_look_up(&name), query.version);
     let (now, origin) = (app.clock.now(), Origin::of(&req, Some(&caller)));
     let freed = app
         .db

@@ -40,6 +40,10 @@ pub trait Custody: 'static {
     /// Asked when all but the last byte of the file have left: once this is ready, that byte leaves too.
     fn poll_release_last_byte(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// The file's last byte has been given to the connection, which sends it or does not: from here on nobody can tell
+    /// that it has not left. Not called where [`Custody::delivered`] follows at once.
+    fn handed_on(&mut self);
+
     /// The last byte that was asked for has left.
     fn delivered(&mut self);
 }
@@ -141,8 +145,12 @@ impl<C: Custody> FileBody<C> {
                     } else {
                         let mut piece = vec![0; length.min(PIECE)];
                         self.file.read_exact_at(&mut piece, self.offset)?;
+                        let released = self.held_from == u64::MAX;
                         self.offset += piece.len() as u64;
                         self.custody.progressed()?;
+                        if released {
+                            self.custody.handed_on();
+                        }
                         return Poll::Ready(Some(Ok(piece.into())));
                     }
                 }

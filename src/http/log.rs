@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue, TRANSFER_ENCODING};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, web};
@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::request_id::{HEADER, RequestId};
 use super::route::Matched;
-use super::slow_body::SlowBody;
+use super::slow_body::{SlowBody, Unread};
 use super::wire::{ActiveRequest, Wire};
 use crate::app::App;
 use crate::auth::Caller;
@@ -34,10 +34,7 @@ pub async fn log<B: MessageBody + 'static>(
         req.app_data::<web::Data<App>>().cloned().ok_or_else(|| Error::Internal("no App in this server".into()))?;
     let id = RequestId::new();
     req.extensions_mut().insert(id.clone());
-    // A body of known length that is left unread ends its connection (see LINGER in src/server.rs), others do not.
-    let chunked = req.headers().contains_key(TRANSFER_ENCODING);
-    let wire = req.conn_data::<Rc<Wire>>().filter(|_| chunked).cloned();
-    let payload = SlowBody::guard(req.take_payload(), app.config.stall_timeout, wire);
+    let (payload, unread) = SlowBody::guard(req.take_payload(), app.config.stall_timeout);
     req.set_payload(payload);
     let method = label(req.method());
 
@@ -57,6 +54,7 @@ pub async fn log<B: MessageBody + 'static>(
         whole: false,
         metrics: app.metrics.clone(),
         _active: active,
+        _unread: unread,
     };
     drop(extensions);
     Ok(response
@@ -91,6 +89,7 @@ struct Line {
     whole: bool,
     metrics: Arc<Metrics>,
     _active: Option<ActiveRequest>,
+    _unread: Unread,
 }
 
 impl Drop for Line {

@@ -40,9 +40,6 @@ pub struct Wire {
     active: Cell<u32>,
     /// A request has begun since this was last asked: also one that was answered before anything else happened.
     begun: Cell<bool>,
-    /// The body of a request was left unread, and its end is not known.
-    abandoned: Cell<bool>,
-    reader: RefCell<Option<Waker>>,
     flushed: Cell<bool>,
     flush_waiter: RefCell<Option<Waker>>,
     write_stall: RefCell<Option<Pin<Box<Sleep>>>>,
@@ -54,12 +51,6 @@ impl Wire {
         self.active.set(self.active.get() + 1);
         self.begun.set(true);
         ActiveRequest(self.clone())
-    }
-
-    /// Says that nobody reads the rest of a chunked body. actix drains it for as long as it comes and waits for it when it
-    /// does not, so from the end of the answer on the rest has no longer than a head.
-    pub fn abandon_body(&self) {
-        self.abandoned.set(true);
     }
 
     /// Asks to be told when everything that the dispatcher has buffered so far is out; call it from the first poll of a
@@ -136,11 +127,6 @@ pub struct ActiveRequest(Rc<Wire>);
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
         self.0.active.set(self.0.active.get().saturating_sub(1));
-        if self.0.abandoned.get()
-            && let Some(reader) = self.0.reader.take()
-        {
-            reader.wake(); // to set the deadline
-        }
     }
 }
 
@@ -164,8 +150,6 @@ impl Connection {
             metrics,
             active: Cell::new(0),
             begun: Cell::new(false),
-            abandoned: Cell::new(false),
-            reader: RefCell::new(None),
             flushed: Cell::new(true),
             flush_waiter: RefCell::new(None),
             write_stall: RefCell::new(None),
@@ -192,9 +176,7 @@ impl Connection {
     }
 
     fn poll_head_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.expects_head() && self.wire.abandoned.replace(false) {
-            self.start_head_deadline();
-        }
+        self.expects_head();
         match &mut self.head_deadline {
             Some(deadline) => {
                 ready!(deadline.as_mut().poll(cx));
@@ -215,7 +197,6 @@ impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             if self.wire.tcp.poll_read_ready(cx)?.is_pending() {
-                self.wire.reader.replace(Some(cx.waker().clone()));
                 return self.poll_head_deadline(cx);
             }
             match self.wire.tcp.try_read_buf(buf) {

@@ -95,6 +95,11 @@ impl Custody for LinkCustody {
         }
     }
 
+    fn handed_on(&mut self) {
+        // Given back now, the link gives that byte again and no more.
+        self.claim.last_byte_only = true;
+    }
+
     fn delivered(&mut self) {
         self.over = true;
         let (claim, now, consumed) = (self.claim.clone(), self.app.clock.now(), self.consumed);

@@ -15,6 +15,7 @@ use crate::auth::{Caller, Client, Role};
 use crate::clock::after;
 use crate::desk;
 use crate::error::{Error, Result};
+use crate::file_name::to_look_up;
 use crate::http::paging::{Paging, cut};
 use crate::http::peer::public_url;
 
@@ -54,7 +55,7 @@ pub async fn mint(
         Some(0) => return Err(Error::BadRequest("A link lives for at least one second.".into())),
         Some(seconds) => Duration::from_secs(seconds).min(app.config.max_link_life),
     };
-    let name = name.into_inner();
+    let name = to_look_up(&name);
     let document = app.db.lookup(|conn| desk::model::find(conn, &name, version))?.ok_or(Error::FileNotFound)?;
 
     let now = app.clock.now();

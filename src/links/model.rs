@@ -67,9 +67,10 @@ impl Link {
         self.claim_id.is_some() && self.lease_until.is_some_and(|until| until > now)
     }
 
-    /// Whether its last byte was released by a process that died before the byte can have left for certain.
+    /// Whether its last byte was released by a process that died before the byte can have left for certain. While the
+    /// process lives (a lease is set, run out or not) that byte is on its way, and the link is used for all others.
     fn misses_last_byte(&self) -> bool {
-        self.state == CONSUMED && self.claim_id.is_some() && self.fetched_at.is_none()
+        self.state == CONSUMED && self.claim_id.is_some() && self.lease_until.is_none() && self.fetched_at.is_none()
     }
 
     /// Why it opens nothing, if so; [`Error::LinkBusy`] is not asked here.

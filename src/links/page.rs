@@ -69,8 +69,10 @@ pub fn sorry(error: &Error) -> HttpResponse {
     let detail = error.to_string();
     let text = if text.is_empty() { detail.as_str() } else { text };
     let mut response = html(HttpResponse::build(status));
-    if let Some(retry_after) = said.headers().get(header::RETRY_AFTER) {
-        response.insert_header((header::RETRY_AFTER, retry_after.clone()));
+    for name in [header::RETRY_AFTER, header::CONTENT_RANGE] {
+        if let Some(value) = said.headers().get(&name) {
+            response.insert_header((name, value.clone()));
+        }
     }
     response.body(SORRY_PAGE.replace("{{title}}", title).replace("{{text}}", &escape(text)).replace("{{code}}", code))
 }

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use reqwest::{Method, RequestBuilder};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::raw::PATIENCE;
+use crate::peer::PATIENCE;
 
 /// The command, without settings from the environment of the tests.
 pub fn handover(args: &[&str]) -> Command {

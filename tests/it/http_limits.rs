@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::raw::{Raw, document_of};
+use crate::peer::{Raw, document_of};
 use crate::support::*;
 
 const HEALTHZ: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -1,6 +1,6 @@
 //! Under which address links are given out: the one in the settings, whatever the request says.
 
-use crate::raw::Raw;
+use crate::peer::Raw;
 use crate::support::*;
 
 const NAME: &str = "report-python-docx.docx";

@@ -1,121 +1,146 @@
-//! A client that speaks TCP, for what no HTTP library would do.
+//! A client that speaks HTTP/1.1 by hand: what it sends, what it leaves out and when it goes are the test's to say.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
-/// Longer than anything a test waits for.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Nothing that a test waits for takes longer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Raw {
-    pub tcp: TcpStream,
+    stream: TcpStream,
+    /// Read from the socket and not yet taken.
     buffer: Vec<u8>,
 }
 
-/// The head of an answer, and the body that its Content-Length announces.
+/// The head of an answer.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Head {
     pub status: u16,
-    pub head: String,
-    pub body: String,
+    text: String,
+}
+
+impl Head {
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.text.lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    pub fn length(&self) -> usize {
+        self.get("content-length").unwrap_or_else(|| panic!("no Content-Length: {}", self.text)).parse().unwrap()
+    }
 }
 
 impl Raw {
-    pub async fn connect(address: SocketAddr) -> Raw {
-        let address = SocketAddr::from(([127, 0, 0, 1], address.port()));
-        Raw { tcp: TcpStream::connect(address).await.unwrap(), buffer: Vec::new() }
+    pub async fn open(address: SocketAddr) -> Raw {
+        let socket = TcpSocket::new_v4().unwrap();
+        // Small, so that what a client has not read yet is on the server's side of the connection.
+        socket.set_recv_buffer_size(32 << 10).unwrap();
+        Raw { stream: socket.connect(address).await.unwrap(), buffer: Vec::new() }
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.tcp.write_all(bytes.as_ref()).await.unwrap();
+        self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Like [`Raw::send`], to a server that may have hung up already.
-    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        self.tcp.write_all(bytes.as_ref()).await.is_ok()
-    }
-
-    /// More bytes into the buffer; false at the end of the connection, however it came.
-    async fn more(&mut self) -> bool {
-        let read = tokio::time::timeout(PATIENCE, self.tcp.read_buf(&mut self.buffer)).await;
-        matches!(read.expect("the server neither answers nor hangs up"), Ok(1..))
-    }
-
-    /// The next answer; `None` if the connection ends before it.
-    pub async fn try_answer(&mut self) -> Option<Answer> {
-        let end = loop {
-            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
-                break end + 4;
-            }
-            if !self.more().await {
-                return None;
+    /// Sends `bytes` over and over until the server takes no more, and keeps what it says meanwhile: a reset would take
+    /// away what has not been read.
+    pub async fn send_until_cut(&mut self, bytes: &[u8]) {
+        let (mut reader, mut writer) = self.stream.split();
+        let mut piece = vec![0; 64 << 10];
+        let flood = async {
+            loop {
+                tokio::select! {
+                    read = reader.read(&mut piece) => match read {
+                        Ok(0) | Err(_) => break,
+                        Ok(read) => self.buffer.extend_from_slice(&piece[..read]),
+                    },
+                    written = writer.write_all(bytes) => if written.is_err() { break },
+                }
             }
         };
-        let head = String::from_utf8(self.buffer.drain(..end).collect()).unwrap();
-        let length: usize = header(&head, "content-length").map_or(0, |length| length.parse().unwrap());
-        while self.buffer.len() < length {
-            if !self.more().await {
-                return None;
+        tokio::time::timeout(PATIENCE, flood).await.expect("the connection is cut");
+    }
+
+    /// A GET of `path` on a connection that stays open.
+    pub async fn get(&mut self, path: &str, headers: &str) {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n{headers}\r\n")).await;
+    }
+
+    /// The head of the next final answer; interim ones (1xx) are passed over.
+    pub async fn head(&mut self) -> Head {
+        loop {
+            let head = self.any_head().await;
+            if head.status >= 200 {
+                return head;
             }
         }
-        let body = String::from_utf8_lossy(&self.buffer.drain(..length).collect::<Vec<_>>()).into_owned();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Some(Answer { status, head, body })
     }
 
-    pub async fn answer(&mut self) -> Answer {
-        self.try_answer().await.expect("the server hung up without an answer")
-    }
-
-    /// Waits until the server hangs up; what it said before is dropped.
-    pub async fn closed(&mut self) {
-        while self.more().await {
-            self.buffer.clear();
+    pub async fn any_head(&mut self) -> Head {
+        loop {
+            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                let text = String::from_utf8(self.buffer.drain(..end + 4).collect()).unwrap();
+                let status = text.split(' ').nth(1).unwrap().parse().unwrap();
+                return Head { status, text };
+            }
+            assert!(self.fill().await > 0, "the connection ended within a head");
         }
     }
 
-    /// Whether the server keeps silent and the connection open for `time`.
-    pub async fn stays_open(&mut self, time: Duration) -> bool {
-        tokio::time::timeout(time, self.tcp.read_buf(&mut self.buffer)).await.is_err()
-    }
-}
-
-impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        header(&self.head, name)
-    }
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines().find_map(|line| {
-        let (found, value) = line.split_once(':')?;
-        found.eq_ignore_ascii_case(name).then_some(value.trim())
-    })
-}
-
-/// A document of about `size` bytes: a ZIP whose entries are stored, with a large picture in it.
-pub fn document_of(size: usize) -> Vec<u8> {
-    let types = r#"<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="png" ContentType="image/png"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>"#;
-    let parts = [
-        ("[Content_Types].xml", types.as_bytes().to_vec()),
-        ("word/document.xml", b"<document/>".to_vec()),
-        ("word/media/image1.png", vec![0x5a; size]),
-    ];
-    let (mut zip, mut directory) = (Vec::new(), Vec::new());
-    for (name, data) in &parts {
-        let at = zip.len() as u32;
-        let mut fields = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0]; // version, flags, stored, time, date
-        for field in [crc32fast::hash(data), data.len() as u32, data.len() as u32, name.len() as u32] {
-            fields.extend(field.to_le_bytes()); // the last holds two numbers: the name's length and no extra field
+    /// Exactly `count` bytes of a body.
+    pub async fn take(&mut self, count: usize) -> Vec<u8> {
+        while self.buffer.len() < count {
+            assert!(self.fill().await > 0, "the connection ended after {} of {count} bytes", self.buffer.len());
         }
-        zip.extend([b"PK\x03\x04", &fields[..], name.as_bytes(), data].concat());
-        directory.extend([b"PK\x01\x02\x14\x00", &fields[..], &[0; 10], &at.to_le_bytes(), name.as_bytes()].concat());
+        self.buffer.drain(..count).collect()
     }
-    let (at, length, entries) = (zip.len() as u32, directory.len() as u32, parts.len() as u16);
-    zip.extend(directory);
-    zip.extend([b"PK\x05\x06\0\0\0\0", &entries.to_le_bytes()[..], &entries.to_le_bytes()].concat());
-    zip.extend([&length.to_le_bytes()[..], &at.to_le_bytes(), &[0; 2]].concat());
-    zip
+
+    /// An answer with its body.
+    pub async fn answer(&mut self) -> (Head, Vec<u8>) {
+        let head = self.head().await;
+        let body = self.take(head.length()).await;
+        (head, body)
+    }
+
+    /// What comes until the connection ends, by a close or a reset.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.fill().await > 0 {}
+        std::mem::take(&mut self.buffer)
+    }
+
+    async fn fill(&mut self) -> usize {
+        let mut piece = vec![0; 64 << 10];
+        let read =
+            tokio::time::timeout(PATIENCE, self.stream.read(&mut piece)).await.expect("the server says something");
+        let read = read.unwrap_or(0);
+        self.buffer.extend_from_slice(&piece[..read]);
+        read
+    }
+}
+
+/// A form as a program of one's own might write it: each part is its headers and its content.
+pub fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (headers, content) in parts {
+        body.extend(format!("--{BOUNDARY}\r\n{headers}\r\n\r\n").bytes());
+        body.extend(*content);
+        body.extend(b"\r\n");
+    }
+    body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+    body
+}
+
+pub const BOUNDARY: &str = "----handover";
+pub const FORM_TYPE: &str = "multipart/form-data; boundary=----handover";
+
+/// The headers of a part `file`, as curl writes them.
+pub fn file_part(name: &str) -> String {
+    format!(
+        "Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream"
+    )
 }

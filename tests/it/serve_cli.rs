@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::binary::{Running, one_line, run, text};
-use crate::raw::Raw;
+use crate::peer::Raw;
 use crate::support::*;
 
 /// Tries to start a server that cannot; gives the line that says why.
@@ -190,7 +190,7 @@ pub async fn link_to_large_document(server: &Running) -> String {
         tokens.push(json_of(response).await["access_token"].as_str().unwrap().to_owned());
     }
     let upload = server.request(Method::PUT, "/upload/large.docx").bearer_auth(&tokens[0]);
-    assert_eq!(upload.body(crate::raw::document_of(LARGE)).send().await.unwrap().status(), 201);
+    assert_eq!(upload.body(crate::peer::document_of(LARGE)).send().await.unwrap().status(), 201);
     let minted = server.request(Method::GET, "/generate_download_url/large.docx").bearer_auth(&tokens[1]);
     let minted = json_of(minted.send().await.unwrap()).await;
     minted["download_url"].as_str().unwrap().strip_prefix(&server.url).unwrap().to_owned()

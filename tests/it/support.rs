@@ -86,6 +86,11 @@ impl TestServer {
         self.app.as_ref().expect("the server runs")
     }
 
+    /// Likewise, shared. Dropped before the server is: it waits for the last one who has it.
+    pub fn data(&self) -> Data<App> {
+        self.app.clone().expect("the server runs")
+    }
+
     /// Stops the server and gives back its folder, for the next one.
     pub fn stop(mut self) -> tempfile::TempDir {
         self.shut_down();
