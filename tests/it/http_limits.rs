@@ -203,22 +203,21 @@ async fn a_body_beyond_the_limit_is_not_read_to_its_end() {
     futures_util::future::join_all(attempts).await;
 }
 
-/// A body that arrives in full and that nobody reads is no body of the next request.
+/// A body that nobody reads is no body of the next request: the connection ends with the answer, however it is framed.
 #[tokio::test]
-async fn unread_bodies_are_kept_apart_from_the_next_request() {
+async fn unread_bodies_are_never_taken_for_requests() {
     let server = TestServer::start();
-    let mut raw = Raw::connect(server.address).await;
     let head = "POST /logout HTTP/1.1\r\nHost: localhost\r\n";
-    for _ in 0..2 {
-        raw.send(format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")).await;
-        assert_eq!(raw.answer().await.status, 401);
+    for framed in [
+        format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{HEALTHZ}\r\n", HEALTHZ.len()),
+        format!("Content-Length: {}\r\n\r\n{HEALTHZ}", HEALTHZ.len() + 1),
+    ] {
+        let mut raw = Raw::connect(server.address).await;
+        raw.send(format!("{head}{framed}")).await;
+        let answer = raw.answer().await;
+        assert_eq!((answer.status, answer.header("connection")), (401, Some("close")));
+        assert!(raw.try_answer().await.is_none(), "the body was taken for a request");
     }
-    raw.send(HEALTHZ).await;
-    assert_eq!(raw.answer().await.status, 200);
-    raw.send(format!("{head}Content-Length: {}\r\n\r\n{HEALTHZ}", HEALTHZ.len())).await;
-    let answer = raw.answer().await;
-    assert_eq!((answer.status, answer.header("connection")), (401, Some("close")));
-    assert!(raw.try_answer().await.is_none(), "the body was taken for a request");
 }
 
 #[tokio::test]
