@@ -19,8 +19,11 @@ use crate::http::peer::client_address;
 /// A new account.
 #[derive(Default, Deserialize, ToSchema)]
 pub struct Registration {
+    #[schema(required = true, nullable = false, pattern = "^[A-Za-z0-9._-]{3,64}$")]
     username: Option<String>,
+    #[schema(required = true, nullable = false, format = "email")]
     email: Option<String>,
+    #[schema(required = true, nullable = false, min_length = 8, max_length = 1024)]
     password: Option<String>,
     /// An operation user uploads; left out, a client user is made.
     is_operation_user: Option<bool>,
@@ -30,13 +33,17 @@ pub struct Registration {
 
 #[derive(Default, Deserialize, ToSchema)]
 pub struct Credentials {
+    #[schema(required = true, nullable = false, min_length = 1)]
     username: Option<String>,
+    #[schema(required = true, nullable = false, min_length = 1)]
     password: Option<String>,
 }
 
 #[derive(Default, Deserialize, ToSchema)]
 pub struct PasswordChange {
+    #[schema(required = true, nullable = false, min_length = 1)]
     old_password: Option<String>,
+    #[schema(required = true, nullable = false, min_length = 8, max_length = 1024)]
     new_password: Option<String>,
 }
 

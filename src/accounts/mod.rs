@@ -143,11 +143,14 @@ pub fn endpoints() -> Vec<Endpoint> {
                     Param { name: "cursor", place: "query", what: "`next` of the page before", kind: "string" },
                 ],
                 request: Request::None,
-                answers: &[Answer {
-                    status: 200,
-                    what: "A page of the audit",
-                    content: Content::Json(schema_of::<audit::Page>),
-                }],
+                answers: &[
+                    Answer {
+                        status: 200,
+                        what: "A page of the audit",
+                        content: Content::Json(schema_of::<audit::Page>),
+                    },
+                    Answer { status: 200, what: "The same as CSV", content: Content::Media(&["text/csv"]) },
+                ],
                 errors: &[],
             },
         },

@@ -75,7 +75,15 @@ fn operation(endpoint: &Endpoint, catalogue: &[Error], schemas: &mut BTreeMap<St
     let doc = &endpoint.doc;
     let mut responses: BTreeMap<String, Value> = BTreeMap::new();
     for answer in doc.answers {
-        responses.insert(answer.status.to_string(), response(answer, schemas));
+        let response = response(answer, schemas);
+        match responses.get_mut(&answer.status.to_string()) {
+            // The same status in another form
+            Some(first) => {
+                let forms = response["content"].as_object().cloned().unwrap_or_default();
+                first["content"].as_object_mut().into_iter().for_each(|content| content.extend(forms.clone()));
+            }
+            None => drop(responses.insert(answer.status.to_string(), response)),
+        }
     }
     let codes = codes(endpoint);
     let mut by_status: BTreeMap<u16, Vec<&Error>> = BTreeMap::new();
@@ -131,8 +139,11 @@ fn response(answer: &Answer, schemas: &mut BTreeMap<String, Value>) -> Value {
         Content::Json(schema) => {
             json!({"description": answer.what, "content": {"application/json": {"schema": schema(schemas)}}})
         }
-        Content::Media(media) => {
-            json!({"description": answer.what, "content": {media: {"schema": {"type": "string"}}}})
+        Content::Media(types) => {
+            let of = |media: &&str| if *media == "application/json" { "object" } else { "string" };
+            let content: Map<_, _> =
+                types.iter().map(|media| ((*media).to_owned(), json!({"schema": {"type": of(media)}}))).collect();
+            json!({"description": answer.what, "content": content})
         }
     }
 }

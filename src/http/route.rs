@@ -63,7 +63,8 @@ pub struct Answer {
 pub enum Content {
     None,
     Json(SchemaOf),
-    Media(&'static str),
+    /// One of these media types
+    Media(&'static [&'static str]),
 }
 
 /// The route of a request as the table writes it, for logs and metrics: it holds no token and no name.

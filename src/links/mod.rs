@@ -28,12 +28,16 @@ use actix_web::web;
 use crate::auth::Access;
 use crate::http::openapi::schema_of;
 use crate::http::route::{Answer, Content, Doc, Endpoint, Param, Request};
+use crate::office::Kind;
 
 const TAG: &str = "Links";
 
 const LINK_ERRORS: &[&str] = &["unknown_link", "used_link", "expired_link", "revoked_link"];
 
 const TOKEN: Param = Param { name: "download_token", place: "path", what: "The token of the link", kind: "string" };
+
+/// What a download may be.
+const OFFICE: &[&str] = &[Kind::Document.media_type(), Kind::Workbook.media_type(), Kind::Presentation.media_type()];
 
 const MINT: Doc = Doc {
     tag: TAG,
@@ -68,8 +72,8 @@ const DOWNLOAD: Doc = Doc {
     ],
     request: Request::None,
     answers: &[
-        Answer { status: 200, what: "The file", content: Content::Media("application/octet-stream") },
-        Answer { status: 206, what: "The range of the file", content: Content::Media("application/octet-stream") },
+        Answer { status: 200, what: "The file", content: Content::Media(OFFICE) },
+        Answer { status: 206, what: "The range of the file", content: Content::Media(OFFICE) },
     ],
     errors: &[
         "unknown_link",
@@ -123,7 +127,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                 summary: "A page with a Download button, for people; spends nothing",
                 params: &[TOKEN],
                 request: Request::None,
-                answers: &[Answer { status: 200, what: "The page", content: Content::Media("text/html") }],
+                answers: &[Answer { status: 200, what: "The page", content: Content::Media(&["text/html"]) }],
                 errors: LINK_ERRORS,
             },
         },

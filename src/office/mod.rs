@@ -67,7 +67,7 @@ impl Kind {
 
     /// The type registered with IANA, to serve the file with.
     #[must_use]
-    pub fn media_type(self) -> &'static str {
+    pub const fn media_type(self) -> &'static str {
         match self {
             Self::Document => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
             Self::Workbook => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

@@ -22,12 +22,12 @@ pub fn endpoints() -> Vec<Endpoint> {
     const TEXT: &[Answer] = &[Answer {
         status: 200,
         what: "Metrics for Prometheus",
-        content: Content::Media("application/openmetrics-text"),
+        content: Content::Media(&["application/openmetrics-text"]),
     }];
     const JSON: &[Answer] =
-        &[Answer { status: 200, what: "The document", content: Content::Media("application/json") }];
-    const HTML: &[Answer] = &[Answer { status: 200, what: "The page", content: Content::Media("text/html") }];
-    const CSS: &[Answer] = &[Answer { status: 200, what: "The style sheet", content: Content::Media("text/css") }];
+        &[Answer { status: 200, what: "The document", content: Content::Media(&["application/json"]) }];
+    const HTML: &[Answer] = &[Answer { status: 200, what: "The page", content: Content::Media(&["text/html"]) }];
+    const CSS: &[Answer] = &[Answer { status: 200, what: "The style sheet", content: Content::Media(&["text/css"]) }];
     let endpoint = |path, summary, answers, handler| Endpoint {
         method: Method::GET,
         path,
