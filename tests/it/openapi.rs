@@ -124,7 +124,8 @@ async fn codes_are_those_of_the_catalogue() {
     for endpoint in endpoints() {
         let what = format!("{} {}", endpoint.method, endpoint.path);
         let good: BTreeSet<_> = endpoint.doc.answers.iter().map(|answer| answer.status).collect();
-        assert_eq!(good.len(), endpoint.doc.answers.len(), "{what}: a status twice");
+        let told: BTreeSet<_> = endpoint.doc.answers.iter().map(|answer| (answer.status, answer.what)).collect();
+        assert_eq!(told.len(), endpoint.doc.answers.len(), "{what}: an answer twice");
         for code in codes(endpoint) {
             let status = known.get(code).unwrap_or_else(|| panic!("{what}: no error has the code {code}"));
             assert!(!good.contains(status), "{what}: {status} is an error and a good answer");
