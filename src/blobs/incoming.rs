@@ -22,6 +22,8 @@ const BUFFER: usize = 256 << 10;
 pub const INLINE_SHA256: u64 = 16 << 20;
 /// How often the free space of the disk is looked at, in bytes.
 const DISK_CHECK: u64 = 64 << 20;
+/// How much is written before the disk is set to work: the kernel alone would begin with the last sync.
+const EARLY_SYNC: u64 = 32 << 20;
 
 /// A whole blob that is on disk, and not yet in the database. Dropped without [`Content::commit`], it is removed again.
 pub struct Content {
@@ -195,6 +197,7 @@ where
     let mut buffer = Vec::new();
     let mut size = 0u64;
     let mut disk_checked_to = 0u64;
+    let mut early = EarlySync::default();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk?;
         size += chunk.len() as u64;
@@ -209,11 +212,15 @@ where
         if buffer.len() + chunk.len() > BUFFER && !buffer.is_empty() {
             let (incoming, mut spare) = writing.idle().await?;
             std::mem::swap(&mut spare, &mut buffer);
+            if let Some(incoming) = &incoming {
+                early.follow(incoming).await.map_err(|error| storage_error(blobs, error))?;
+            }
             writing = Writing::Busy(spawn_write(incoming, blobs.clone(), spare));
         }
         buffer.extend_from_slice(&chunk);
     }
     let (incoming, _) = writing.idle().await?;
+    early.end().await.map_err(|error| storage_error(blobs, error))?;
     let blobs = blobs.clone();
     actix_rt::task::spawn_blocking(move || {
         let mut incoming = match incoming {
@@ -225,6 +232,36 @@ where
     })
     .await
     .map_err(Error::internal)?
+}
+
+/// Syncs what has been written while more comes, so that little is left for the sync at the end.
+#[derive(Default)]
+struct EarlySync {
+    running: Option<JoinHandle<io::Result<()>>>,
+    started_at: u64,
+}
+
+impl EarlySync {
+    /// Starts a sync when enough is new and the last one is over.
+    async fn follow(&mut self, incoming: &Incoming) -> io::Result<()> {
+        let running = self.running.as_ref().is_some_and(|sync| !sync.is_finished());
+        if running || incoming.size < self.started_at + EARLY_SYNC {
+            return Ok(());
+        }
+        self.end().await?;
+        let file = incoming.file.try_clone()?;
+        self.started_at = incoming.size;
+        self.running = Some(actix_rt::task::spawn_blocking(move || file.sync_data()));
+        Ok(())
+    }
+
+    /// Waits for the last one. Its error counts: the kernel tells it once for each open file (fsync(2)).
+    async fn end(&mut self) -> io::Result<()> {
+        match self.running.take() {
+            Some(sync) => sync.await?,
+            None => Ok(()),
+        }
+    }
 }
 
 type Written = (Incoming, Vec<u8>);
