@@ -21,6 +21,8 @@ pub struct App {
     pub digester: Digester,
     /// Uploads that may still begin.
     pub uploads: Semaphore,
+    /// Checks of readiness that may still begin: on a disk that hangs they do not pile up.
+    pub checks: Arc<Semaphore>,
     pub keys: Keys,
     pub hasher: Hasher,
     pub throttle: Throttle,

@@ -32,12 +32,14 @@ pub enum Action {
     LinkRevoked,
     DownloadStarted,
     DownloadBroken,
+    /// A range that ends before the file does has left whole.
+    PartDownloaded,
     Downloaded,
     Refused,
 }
 
 impl Action {
-    pub const ALL: [Action; 17] = [
+    pub const ALL: [Action; 18] = [
         Action::Registered,
         Action::LoggedIn,
         Action::LoginFailed,
@@ -53,6 +55,7 @@ impl Action {
         Action::LinkRevoked,
         Action::DownloadStarted,
         Action::DownloadBroken,
+        Action::PartDownloaded,
         Action::Downloaded,
         Action::Refused,
     ];
@@ -74,6 +77,7 @@ impl Action {
             Action::LinkRevoked => "link_revoked",
             Action::DownloadStarted => "download_started",
             Action::DownloadBroken => "download_broken",
+            Action::PartDownloaded => "part_downloaded",
             Action::Downloaded => "downloaded",
             Action::Refused => "refused",
         }

@@ -119,6 +119,16 @@ impl Error {
         Error::Internal(cause.into())
     }
 
+    /// The text for those who run the server: with the cause of a failure.
+    pub fn in_full(&self) -> String {
+        match self {
+            Error::Internal(cause) | Error::Unavailable(cause) => {
+                format!("the database or the storage failed: {}", Chain(cause.as_ref()))
+            }
+            error => error.to_string(),
+        }
+    }
+
     /// The table: status and code of each error.
     pub fn shape(&self) -> (StatusCode, &'static str) {
         use StatusCode as S;

@@ -8,6 +8,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use actix_http::HttpService;
 use actix_rt::net::TcpStream;
@@ -72,7 +73,7 @@ pub enum CannotStart {
     Listen { address: SocketAddr, cause: io::Error },
     #[error("a thread cannot be started: {0}")]
     Thread(io::Error),
-    #[error("the links of the last run cannot be given back: {0}")]
+    #[error("the links of the last run cannot be given back: {}", .0.in_full())]
     Recover(Error),
 }
 
@@ -116,6 +117,7 @@ impl Server {
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
             uploads: Semaphore::new(config.max_uploads.into()),
+            checks: Arc::new(Semaphore::new(1)),
             keys: Keys::new(&secret),
             throttle: Throttle::default(),
             db,
@@ -140,7 +142,7 @@ impl Server {
         let builder = actix_server::Server::build()
             .workers(workers)
             .max_concurrent_connections(connections)
-            .shutdown_timeout(config.grace.as_secs())
+            .shutdown_timeout(whole_seconds(config.grace))
             .disable_signals(); // actix gives running transfers no time after Ctrl-C
         let stopping = builder.graceful_shutdown_signal();
         let shared = app.clone();
@@ -200,8 +202,13 @@ fn stop_on_signals(handle: &ServerHandle) -> io::Result<()> {
     Ok(())
 }
 
+/// Nobody gets less time than was set for them.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
 /// See `client_disconnect_timeout` above.
-const LINGER: std::time::Duration = std::time::Duration::from_secs(5);
+const LINGER: Duration = Duration::from_secs(5);
 
 /// The application of one worker: middleware from the inside out, then the routes.
 pub fn application(
@@ -244,5 +251,17 @@ fn lock_folder(data: &std::path::Path) -> io::Result<Option<File>> {
         Ok(()) => Ok(Some(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_second_is_a_second_of_grace() {
+        for (millis, seconds) in [(0, 0), (1, 1), (500, 1), (1000, 1), (1001, 2), (30_000, 30)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds, "{millis} ms");
+        }
     }
 }

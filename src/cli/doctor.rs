@@ -12,7 +12,7 @@ use super::Outcome;
 use crate::auth::token::load_secret;
 use crate::blobs::{Blobs, Quota, Space};
 use crate::config::{Config, OperationSignup};
-use crate::db::open_migrated;
+use crate::db::open_to_look;
 use crate::db::schema::users;
 
 /// What a check finds.
@@ -79,12 +79,17 @@ fn database(config: &Config) -> Finding {
     if !path.exists() {
         return Good(format!("the database {} will be made at the first start", path.display()));
     }
-    let counted = open_migrated(&path)
-        .map_err(|error| error.to_string())
-        .and_then(|mut conn| users::table.count().get_result::<i64>(&mut conn).map_err(|error| error.to_string()));
-    match counted {
-        Ok(users) => Good(format!("the database {} is up to date and has {users} users", path.display())),
-        Err(error) => Bad(error),
+    let shown = path.display();
+    match open_to_look(&path) {
+        Ok((mut conn, 0)) => match users::table.count().get_result::<i64>(&mut conn) {
+            Ok(users) => Good(format!("the database {shown} is up to date and has {users} users")),
+            Err(error) => Bad(format!("the database {shown} cannot be read: {error}")),
+        },
+        Ok((_, pending)) => Warning(format!(
+            "the database {shown} is from an earlier version: the next start brings it up to date ({pending} migrations), \
+             after which that version cannot use it; make a backup first"
+        )),
+        Err(error) => Bad(error.to_string()),
     }
 }
 

@@ -7,9 +7,11 @@ mod users;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{Config, Store};
+use crate::error::Error;
 
 /// Hands files from one person to another: a server with a JSON API, and its tools.
 ///
@@ -51,7 +53,7 @@ enum Command {
 /// Parses the command line and runs the command. An error is one line on standard error and exit code 1 (2 for a command
 /// line that cannot be understood).
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit());
     let result = match cli.command {
         None => serve::run(cli.config),
         Some(Command::Serve(config)) => serve::run(config),
@@ -63,10 +65,25 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("handover: {error}");
+            // In a terminal the cause of a failure belongs to the person who asked.
+            let text = error.downcast_ref::<Error>().map_or_else(|| error.to_string(), Error::in_full);
+            eprintln!("handover: {text}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// A value that may hold a secret is not repeated when it does not fit: the error may end in a log.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(invalid)) = error.get(ContextKind::InvalidArg) else { return error };
+    let mut command = Cli::command();
+    command.build(); // an argument cannot be shown before
+    // The flags are the same for all commands. clap names the argument as its help does: --flag <VALUE>.
+    let secret = command.get_arguments().any(|arg| arg.is_hide_env_values_set() && arg.to_string() == *invalid);
+    if secret {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".into()));
+    }
+    error
 }
 
 /// What a command ends with: one line for the person at the terminal.
@@ -75,7 +92,6 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn verify_cli() {

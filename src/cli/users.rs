@@ -9,7 +9,7 @@ use crate::auth::{Role, password};
 use crate::clock::Clock;
 use crate::config::Store;
 use crate::db::{Conn, open_migrated, write_alone};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -91,12 +91,8 @@ pub fn run(store: &Store, command: Command) -> Outcome {
     }
 }
 
-fn find(conn: &mut Conn, username: &str) -> std::result::Result<User, String> {
-    match model::find(conn, username) {
-        Ok(Some(user)) => Ok(user),
-        Ok(None) => Err(format!("there is no user {username}")),
-        Err(error) => Err(error.to_string()),
-    }
+fn find(conn: &mut Conn, username: &str) -> std::result::Result<User, Box<dyn std::error::Error>> {
+    Ok(model::find(conn, username)?.ok_or_else(|| format!("there is no user {username}"))?)
 }
 
 /// Makes a change and its audit row in one durable transaction.
@@ -106,14 +102,6 @@ fn change(conn: &mut Conn, work: impl FnOnce(&mut Conn, chrono::NaiveDateTime) -
         let entry = work(conn, now)?;
         let origin = Origin { actor: None, address: Some("terminal".into()), request_id: None };
         origin.record(conn, now, entry)
-    })
-    .map_err(|error| match error {
-        // In a terminal the cause belongs to the person who asked.
-        Error::Internal(cause) | Error::Unavailable(cause) => {
-            eprintln!("handover: {cause}");
-            Error::Internal(cause)
-        }
-        error => error,
     })
 }
 

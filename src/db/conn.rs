@@ -6,6 +6,7 @@ use std::time::Duration;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, R2D2Connection};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// A connection to whichever database is in use. Model functions take `&mut Conn` and never learn which it is.
 #[derive(diesel::MultiConnection)]
@@ -28,6 +29,21 @@ impl Conn {
              PRAGMA foreign_keys = ON;
              PRAGMA trusted_schema = OFF;",
         )?;
+        Ok(Conn::Sqlite(conn))
+    }
+
+    /// Opens the SQLite database at `path` to look at it: nothing is written, not even beside it.
+    pub fn open_sqlite_to_look(path: &Path) -> Result<Conn, OpenError> {
+        /// What has a meaning of its own in SQLite's URIs (https://www.sqlite.org/uri.html).
+        const RESERVED: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
+        let name = path.to_str().ok_or(OpenError::Path)?;
+        // Without a log nobody has it open; SQLite would make one to look at a database in WAL mode.
+        let in_use = Path::new(&format!("{name}-wal")).exists();
+        let mode = if in_use { "mode=ro" } else { "immutable=1" };
+        let host = if path.is_absolute() { "//" } else { "" };
+        let mut conn =
+            SqliteConnection::establish(&format!("file:{host}{}?{mode}", utf8_percent_encode(name, RESERVED)))?;
+        conn.batch_execute("PRAGMA busy_timeout = 3000; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;")?;
         Ok(Conn::Sqlite(conn))
     }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use diesel::connection::Connection as _;
+use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection as _, Pool};
 use diesel::result::{DatabaseErrorKind, Error as DbError};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -131,21 +131,57 @@ impl Db {
 pub fn open_migrated(path: &Path) -> Result<Conn, StartError> {
     let name = path.display().to_string();
     let mut conn = Conn::open_sqlite(path).map_err(|cause| StartError::Open { path: name.clone(), cause })?;
-    let migrate = |cause| StartError::Migrate { path: name.clone(), cause };
-    let Conn::Sqlite(sqlite) = &mut conn;
-    let applied = sqlite.applied_migrations().map_err(migrate)?;
-    let known: Vec<_> = diesel::migration::MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE_MIGRATIONS)
-        .map_err(migrate)?
-        .iter()
-        .map(|migration| migration.name().version().as_owned())
-        .collect();
-    if applied.iter().any(|version| !known.contains(version)) {
-        return Err(StartError::Newer(name));
-    }
-    if applied.len() < known.len() {
-        sqlite.run_pending_migrations(SQLITE_MIGRATIONS).map_err(migrate)?;
+    if pending(&mut conn, &name)? > 0 {
+        let Conn::Sqlite(sqlite) = &mut conn;
+        sqlite
+            .run_pending_migrations(SQLITE_MIGRATIONS)
+            .map_err(|cause| StartError::Migrate { path: name.clone(), cause })?;
     }
     Ok(conn)
+}
+
+/// Opens the database at `path` without changing anything, and counts the migrations that it lacks.
+pub fn open_to_look(path: &Path) -> Result<(Conn, usize), StartError> {
+    let name = path.display().to_string();
+    let mut conn = Conn::open_sqlite_to_look(path).map_err(|cause| StartError::Open { path: name.clone(), cause })?;
+    let pending = pending(&mut conn, &name)?;
+    Ok((conn, pending))
+}
+
+/// How many migrations the database lacks.
+fn pending(conn: &mut Conn, name: &str) -> Result<usize, StartError> {
+    let unreadable = |cause| StartError::Open { path: name.to_owned(), cause: OpenError::Query(cause) };
+    let applied = applied(conn).map_err(unreadable)?;
+    let known: Vec<_> = diesel::migration::MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE_MIGRATIONS)
+        .map_err(|cause| StartError::Migrate { path: name.to_owned(), cause })?
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect();
+    match applied.iter().all(|version| known.contains(version)) {
+        true => Ok(known.len() - applied.len()),
+        false => Err(StartError::Newer(name.to_owned())),
+    }
+}
+
+/// The migrations that the database has seen. Diesel's own list makes its table when it is missing.
+fn applied(conn: &mut Conn) -> diesel::QueryResult<Vec<String>> {
+    let named = sqlite_master::table.filter(sqlite_master::name.eq("__diesel_schema_migrations"));
+    match named.count().get_result::<i64>(conn)? {
+        0 => Ok(Vec::new()),
+        _ => __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(conn),
+    }
+}
+
+diesel::table! {
+    sqlite_master (name) {
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    __diesel_schema_migrations (version) {
+        version -> Text,
+    }
 }
 
 /// Runs `work` as one durable transaction on a connection of one's own (a command's, not the server's).

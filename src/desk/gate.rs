@@ -4,6 +4,7 @@
 //! stays there when the name is refused.
 
 use std::cell::{Cell, RefCell};
+use std::future::ready;
 use std::rc::Rc;
 
 use actix_multipart::{Field, Multipart, MultipartError};
@@ -14,7 +15,7 @@ use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpRequest, ResponseError as _, web};
 use bytesize::ByteSize;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::app::App;
 use crate::audit::{Entry, record};
@@ -122,7 +123,10 @@ where
     // Also what is no part at all, before the first delimiter, comes to an end.
     let allowance = Rc::new(Cell::new(Some(BEFORE_FILE)));
     let meter = allowance.clone();
-    let metered = payload.map(move |piece| match (&piece, meter.get()) {
+    // actix-multipart takes up to 16 pieces a turn and goes on by itself only if they brought bytes: after as many empty
+    // ones it would wait for ever, even on a stream that has ended.
+    let filled = payload.try_filter(|piece| ready(!piece.is_empty()));
+    let metered = filled.map(move |piece| match (&piece, meter.get()) {
         (Ok(bytes), Some(left)) => match left.checked_sub(bytes.len()) {
             Some(left) => {
                 meter.set(Some(left));
@@ -209,13 +213,61 @@ pub fn malformed(error: MultipartError) -> Error {
 mod tests {
     use super::*;
 
+    fn form_headers() -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let kind = "multipart/form-data; boundary=x".parse().unwrap();
+        headers.insert(actix_web::http::header::CONTENT_TYPE, kind);
+        headers
+    }
+
+    /// What the gate says of a form that comes in these pieces, all of which are there already.
+    async fn decide(pieces: Vec<&'static [u8]>) -> Result<String> {
+        let body = futures_util::stream::iter(pieces).map(|piece| Ok(bytes::Bytes::from_static(piece)));
+        let headers = form_headers();
+        let deciding = select_part(&headers, body);
+        let limit = std::time::Duration::from_secs(20);
+        let decided = actix_rt::time::timeout(limit, deciding).await.expect("the gate does not wait for ever");
+        decided.map(|selected| selected.name.into_inner())
+    }
+
+    const HEAD: &[u8] = b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"report.docx\"\r\n\
+        Content-Type: application/octet-stream\r\n\r\n";
+
+    /// Wherever a form ends or is cut, and however many pieces are empty, the gate decides.
+    #[actix_rt::test]
+    async fn no_cut_keeps_the_gate_waiting() {
+        for at in 0..=HEAD.len() {
+            let (before, after) = HEAD.split_at(at);
+            for empty in [0, 1, 16, 100] {
+                let broken = decide([&[before][..], &vec![&b""[..]; empty]].concat()).await;
+                let whole = decide([&[before][..], &vec![&b""[..]; empty], &[after, b"PK"]].concat()).await;
+                assert_eq!(whole.unwrap(), "report.docx", "cut at {at}, {empty} empty pieces");
+                match broken {
+                    Ok(name) => assert_eq!((at, name.as_str()), (HEAD.len(), "report.docx")),
+                    Err(error) => {
+                        assert_eq!(error.shape().1, "malformed_upload", "ended at {at}, {empty} empty pieces")
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bytes that are no text in the headers of a part, as a fuzzer found them, are no name and no wait.
+    #[actix_rt::test]
+    async fn part_headers_that_are_no_text_are_malformed() {
+        for head in [
+            &b"--x\r\nContent-Dispo\xff\xff\xffsition: form-data; name=\"file\"; filename=\"a.docx\"\r\n\r\nPK"[..],
+            b"--x\r\nContent-Dispo\xff\xff",
+            b"\xff\xff--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.docx\"\r\n\r\nPK",
+        ] {
+            assert_eq!(decide(vec![head]).await.unwrap_err().shape().1, "malformed_upload");
+        }
+    }
+
     /// Empty parts hold no bytes, a preamble is no part: still they come to an end. They trickle in, so that no buffer
     /// overflows first.
     #[actix_rt::test]
     async fn what_is_before_the_file_does_not_go_on_for_ever() {
-        let mut headers = HeaderMap::new();
-        let kind = "multipart/form-data; boundary=x".parse().unwrap();
-        headers.insert(actix_web::http::header::CONTENT_TYPE, kind);
         for piece in
             ["--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n", "a line that is no delimiter\r\n"]
         {
@@ -223,7 +275,7 @@ mod tests {
                 tokio::task::yield_now().await;
                 Ok(bytes::Bytes::from(piece))
             });
-            let refusal = select_part(&headers, Box::pin(pieces)).await.err().unwrap().to_string();
+            let refusal = select_part(&form_headers(), Box::pin(pieces)).await.err().unwrap().to_string();
             assert_eq!(refusal, FIELDS_TOO_LARGE);
         }
     }

@@ -40,6 +40,10 @@ pub trait Custody: 'static {
     /// Asked when all but the last byte of the file have left: once this is ready, that byte leaves too.
     fn poll_release_last_byte(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// Called when all but the last byte of a range that ends before the file does have left: whoever has got that byte
+    /// may ask for the next range at once.
+    fn part_ends(&mut self);
+
     /// The file's last byte has been given to the connection, which sends it or does not: from here on nobody can tell
     /// that it has not left. Not called where [`Custody::delivered`] follows at once.
     fn handed_on(&mut self);
@@ -53,8 +57,10 @@ pub struct FileBody<C> {
     file: Arc<File>,
     offset: u64,
     end: u64,
-    /// The offset of the file's last byte, until the custody has released it.
+    /// The offset of the range's last byte, until the custody has released it.
     held_from: u64,
+    /// Whether that is the file's last byte.
+    to_the_end: bool,
     /// The file is in memory up to here.
     cached_to: u64,
     reading: Option<JoinHandle<io::Result<()>>>,
@@ -79,7 +85,8 @@ impl<C: Custody> FileBody<C> {
             file: Arc::new(file),
             offset: range.start,
             end: range.end,
-            held_from: size.saturating_sub(1),
+            held_from: range.end.saturating_sub(1),
+            to_the_end: range.end == size,
             cached_to: range.start,
             reading: None,
             stage: if wire.is_some() { Stage::Head } else { Stage::Sending },
@@ -128,7 +135,10 @@ impl<C: Custody> FileBody<C> {
                     return Poll::Ready(None);
                 }
                 _ if self.offset == self.held_from => {
-                    ready!(self.custody.poll_release_last_byte(cx))?;
+                    match self.to_the_end {
+                        true => ready!(self.custody.poll_release_last_byte(cx))?,
+                        false => self.custody.part_ends(),
+                    }
                     self.held_from = u64::MAX;
                 }
                 _ => {
@@ -145,7 +155,7 @@ impl<C: Custody> FileBody<C> {
                     } else {
                         let mut piece = vec![0; length.min(PIECE)];
                         self.file.read_exact_at(&mut piece, self.offset)?;
-                        let released = self.held_from == u64::MAX;
+                        let released = self.held_from == u64::MAX && self.to_the_end;
                         self.offset += piece.len() as u64;
                         self.custody.progressed()?;
                         if released {

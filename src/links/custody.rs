@@ -23,7 +23,8 @@ use crate::metrics::OpenTransfer;
 pub struct LinkCustody {
     app: web::Data<App>,
     claim: Claim,
-    filename: String,
+    /// What the audit was told at the start; it is told of the end in the same words.
+    started: Entry,
     origin: Origin,
     renewed: Instant,
     /// Set when a renewal finds that the claim is lost.
@@ -35,10 +36,10 @@ pub struct LinkCustody {
 }
 
 impl LinkCustody {
-    pub fn new(app: web::Data<App>, claim: Claim, filename: String, origin: Origin) -> LinkCustody {
+    pub fn new(app: web::Data<App>, claim: Claim, started: Entry, origin: Origin) -> LinkCustody {
         LinkCustody {
             claim,
-            filename,
+            started,
             origin,
             renewed: Instant::now(),
             lost: Arc::default(),
@@ -61,9 +62,8 @@ impl LinkCustody {
         });
     }
 
-    /// What the audit is told; the link is named by its id, and the file by its name: the token is nowhere.
     fn entry(&self, action: Action) -> Entry {
-        Entry::new(action, &self.filename).detail(format!("link {}", self.claim.link))
+        Entry { action, ..self.started.clone() }
     }
 }
 
@@ -95,6 +95,12 @@ impl Custody for LinkCustody {
         }
     }
 
+    fn part_ends(&mut self) {
+        // Nobody waits for it: the one writer takes it before the claim of whoever asks on.
+        let claim = self.claim.clone();
+        self.app.db.writer().post("give a link back", move |conn| model::release(conn, &claim));
+    }
+
     fn handed_on(&mut self) {
         // Given back now, the link gives that byte again and no more.
         self.claim.last_byte_only = true;
@@ -103,13 +109,12 @@ impl Custody for LinkCustody {
     fn delivered(&mut self) {
         self.over = true;
         let (claim, now, consumed) = (self.claim.clone(), self.app.clock.now(), self.consumed);
-        let (origin, entry) = (self.origin.clone(), self.entry(Action::Downloaded));
+        let action = if consumed { Action::Downloaded } else { Action::PartDownloaded };
+        let (origin, entry) = (self.origin.clone(), self.entry(action));
         self.app.db.writer().post("end a download", move |conn| {
-            if !consumed {
-                // A range that ends before the file does.
-                return model::release(conn, &claim);
+            if consumed {
+                model::fetched(conn, &claim, now)?;
             }
-            model::fetched(conn, &claim, now)?;
             origin.record(conn, now, entry)
         });
     }

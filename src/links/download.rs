@@ -9,7 +9,7 @@ use super::custody::LinkCustody;
 use super::model::{self, Claim, Link, Target};
 use super::page;
 use crate::app::App;
-use crate::audit::Origin;
+use crate::audit::{Action, Entry, Origin};
 use crate::desk::media_type;
 use crate::error::{Error, Result};
 use crate::http::disposition::attachment;
@@ -55,8 +55,9 @@ async fn download(req: &HttpRequest, app: &web::Data<App>, token: String) -> Res
                 Selection::Unsatisfiable => return Err(Error::RangeNotSatisfiable(target.size_bytes())),
             };
             let claim = model::claim(conn, &link, start, target.size_bytes(), origin.address.as_deref(), now)?;
-            let custody = hold(holder, claim, &target, origin);
-            Ok((target, selection, custody))
+            let started = started(&claim, &target, &selection);
+            origin.record(conn, now, started.clone())?;
+            Ok((target, selection, LinkCustody::new(holder, claim, started, origin)))
         })
         .await?;
 
@@ -78,8 +79,16 @@ async fn download(req: &HttpRequest, app: &web::Data<App>, token: String) -> Res
     Ok(response.body(FileBody::new(req, file, size, range, custody)))
 }
 
-fn hold(app: web::Data<App>, claim: Claim, target: &Target, origin: Origin) -> LinkCustody {
-    LinkCustody::new(app, claim, target.name.clone(), origin)
+/// What the audit is told; the link is named by its id, and the file by its name: the token is nowhere.
+fn started(claim: &Claim, target: &Target, selection: &Selection) -> Entry {
+    let entry = Entry::new(Action::DownloadStarted, &*target.name);
+    match selection {
+        Selection::Part(range) => {
+            let (last, size) = (range.end - 1, target.size);
+            entry.detail(format!("link {}, bytes {}-{last} of {size}", claim.link, range.start))
+        }
+        _ => entry.detail(format!("link {}", claim.link)),
+    }
 }
 
 /// What the client asks for of the file; judged once the file is known.

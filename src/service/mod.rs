@@ -1,5 +1,7 @@
 //! The service itself: is it alive, is it ready, what does it count, what does its API look like.
 
+use std::time::Duration;
+
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, web};
@@ -54,19 +56,39 @@ async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(Status { status: "alive" })
 }
 
-/// Ready means: a query works, a write commits, and the blob store gives back what it was given.
+/// What a health check waits for an answer: less than `handover doctor --live` and container engines do, and less than
+/// the database waits for a lock.
+const READY_WITHIN: Duration = Duration::from_secs(3);
+
+/// Answers in time, whatever hangs.
 async fn readyz(app: web::Data<App>) -> Result<HttpResponse> {
+    let checked = actix_rt::time::timeout(READY_WITHIN, async {
+        let permit = app.checks.clone().acquire_owned().await.map_err(Error::internal)?;
+        let app = app.clone();
+        // A task of its own goes on when nobody waits any more, and until it ends no other one begins.
+        let checking = actix_rt::spawn(async move {
+            let _permit = permit;
+            check(&app).await
+        });
+        checking.await.map_err(Error::internal)?
+    });
+    match checked.await {
+        Ok(checked) => checked?,
+        Err(_) => return Err(Error::Unavailable("the database or the storage takes too long to answer".into())),
+    }
+    Ok(HttpResponse::Ok().json(Status { status: "ready" }))
+}
+
+/// Ready means: a query works, a write commits, and the blob store gives back what it was given.
+async fn check(app: &App) -> Result<()> {
     app.db
         .read(|conn| Ok(users::table.select(users::id).first::<String>(conn).optional()?))
         .await
         .map_err(unavailable)?;
     app.db.write(|_| Ok(())).await.map_err(unavailable)?;
     let blobs = app.blobs.clone();
-    web::block(move || blobs.check())
-        .await
-        .map_err(Error::internal)?
-        .map_err(|error| Error::Unavailable(Box::new(error)))?;
-    Ok(HttpResponse::Ok().json(Status { status: "ready" }))
+    let checked = web::block(move || blobs.check()).await.map_err(Error::internal)?;
+    checked.map_err(|error| Error::Unavailable(Box::new(error)))
 }
 
 /// Whatever keeps the database from answering, the answer is 503.

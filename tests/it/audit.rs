@@ -8,6 +8,8 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::answers::expect;
+use crate::crafted::docx;
+use crate::linked::{LARGE, link_of};
 use crate::support::*;
 
 const NAME: &str = "report-python-docx.docx";
@@ -73,6 +75,7 @@ async fn everything_that_happens_is_recorded_without_secrets() {
         ("file_uploaded", json!("olga"), json!(NAME)),
         ("file_deleted", json!("olga"), json!(NAME)),
         ("link_issued", json!("carl"), json!(NAME)),
+        ("download_started", json!(null), json!(NAME)),
         ("downloaded", json!(null), json!(NAME)),
     ] {
         let entry = find(action);
@@ -95,6 +98,51 @@ async fn everything_that_happens_is_recorded_without_secrets() {
     for secret in [PASSWORD, "wrong horse", "my secret password", "battery staple", "eyJ", "argon2", "download_file"] {
         assert!(!text.contains(secret), "{secret}");
     }
+}
+
+/// Who fetches a file piece by piece is seen doing so, also where the last byte is never asked for.
+#[tokio::test]
+async fn each_start_of_a_download_is_recorded_with_its_range_and_its_end() {
+    let server = TestServer::start();
+    let (olga, carl) = (server.operation("olga").await, server.client("carl").await);
+    let content = docx(7, LARGE);
+    assert_eq!(server.upload(&olga, "a.docx", content.clone()).await.status(), 201);
+    let minted = server.mint(&carl, "a.docx").await;
+    let (size, link) = (content.len(), link_of(&server, &olga, &minted).await);
+    let id = link["id"].as_str().unwrap();
+
+    let all_but_one = server.fetch(&minted["download_url"]).header("range", format!("bytes=0-{}", size - 2));
+    assert_eq!(all_but_one.send().await.unwrap().bytes().await.unwrap().len(), size - 1);
+    let parted = async || entries(&server, &olga, "action=part_downloaded").await.len() == 1;
+    eventually("the end of the part is recorded", parted).await;
+    let mut broken = server.fetch(&minted["download_url"]).send().await.unwrap();
+    assert!(!broken.chunk().await.unwrap().unwrap().is_empty());
+    drop(broken);
+    let free = async || link_of(&server, &olga, &minted).await["state"] == "issued";
+    eventually("the broken one gives the link back", free).await;
+    let last = server.fetch(&minted["download_url"]).header("range", "bytes=-1");
+    assert_eq!(last.send().await.unwrap().bytes().await.unwrap(), content[size - 1..]);
+    let recorded = async || entries(&server, &olga, "subject=a.docx&action=downloaded").await.len() == 1;
+    eventually("the end is recorded", recorded).await;
+
+    let told: Vec<_> = entries(&server, &olga, "subject=a.docx")
+        .await
+        .into_iter()
+        .rev()
+        .map(|entry| (entry["action"].as_str().unwrap().to_owned(), entry["detail"].as_str().unwrap().to_owned()))
+        .skip_while(|(action, _)| action != "download_started")
+        .collect();
+    let (part, all) = (format!("link {id}, bytes 0-{} of {size}", size - 2), format!("link {id}"));
+    let end = format!("link {id}, bytes {}-{} of {size}", size - 1, size - 1);
+    let expected = [
+        ("download_started", &part),
+        ("part_downloaded", &part),
+        ("download_started", &all),
+        ("download_broken", &all),
+        ("download_started", &end),
+        ("downloaded", &end),
+    ];
+    assert_eq!(told, expected.map(|(action, detail)| (action.to_owned(), detail.clone())));
 }
 
 #[tokio::test]

@@ -5,7 +5,11 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::binary::{Running, one_line, run, text};
+use diesel::connection::SimpleConnection as _;
+use handover::db::Conn;
+
+use crate::binary::{Running, handover, one_line, run, text};
+use crate::support::files_below;
 
 /// Runs the doctor; gives whether it is content, what it says, and its last word.
 #[track_caller]
@@ -116,7 +120,58 @@ fn what_is_unwise_is_a_warning() {
         assert!(finding(&said, words).starts_with("warning"), "{flags:?}: {said}");
     }
     silent.join().unwrap();
-    // A sign-up code is never shown.
+    // A sign-up code is never shown, and what may hold a secret is not repeated when it does not fit.
     let (_, said, _) = doctor(dir.path(), &["--bind", "127.0.0.1:0", "--operation-signup", "code:open sesame"]);
     assert!(!said.contains("sesame"), "{said}");
+    for flags in [["--operation-signup", "code:sesame"], ["--database-url", "postgres://ann:sesame@db/handover"]] {
+        for command in ["doctor", "serve"] {
+            let output = run(&[&[command], &flags[..]].concat(), "");
+            let error = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command} {flags:?}: {error}");
+            assert!(!error.contains("sesame"), "{command} {flags:?}: {error}");
+            assert!(error.contains(&format!("invalid value '…' for '{}", flags[0])), "{command} {flags:?}: {error}");
+        }
+    }
+    let output = handover(&["doctor"]).env("HANDOVER_OPERATION_SIGNUP", "code:sesame").output().unwrap();
+    let error = text(&output.stderr);
+    assert!(output.status.code() == Some(2) && error.contains("8 characters") && !error.contains("sesame"), "{error}");
+    // What is no secret is repeated: it helps.
+    assert!(text(&run(&["doctor", "--grace", "soon"], "").stderr).contains("'soon'"));
+}
+
+/// A doctor looks and leaves everything as it was, also a database that the next start would change.
+#[test]
+fn an_earlier_database_is_told_and_not_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    assert!(run(&["users", "--data", data.to_str().unwrap(), "list"], "").status.success(), "makes a database");
+    // What the database looks like to a version that has one migration more, and to one that finds an empty file.
+    let database = data.join("handover.db");
+    let mut conn = Conn::open_sqlite(&database).unwrap();
+    conn.batch_execute("DELETE FROM __diesel_schema_migrations").unwrap();
+    drop(conn);
+    let contents = || {
+        let files = files_below(data).into_iter().map(|path| (path.clone(), fs::read(path).unwrap()));
+        files.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    for _ in 0..2 {
+        let before = contents();
+        let (content, said, error) = doctor(data, &FREE);
+        assert!(content && error.is_empty(), "{said}{error}");
+        let told = finding(&said, "handover.db");
+        assert!(told.starts_with("warning") && told.contains("earlier version") && told.contains("backup"), "{said}");
+        assert!(contents() == before, "the doctor only looks");
+        fs::write(&database, "").unwrap();
+    }
+    fs::remove_file(&database).unwrap();
+    assert!(run(&["users", "--data", data.to_str().unwrap(), "list"], "").status.success());
+    let mut conn = Conn::open_sqlite(&database).unwrap();
+    conn.batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')").unwrap();
+    // Beside somebody who has it open, and alone.
+    for _ in 0..2 {
+        let (content, said, _) = doctor(data, &FREE);
+        assert!(!content && finding(&said, "handover.db").contains("newer version"), "{said}");
+        conn = Conn::open_sqlite(&dir.path().join("another.db")).unwrap();
+    }
+    drop(conn);
 }

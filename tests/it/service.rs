@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::answers::expect;
+use crate::binary::{one_line, run};
 use crate::support::*;
 
 const UNAVAILABLE: &str = "The server cannot reach its database or its storage right now. Try again in a moment.";
@@ -54,16 +55,24 @@ async fn it_is_not_ready_while_its_database_fails() {
     assert_ready(&server).await;
 }
 
-/// What keeps the writer from its work for longer than it waits for a lock is told, and nothing of it is told twice.
+/// A health check hears of a lock in time, while those who write still wait for its end.
 #[tokio::test]
 async fn it_is_not_ready_while_nothing_can_be_written() {
     let server = TestServer::start();
     let mut conn = Conn::open_sqlite(&server.dir.path().join("data/handover.db")).unwrap();
     conn.batch_execute("BEGIN IMMEDIATE").unwrap();
-    expect("locked", server.get("/readyz"), 503, "unavailable", Some(UNAVAILABLE)).await;
-    conn.batch_execute("ROLLBACK").unwrap();
+    let body = json!({"username": "ann", "email": "ann@example.org", "password": PASSWORD});
+    let (registered, _) = tokio::join!(server.post("/register", body), async {
+        eventually("the registration waits", async || server.app().metrics.connections.get() > 0).await;
+        expect("locked", server.get("/readyz"), 503, "unavailable", Some(UNAVAILABLE)).await;
+        let address = server.address.to_string();
+        let live = tokio::task::spawn_blocking(move || run(&["doctor", "--live", "--bind", &address], ""));
+        let line = one_line(&live.await.unwrap());
+        assert!(line.contains("not ready") && line.contains("cannot reach"), "{line}");
+        conn.batch_execute("ROLLBACK").unwrap();
+    });
+    assert_eq!(registered.status(), 201, "who waited for the lock was not turned away");
     assert_ready(&server).await;
-    assert_eq!(server.client("ann").await.split('.').count(), 3, "writing works again");
 }
 
 /// The samples of a scrape by name and labels.

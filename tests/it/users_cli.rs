@@ -1,5 +1,7 @@
 //! `handover users …`, beside a running server and without one.
 
+use diesel::connection::SimpleConnection as _;
+use handover::db::Conn;
 use reqwest::Method;
 use serde_json::json;
 
@@ -112,4 +114,19 @@ fn what_cannot_be_done_is_said_in_one_line() {
     assert_eq!(done(data, &["list"], "").lines().count(), 2, "a heading and one user");
     // A password on the command line could be read by everybody on the machine: there is no such argument.
     assert_eq!(users(data, &["add", "dora", "dora@example.org", "correct horse"], "").status.code(), Some(2));
+}
+
+#[test]
+fn a_failure_of_the_database_is_one_line_with_its_cause() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    done(data, &["add", "olga", "olga@example.org"], "correct horse\n");
+    let mut conn = Conn::open_sqlite(&dir.path().join("handover.db")).unwrap();
+    for (table, args) in [("audit", &["disable", "olga"][..]), ("users", &["list"]), ("users", &["enable", "olga"])] {
+        conn.batch_execute(&format!("ALTER TABLE {table} RENAME TO away")).unwrap();
+        let line = one_line(&users(data, args, ""));
+        assert_eq!(line, format!("handover: the database or the storage failed: no such table: {table}"), "{args:?}");
+        conn.batch_execute(&format!("ALTER TABLE away RENAME TO {table}")).unwrap();
+    }
+    assert!(done(data, &["list"], "").contains("enabled"), "nothing was changed");
 }

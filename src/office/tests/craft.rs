@@ -207,20 +207,21 @@ pub(super) fn docx() -> Zip {
     package("word/document.xml", &main, "")
 }
 
-/// A file of `size` bytes: `head` at the start, `tail` at the end, zeros between. Counts the bytes
-/// that are read from it.
+/// A file of `size` bytes: `head` at the start, `tail` at the end, zeros between. Counts how often it is
+/// read, and how many bytes.
 pub(super) struct Sparse {
     pub head: Vec<u8>,
     pub tail: Vec<u8>,
     pub size: u64,
     pub at: u64,
+    pub reads: u64,
     pub read_bytes: u64,
     pub fail_at: Option<u64>,
 }
 
 impl Sparse {
     pub(super) fn new(head: Vec<u8>, tail: Vec<u8>, size: u64) -> Self {
-        Self { head, tail, size, at: 0, read_bytes: 0, fail_at: None }
+        Self { head, tail, size, at: 0, reads: 0, read_bytes: 0, fail_at: None }
     }
 }
 
@@ -240,6 +241,7 @@ impl Read for Sparse {
             };
         }
         self.at += len as u64;
+        self.reads += 1;
         self.read_bytes += len as u64;
         Ok(len)
     }
