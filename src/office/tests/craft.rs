@@ -207,8 +207,41 @@ pub(super) fn docx() -> Zip {
     package("word/document.xml", &main, "")
 }
 
-/// A file of `size` bytes: `head` at the start, `tail` at the end, zeros between. Counts how often it is
-/// read, and how many bytes.
+/// A text document of `count` entries.
+pub(super) fn crowd(count: usize) -> Zip {
+    let mut zip = docx();
+    zip.items.extend((zip.items.len()..count).map(|n| Item::new(format!("p/{n}.xml"), "")).collect::<Vec<_>>());
+    zip
+}
+
+/// The file that makes the inspector read as much as it can: a full directory, full tail.
+pub(super) fn worst() -> Zip {
+    let mut zip = crowd(15_500);
+    for (index, item) in zip.items.iter_mut().enumerate().skip(3) {
+        item.name = format!("p/{index}/{}", "%41".repeat(330)).into_bytes();
+    }
+    zip.comment = b"PK\x05\x06".repeat(16_000);
+    zip
+}
+
+/// A document whose list of types is full to the limit with `line`, which is told its number.
+pub(super) fn full_list(line: &dyn Fn(usize) -> String) -> Zip {
+    let limit = 4 << 20;
+    let namespaces: String = (0..15).map(|n| format!(" xmlns:a{n}='u'")).collect();
+    let mut xml = format!("<Types{namespaces}>");
+    let mut count = 0;
+    while xml.len() < limit - 100 {
+        xml += &line(count);
+        count += 1;
+    }
+    xml += "</Types>";
+    let mut zip = docx();
+    zip.items[0].data = xml.into_bytes();
+    zip
+}
+
+/// A file of `size` bytes: `head` at the start, `tail` at the end, zeros between. Counts how often it is read, and how
+/// many bytes.
 pub(super) struct Sparse {
     pub head: Vec<u8>,
     pub tail: Vec<u8>,
