@@ -2,6 +2,7 @@
 
 pub mod cors;
 pub mod disposition;
+pub mod expect;
 pub mod file_body;
 pub mod headers;
 pub mod json;

@@ -9,6 +9,7 @@ mod crafted;
 mod digests;
 mod doctor_cli;
 mod durability;
+mod expect;
 mod files_list;
 mod full_disk;
 mod gate;
