@@ -7,6 +7,7 @@ pub mod file_body;
 pub mod headers;
 pub mod json;
 pub mod log;
+mod no_request;
 pub mod openapi;
 pub mod paging;
 pub mod peer;
