@@ -22,6 +22,7 @@ mod linked;
 mod links;
 mod log_lines;
 mod matrix;
+mod memory;
 mod names;
 mod openapi;
 mod peer;
