@@ -28,6 +28,8 @@ pub enum Error {
     BadRequest(String),
     #[error("The request body is larger than {0}.")]
     BodyTooLarge(ByteSize),
+    #[error("The head of the request is too large: its path or its headers.")]
+    HeadTooLarge,
     #[error("The rest of the request did not arrive in time. Check the connection and send it again.")]
     RequestTimeout,
     #[error("There is nothing at this address.")]
@@ -136,6 +138,7 @@ impl Error {
             Error::MissingParameters(_) => (S::BAD_REQUEST, "missing_parameters"),
             Error::BadRequest(_) => (S::BAD_REQUEST, "bad_request"),
             Error::BodyTooLarge(_) => (S::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Error::HeadTooLarge => (S::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
             Error::RequestTimeout => (S::REQUEST_TIMEOUT, "request_timeout"),
             Error::NotFound => (S::NOT_FOUND, "not_found"),
             Error::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, "method_not_allowed"),
@@ -186,6 +189,7 @@ impl Error {
             Error::MissingParameters("username, email, and password are"),
             Error::BadRequest("The JSON body does not fit.".into()),
             Error::BodyTooLarge(ByteSize::kib(64)),
+            Error::HeadTooLarge,
             Error::RequestTimeout,
             Error::NotFound,
             Error::MethodNotAllowed("GET".into()),

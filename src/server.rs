@@ -31,7 +31,7 @@ use crate::db::{Db, StartError};
 use crate::error::Error;
 use crate::http::route::{Endpoint, register};
 use crate::http::wire::{Connection, Limits};
-use crate::http::{cors, headers, log};
+use crate::http::{cors, expect, headers, log};
 use crate::metrics::Metrics;
 use crate::{accounts, desk, links, service, sweeper};
 
@@ -149,7 +149,9 @@ impl Server {
         let server = builder
             .listen("http", listener, move || {
                 let (app, metrics, stopping) = (shared.clone(), shared.metrics.clone(), stopping.clone());
+                let application = || map_config(application(app.clone()).into_factory(), |()| AppConfig::default());
                 let service = HttpService::build()
+                    .expect(expect::on_demand(application()))
                     .graceful_shutdown_signal(move || {
                         let stopping = stopping.clone();
                         async move { stopping.notified().await }
@@ -160,7 +162,7 @@ impl Server {
                     .client_disconnect_timeout(LINGER)
                     .local_addr(address)
                     .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.wire())))
-                    .h1(map_config(application(app).into_factory(), |_| AppConfig::default()));
+                    .h1(application());
                 fn_service(move |tcp: TcpStream| {
                     let peer = tcp.peer_addr().ok();
                     std::future::ready(Ok((Connection::new(tcp, limits, metrics.clone()), peer)))

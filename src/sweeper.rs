@@ -27,6 +27,9 @@ pub async fn run(app: web::Data<App>) {
         if let Err(error) = rows(&app).await {
             tracing::warn!(cause = %Chain(&error), "the rows could not be swept");
         }
+        let reserve = app.db.reserve();
+        // Without room for it the next turn tries again.
+        let _ = web::block(move || reserve.keep()).await;
         app.digester.wake();
         ticks = (ticks + 1) % (FILES.as_secs() / ROWS.as_secs()) as u32;
         actix_rt::time::sleep(ROWS).await;

@@ -148,7 +148,7 @@ pub async fn login(req: HttpRequest, app: web::Data<App>, Json(body): Json<Crede
     let id = user.id.clone();
     let session = app
         .db
-        .write(move |conn| {
+        .write_from_reserve(move |conn| {
             // The password may have been changed, or the user disabled, while this one was being hashed.
             let current = model::login_of(conn, &user.username)?;
             if !current

@@ -3,6 +3,7 @@
 //! `lookup` is for rows by key, `read` for lists and counts, `write` for everything that changes.
 
 mod conn;
+mod reserve;
 pub mod schema;
 mod writer;
 
@@ -19,6 +20,7 @@ use thread_local::ThreadLocal;
 
 pub use conn::{Conn, OpenError};
 use conn::{READER_WAIT, ReaderManager};
+pub use reserve::Reserve;
 pub use writer::Writer;
 
 use crate::error::{Error, Result};
@@ -36,6 +38,7 @@ pub struct Db {
     own: ThreadLocal<RefCell<Conn>>,
     readers: Readers,
     writer: Writer,
+    reserve: Reserve,
 }
 
 /// The connections that read. Clones share them.
@@ -85,7 +88,11 @@ impl Db {
             .test_on_check_out(false)
             .build(manager.clone())
             .map_err(|cause| StartError::Pool { path: name, cause: Box::new(cause) })?;
-        Ok((Db { manager, own: ThreadLocal::new(), readers: Readers(readers), writer }, thread))
+        let reserve = Reserve::beside(path);
+        if let Err(error) = reserve.keep() {
+            tracing::warn!(cause = %error, "there is no reserve: on a full disk nothing can be deleted");
+        }
+        Ok((Db { manager, own: ThreadLocal::new(), readers: Readers(readers), writer, reserve }, thread))
     }
 
     /// Looks rows up by key, on this thread and a connection of its own. In WAL mode a reader waits for nobody, so such a
@@ -119,6 +126,29 @@ impl Db {
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         self.writer.write(work).await
+    }
+
+    /// Like [`Db::write`], for what makes room and for the way there: on a full disk it gives up the reserve, and tries once
+    /// more.
+    pub async fn write_from_reserve<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn) -> Result<T> + Clone + Send + 'static,
+    {
+        let result = self.write(work.clone()).await;
+        if !result.as_ref().is_err_and(is_full) {
+            return result;
+        }
+        tracing::warn!("the disk is full; the reserve is given up");
+        let reserve = self.reserve();
+        let given_up = actix_web::web::block(move || reserve.give_up()).await.map_err(Error::internal)?;
+        given_up.map_err(|error| Error::Unavailable(Box::new(error)))?;
+        self.write(work).await
+    }
+
+    /// The reserve, which the sweep makes whole again.
+    pub fn reserve(&self) -> Reserve {
+        self.reserve.clone()
     }
 
     /// The writer, for what must go on after a request has ended.

@@ -11,7 +11,7 @@ use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpRequest, ResponseError as _, web};
 use bytesize::ByteSize;
@@ -33,6 +33,7 @@ const BEFORE_FILE: usize = 4 * FORM_OVERHEAD as usize;
 /// What a part costs by itself, so that empty parts do not go on for ever.
 const PART_HEADERS: u64 = 512;
 
+const NO_FORM: &str = "An upload is a form of the type multipart/form-data with a part named file.";
 const FIELDS_TOO_LARGE: &str = "The fields beside the file are too large.";
 
 /// A file that the gate has let through by name.
@@ -120,6 +121,12 @@ pub async fn select_part<S>(headers: &HeaderMap, payload: S) -> Result<Selected>
 where
     S: Stream<Item = Result<bytes::Bytes, PayloadError>> + 'static,
 {
+    // Parts of other multipart types need no name, and so have other rules.
+    let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media.split(';').next().unwrap_or_default();
+    if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
+        return Err(Error::MalformedUpload(NO_FORM.into()));
+    }
     // Also what is no part at all, before the first delimiter, comes to an end.
     let allowance = Rc::new(Cell::new(Some(BEFORE_FILE)));
     let meter = allowance.clone();
@@ -193,9 +200,7 @@ pub fn malformed(error: MultipartError) -> Error {
         MultipartError::ContentTypeMissing
         | MultipartError::ContentTypeParse
         | MultipartError::ContentTypeIncompatible
-        | MultipartError::BoundaryMissing => {
-            "An upload is a form of the type multipart/form-data with a part named file."
-        }
+        | MultipartError::BoundaryMissing => NO_FORM,
         MultipartError::Payload(PayloadError::Io(io)) if io.kind() == std::io::ErrorKind::TimedOut => {
             return Error::RequestTimeout;
         }
@@ -216,7 +221,7 @@ mod tests {
     fn form_headers() -> HeaderMap {
         let mut headers = HeaderMap::new();
         let kind = "multipart/form-data; boundary=x".parse().unwrap();
-        headers.insert(actix_web::http::header::CONTENT_TYPE, kind);
+        headers.insert(CONTENT_TYPE, kind);
         headers
     }
 

@@ -88,9 +88,9 @@ pub async fn delete(
     let (now, origin) = (app.clock.now(), Origin::of(&req, Some(&caller)));
     let freed = app
         .db
-        .write(move |conn| {
+        .write_from_reserve(move |conn| {
             let freed = model::delete(conn, &name, version, now)?;
-            let mut entry = Entry::new(Action::FileDeleted, name);
+            let mut entry = Entry::new(Action::FileDeleted, &*name);
             entry.detail = version.map(|version| format!("version {version}"));
             origin.record(conn, now, entry)?;
             Ok(freed)

@@ -3,8 +3,8 @@
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
 use actix_web::web;
@@ -17,7 +17,7 @@ const INERT: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'
 /// For pages of ours: our own style sheets, images and forms, no script from anywhere else.
 pub const PAGE: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Adds what the handler has not set itself.
+/// The middleware that adds what the handler has not set itself.
 pub async fn secure<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
@@ -27,20 +27,25 @@ pub async fn secure<B: MessageBody + 'static>(
         .and_then(|app| app.config.public_url.as_ref())
         .is_some_and(|public| public.is_https());
     let mut response = next.call(req).await?;
-    let headers = response.headers_mut();
-    let mut default = |name: HeaderName, value: &'static str| {
-        if !headers.contains_key(&name) {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-    };
-    default(X_CONTENT_TYPE_OPTIONS, "nosniff");
-    default(CONTENT_SECURITY_POLICY, INERT);
-    default(REFERRER_POLICY, "no-referrer");
-    default(X_FRAME_OPTIONS, "DENY");
-    default(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
-    default(CACHE_CONTROL, "private, no-store");
+    complete(response.headers_mut());
     if https {
-        default(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+        add(response.headers_mut(), STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
     Ok(response)
+}
+
+/// Adds the headers that every answer has.
+pub fn complete(headers: &mut HeaderMap) {
+    add(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    add(headers, CONTENT_SECURITY_POLICY, INERT);
+    add(headers, REFERRER_POLICY, "no-referrer");
+    add(headers, X_FRAME_OPTIONS, "DENY");
+    add(headers, HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    add(headers, CACHE_CONTROL, "private, no-store");
+}
+
+fn add(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    if !headers.contains_key(&name) {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
 }

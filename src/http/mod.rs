@@ -2,10 +2,12 @@
 
 pub mod cors;
 pub mod disposition;
+pub mod expect;
 pub mod file_body;
 pub mod headers;
 pub mod json;
 pub mod log;
+mod no_request;
 pub mod openapi;
 pub mod paging;
 pub mod peer;

@@ -18,8 +18,10 @@ use std::time::Duration;
 
 use actix_rt::net::TcpStream;
 use actix_rt::time::{Instant, Sleep, sleep_until};
+use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
+use super::no_request;
 use crate::metrics::Metrics;
 
 /// Time limits of a connection.
@@ -40,6 +42,8 @@ pub struct Wire {
     active: Cell<u32>,
     /// A request has begun since this was last asked: also one that was answered before anything else happened.
     begun: Cell<bool>,
+    /// What the dispatcher writes is, or may be, the answer to a request.
+    answering: Cell<bool>,
     flushed: Cell<bool>,
     flush_waiter: RefCell<Option<Waker>>,
     write_stall: RefCell<Option<Pin<Box<Sleep>>>>,
@@ -50,6 +54,7 @@ impl Wire {
     pub fn begin(self: &Rc<Self>) -> ActiveRequest {
         self.active.set(self.active.get() + 1);
         self.begun.set(true);
+        self.answering.set(true);
         ActiveRequest(self.clone())
     }
 
@@ -135,6 +140,8 @@ pub struct Connection {
     wire: Rc<Wire>,
     /// Runs from the first byte of a head until its request begins.
     head_deadline: Option<Pin<Box<Sleep>>>,
+    /// What is left to say instead of what the dispatcher writes.
+    instead: Option<Bytes>,
 }
 
 impl Connection {
@@ -150,11 +157,12 @@ impl Connection {
             metrics,
             active: Cell::new(0),
             begun: Cell::new(false),
+            answering: Cell::new(false),
             flushed: Cell::new(true),
             flush_waiter: RefCell::new(None),
             write_stall: RefCell::new(None),
         };
-        Connection { wire: Rc::new(wire), head_deadline: None }
+        Connection { wire: Rc::new(wire), head_deadline: None, instead: None }
     }
 
     pub fn wire(&self) -> Rc<Wire> {
@@ -216,12 +224,24 @@ impl AsyncRead for Connection {
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.wire.poll_send(cx, bytes)
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if !this.wire.answering.get() && this.instead.is_none() {
+            this.instead = no_request::answer(bytes);
+        }
+        let Some(instead) = &mut this.instead else { return this.wire.poll_send(cx, bytes) };
+        while !instead.is_empty() {
+            let sent = ready!(this.wire.poll_send(cx, instead))?;
+            instead.advance(sent);
+        }
+        this.instead = None;
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.wire.flushed.set(true);
+        // All that was written is out; what comes next belongs to the requests that are still answered.
+        self.wire.answering.set(self.wire.active.get() > 0);
         if let Some(waiter) = self.wire.flush_waiter.take() {
             waiter.wake();
         }

@@ -78,8 +78,7 @@ impl Link {
         match self.state.as_str() {
             REVOKED => Some(Error::RevokedLink),
             EXPIRED => Some(Error::ExpiredLink),
-            _ if self.misses_last_byte() => (self.expires_at <= now).then_some(Error::UsedLink),
-            CONSUMED => Some(Error::UsedLink),
+            CONSUMED if !self.misses_last_byte() || self.expires_at <= now => Some(Error::UsedLink),
             _ if self.expires_at <= now => Some(Error::ExpiredLink),
             _ if self.starts >= MAX_STARTS && !self.is_held(now) => Some(Error::UsedLink),
             _ => None,

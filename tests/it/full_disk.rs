@@ -68,10 +68,19 @@ async fn a_full_disk_under_the_database_too_is_told_and_survived() {
     assert!(server.is_alive());
     let files = server.get(&token, "/files").await;
     assert_eq!(files["files"][0]["version"], stored);
+    // Nothing can be written any more, but who makes room is let in and may do so.
+    let login = serde_json::json!({"username": "olga", "password": PASSWORD});
+    let login = server.http.post(format!("{}/login", server.url)).json(&login).send().await.unwrap();
+    assert_eq!(login.status(), 200);
+    let delete = server.http.delete(format!("{}/files/a.docx?version=1", server.url)).bearer_auth(&token);
+    assert_eq!(delete.send().await.unwrap().status(), 204);
+    stored -= 1;
+    eventually("the file is gone", async || files_below(&blobs).len() == stored).await;
+    assert!(server.is_alive());
     let remount = Command::new("mount").args(["-o", "remount,size=16m"]).arg(mount.0.path()).status().unwrap();
     assert!(remount.success());
     let response = server.put(&token, "a.docx", docx(1, 30_000)).await.unwrap();
-    assert_eq!((response.status().as_u16(), &json_of(response).await["version"]), (201, &Value::from(stored + 1)));
+    assert_eq!((response.status().as_u16(), &json_of(response).await["version"]), (201, &Value::from(stored + 2)));
     drop(server);
 }
 

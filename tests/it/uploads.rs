@@ -148,6 +148,8 @@ async fn what_is_no_whole_form_is_malformed() {
         ("no type", post(None, whole.clone())),
         ("JSON", post(Some("application/json"), b"{}".to_vec())),
         ("urlencoded", post(Some("application/x-www-form-urlencoded"), b"file=a.docx".to_vec())),
+        ("another multipart type", post(Some(&FORM_TYPE.replace("form-data", "mixed")), whole.clone())),
+        ("a type that begins alike", post(Some(&FORM_TYPE.replace("form-data", "form-data-2")), whole.clone())),
         ("no boundary", post(Some("multipart/form-data"), whole.clone())),
         ("another boundary", post(Some("multipart/form-data; boundary=other"), whole.clone())),
         ("no last delimiter", post(Some(FORM_TYPE), cut(18))),
