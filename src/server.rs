@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::auth::Throttle;
 use crate::auth::password::Hasher;
 use crate::auth::token::{Keys, SecretError, load_secret};
-use crate::blobs::{Blobs, Digester, Quota, Space};
+use crate::blobs::{Blobs, Digester, Space};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StartError};
@@ -102,9 +102,8 @@ impl Server {
         let secret = load_secret(config.secret_file.as_deref(), &data.join("keys/token.key"))?;
         let metrics = Arc::new(Metrics::default());
         let (db, writer) = Db::start(&config.store.database_path(), metrics.clone())?;
-        let quota = Quota { user: config.user_quota.0, total: config.total_quota.0, floor: config.free_space_floor.0 };
         let root = config.blobs_path();
-        let blobs = Blobs::open(&root, Space::new(quota))
+        let blobs = Blobs::open(&root, Space::new(config.quota()))
             .map_err(|cause| CannotStart::Blobs { path: root.display().to_string(), cause })?;
         // Whoever held a link has died with the process before; the lock says that there is no other.
         let recovered = db.write(links::model::recover).await.map_err(CannotStart::Recover)?;

@@ -12,7 +12,8 @@ use super::model::{self, NewDocument};
 use crate::app::App;
 use crate::audit::{Action, Entry, Origin};
 use crate::auth::Operation;
-use crate::blobs::receive;
+use crate::blobs::rows::{self, NewBlob};
+use crate::blobs::{Account, receive};
 use crate::error::{Error, Result};
 use crate::http::json::broken_off;
 use crate::office::{InspectError, inspect};
@@ -68,8 +69,9 @@ async fn store(
     let Ok(_permit) = app.uploads.try_acquire() else { return Err(Error::Busy { retry_after: 2 }) };
     let _transfer = app.metrics.transfer("upload");
     let origin = Origin::of(&req, Some(&caller));
-    let (by_user, in_all) = app.db.lookup(|conn| model::usage(conn, &caller.user.id))?;
-    let mut reservation = app.blobs.space().reserve(&caller.user.id, by_user, in_all);
+    let (account, quota) = (Account::user(&caller.user.id), *app.blobs.space().quota());
+    let used = app.db.lookup(|conn| rows::usage(conn, &account, &quota))?;
+    let mut reservation = app.blobs.space().reserve(&account, used);
     let declared = gate::content_length(&req).unwrap_or_default().saturating_sub(overhead);
     let (name, kind) = (selected.name, selected.kind);
 
@@ -94,14 +96,10 @@ async fn store(
         }
     };
 
-    let (now, quota) = (app.clock.now(), *app.blobs.space().quota());
+    let now = app.clock.now();
     let document = NewDocument {
         name: name.as_str().to_owned(),
-        blob: content.id.clone(),
-        size: content.size,
-        blake3: content.blake3.clone(),
-        sha256: content.sha256.clone(),
-        crc32: content.crc32,
+        blob: NewBlob::from(&content),
         uploaded_by: caller.user.id,
     };
     let mut stored = Stored {
