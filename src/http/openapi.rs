@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::json::LIMIT;
-use super::route::{Answer, Content, Endpoint, Request};
+use super::route::{Answer, Content, Endpoint, Part, PartKind, Request};
 use crate::auth::Access;
 use crate::error::{Error, PROBLEM_JSON};
 
@@ -118,19 +118,37 @@ fn operation(endpoint: &Endpoint, catalogue: &[Error], schemas: &mut BTreeMap<St
     let body = match doc.request {
         Request::None => Value::Null,
         Request::Json(schema) => json!({"application/json": {"schema": schema(schemas)}}),
-        Request::Multipart => json!({"multipart/form-data": {"schema": {
-            "type": "object", "required": ["file"],
-            "properties": {"file": {"type": "string", "format": "binary", "description": "The document, with its file name"}},
-        }}}),
+        Request::Form(parts) => json!({"multipart/form-data": {"schema": form_schema(parts)}}),
         Request::Raw => json!({"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}),
     };
     if !body.is_null() {
-        operation["requestBody"] = json!({"required": true, "content": body});
+        // A form none of whose parts is needed may be left out.
+        let optional = matches!(doc.request, Request::Form(parts) if parts.iter().all(|part| !part.required));
+        operation["requestBody"] = json!({"required": !optional, "content": body});
     }
-    if !matches!(endpoint.access, Access::Public | Access::Token) {
-        operation["security"] = json!([{"bearer": []}]);
+    match endpoint.access {
+        Access::Public | Access::Token => {}
+        Access::Guests => operation["security"] = json!([{"bearer": []}, {}]),
+        _ => operation["security"] = json!([{"bearer": []}]),
     }
     operation
+}
+
+fn form_schema(parts: &[Part]) -> Value {
+    let mut properties = Map::new();
+    for part in parts {
+        let file = json!({"type": "string", "format": "binary"});
+        let mut schema = match part.kind {
+            PartKind::File => file,
+            PartKind::Files => json!({"type": "array", "items": file}),
+            PartKind::Text => json!({"type": "string"}),
+            PartKind::Number => json!({"type": "integer", "minimum": 1}),
+        };
+        schema["description"] = json!(part.what);
+        properties.insert(part.name.to_owned(), schema);
+    }
+    let required: Vec<_> = parts.iter().filter(|part| part.required).map(|part| part.name).collect();
+    json!({"type": "object", "required": required, "properties": properties})
 }
 
 fn response(answer: &Answer, schemas: &mut BTreeMap<String, Value>) -> Value {
@@ -154,6 +172,7 @@ pub fn codes(endpoint: &Endpoint) -> Vec<&'static str> {
     codes.extend(["internal_error", "unavailable"]);
     codes.extend(match endpoint.access {
         Access::Public | Access::Token => &[][..],
+        Access::Guests => &["sign_in_required", "not_bearer", "invalid_token"],
         Access::SignedIn => &["missing_authorization", "not_bearer", "invalid_token"],
         Access::Operation(_) => &["missing_authorization", "not_bearer", "invalid_token", "operation_only"],
         Access::Client => &["missing_authorization", "not_bearer", "invalid_token", "client_only"],
@@ -210,6 +229,7 @@ pub fn page(endpoints: &[Endpoint]) -> String {
         let who = match endpoint.access {
             Access::Public => "anybody",
             Access::Token => "whoever has the token",
+            Access::Guests => "signed-in users, and others where guests are allowed",
             Access::SignedIn => "signed-in users",
             Access::Operation(_) => "operation users",
             Access::Client => "client users",
@@ -224,11 +244,18 @@ pub fn page(endpoints: &[Endpoint]) -> String {
         let body = match doc.request {
             Request::None => "",
             Request::Json(_) => "JSON",
-            Request::Multipart => "multipart/form-data with a part <code>file</code>",
+            Request::Form(_) => "multipart/form-data",
             Request::Raw => "the file itself",
         };
         if !body.is_empty() {
             let _ = write!(html, "<p>Body: {body}</p>");
+        }
+        if let Request::Form(parts) = doc.request {
+            html.push_str("<table><tr><th>Part</th><th>What</th></tr>");
+            for part in parts {
+                let _ = write!(html, "<tr><td><code>{}</code></td><td>{}</td></tr>", part.name, escape(part.what));
+            }
+            html.push_str("</table>");
         }
         if !doc.params.is_empty() {
             html.push_str("<table><tr><th>Parameter</th><th>In</th><th>What</th></tr>");
