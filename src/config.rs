@@ -130,7 +130,13 @@ pub struct Config {
     pub max_link_life: Duration,
 
     /// Largest batch, all of its files together
-    #[arg(long, env = "HANDOVER_MAX_BATCH_SIZE", default_value = "20GiB", value_name = "SIZE", help_heading = "Limits")]
+    #[arg(
+        long,
+        env = "HANDOVER_MAX_BATCH_SIZE",
+        default_value = "20GiB",
+        value_name = "SIZE",
+        help_heading = "Limits"
+    )]
     pub max_batch_size: ByteSize,
 
     /// Files of a batch; a download of all as a ZIP takes some 200 bytes of memory for each

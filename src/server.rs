@@ -24,6 +24,7 @@ use crate::auth::Throttle;
 use crate::auth::password::Hasher;
 use crate::auth::token::{Keys, SecretError, load_secret};
 use crate::blobs::{Blobs, Digester, Space};
+use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StartError};
@@ -32,12 +33,12 @@ use crate::http::route::{Endpoint, register};
 use crate::http::wire::{Connection, Limits};
 use crate::http::{cors, headers, log};
 use crate::metrics::Metrics;
-use crate::{accounts, desk, links, service, sweeper};
+use crate::{accounts, batches, desk, links, service, sweeper};
 
 /// All routes, feature by feature.
 pub fn endpoints() -> &'static [Endpoint] {
     static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
-        [accounts::endpoints(), desk::endpoints(), links::endpoints(), service::endpoints()]
+        [accounts::endpoints(), desk::endpoints(), links::endpoints(), batches::endpoints(), service::endpoints()]
             .into_iter()
             .flatten()
             .collect()
@@ -110,8 +111,10 @@ impl Server {
         if recovered > 0 {
             tracing::info!(links = recovered, "links of broken downloads are open again");
         }
+        db.write(batches::model::claims::recover).await.map_err(CannotStart::Recover)?;
         let app = App {
             clock,
+            bus: Bus::new(config.max_connections as usize / 4, batches::MOST_WATCHERS),
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
             uploads: Semaphore::new(config.max_uploads.into()),
@@ -141,7 +144,7 @@ impl Server {
             .max_concurrent_connections(connections)
             .shutdown_timeout(config.grace.as_secs())
             .disable_signals(); // actix gives running transfers no time after Ctrl-C
-        let stopping = builder.graceful_shutdown_signal();
+        let (stopping, stopped) = (builder.graceful_shutdown_signal(), builder.graceful_shutdown_signal());
         let shared = app.clone();
         let server = builder
             .listen("http", listener, move || {
@@ -170,6 +173,11 @@ impl Server {
         }
         started(server.handle());
         let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
+        let bus = app.bus.clone();
+        actix_rt::spawn(async move {
+            stopped.notified().await;
+            bus.close(); // whoever only listens does not hold up the end
+        });
         let result = server.await;
         sweeper.abort();
         // The writer ends once nobody can ask it for anything any more.

@@ -74,11 +74,7 @@ impl Pot<'_> {
     /// Whether `bytes` more fit beside those that are used.
     pub fn check(&self, bytes: u64, used: u64) -> Result<()> {
         match used.saturating_add(bytes) > self.limit {
-            true => Err(Error::QuotaExceeded {
-                whose: self.whose,
-                limit: ByteSize(self.limit),
-                used: ByteSize(used),
-            }),
+            true => Err(Error::QuotaExceeded { whose: self.whose, limit: ByteSize(self.limit), used: ByteSize(used) }),
             false => Ok(()),
         }
     }

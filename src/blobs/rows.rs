@@ -66,8 +66,7 @@ pub fn add(conn: &mut Conn, new: &NewBlob, account: &Account, quota: &Quota, now
 
 /// Removes the row of a blob that nothing refers to any more. Its file is removed once this is committed.
 pub fn remove(conn: &mut Conn, id: &str, account: &Account, quota: &Quota) -> Result<()> {
-    let size: Option<i64> =
-        diesel::delete(blobs::table.find(id)).returning(blobs::size).get_result(conn).optional()?;
+    let size: Option<i64> = diesel::delete(blobs::table.find(id)).returning(blobs::size).get_result(conn).optional()?;
     book(conn, account, quota, -size.unwrap_or_default())
 }
 

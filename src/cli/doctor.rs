@@ -93,7 +93,9 @@ fn blobs(config: &Config) -> Finding {
     if !root.exists() {
         return Good(format!("the folder for files {} will be made at the first start", root.display()));
     }
-    match Blobs::open(&root, Space::new(config.quota())).map(|store| store.space().check_disk(&root, config.max_file_size.0)) {
+    match Blobs::open(&root, Space::new(config.quota()))
+        .map(|store| store.space().check_disk(&root, config.max_file_size.0))
+    {
         Err(error) => Bad(format!("the folder for files {} cannot be used: {error}", root.display())),
         Ok(Err(error)) => Warning(format!("a file of {} would not fit: {error}", config.max_file_size)),
         Ok(Ok(())) => Good(format!("files are kept in {}", root.display())),

@@ -92,11 +92,8 @@ async fn store(
     };
 
     let now = app.clock.now();
-    let document = NewDocument {
-        name: name.as_str().to_owned(),
-        blob: NewBlob::from(&content),
-        uploaded_by: caller.user.id,
-    };
+    let document =
+        NewDocument { name: name.as_str().to_owned(), blob: NewBlob::from(&content), uploaded_by: caller.user.id };
     let mut stored = Stored {
         msg: format!("File {} uploaded successfully", name.as_str()),
         filename: name.into_inner(),
