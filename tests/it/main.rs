@@ -3,6 +3,9 @@
 mod accounts;
 mod answers;
 mod audit;
+mod batch_zip;
+mod batched;
+mod batches;
 mod binary;
 mod broken_uploads;
 mod crafted;
