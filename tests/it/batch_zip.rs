@@ -167,7 +167,6 @@ fn assert_unpacked(out: &Path, files: &[(String, Vec<u8>)]) {
     }
 }
 
-/// The same bytes where the connection is not ours to write to: here it is, but in pieces and with a slow reader.
 #[tokio::test]
 async fn many_small_files_make_one_archive() {
     let server = TestServer::start();
@@ -181,6 +180,9 @@ async fn many_small_files_make_one_archive() {
     let out = folder.path().join("out");
     python(&zip, &out);
     assert_unpacked(&out, &names);
-    let fetches = json_of(batch.manage(&server, Method::GET, "/fetches").send().await.unwrap()).await;
-    assert_eq!(fetches["fetches"][0]["files"], json!(500));
+    eventually("it is written down", async || {
+        let fetches = json_of(batch.manage(&server, Method::GET, "/fetches").send().await.unwrap()).await;
+        fetches["fetches"][0]["files"] == json!(500)
+    })
+    .await;
 }
