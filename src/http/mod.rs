@@ -2,6 +2,7 @@
 
 pub mod cors;
 pub mod disposition;
+pub mod docs;
 pub mod download;
 pub mod file_body;
 pub mod form;
