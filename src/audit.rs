@@ -35,11 +35,18 @@ pub enum Action {
     /// A range that ends before the file does has left whole.
     PartDownloaded,
     Downloaded,
+    BatchMade,
+    BatchChanged,
+    BatchEnded,
+    BatchFileAdded,
+    BatchFileRemoved,
+    BatchFetched,
+    BatchFetchBroken,
     Refused,
 }
 
 impl Action {
-    pub const ALL: [Action; 18] = [
+    pub const ALL: [Action; 25] = [
         Action::Registered,
         Action::LoggedIn,
         Action::LoginFailed,
@@ -57,6 +64,13 @@ impl Action {
         Action::DownloadBroken,
         Action::PartDownloaded,
         Action::Downloaded,
+        Action::BatchMade,
+        Action::BatchChanged,
+        Action::BatchEnded,
+        Action::BatchFileAdded,
+        Action::BatchFileRemoved,
+        Action::BatchFetched,
+        Action::BatchFetchBroken,
         Action::Refused,
     ];
 
@@ -79,6 +93,13 @@ impl Action {
             Action::DownloadBroken => "download_broken",
             Action::PartDownloaded => "part_downloaded",
             Action::Downloaded => "downloaded",
+            Action::BatchMade => "batch_made",
+            Action::BatchChanged => "batch_changed",
+            Action::BatchEnded => "batch_ended",
+            Action::BatchFileAdded => "batch_file_added",
+            Action::BatchFileRemoved => "batch_file_removed",
+            Action::BatchFetched => "batch_fetched",
+            Action::BatchFetchBroken => "batch_fetch_broken",
             Action::Refused => "refused",
         }
     }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
 use futures_util::stream;
-use handover::blobs::{Blobs, Content, Quota, Space, receive};
+use handover::blobs::{Account, Blobs, Content, Quota, Space, receive};
 
 use crate::crafted::noise;
 use crate::{SMALL, folder};
@@ -15,7 +15,7 @@ const CHUNK: usize = 32 << 10;
 pub fn bench(criterion: &mut Criterion) {
     let runtime = actix_rt::Runtime::new().unwrap();
     let folder = folder();
-    let blobs = Blobs::open(folder.path(), Space::new(Quota { user: u64::MAX, total: u64::MAX, floor: 0 })).unwrap();
+    let blobs = Blobs::open(folder.path(), Space::new(Quota::NONE)).unwrap();
     let mut group = criterion.benchmark_group("blobs");
     for (name, size) in [("receive 30 KiB", SMALL), ("receive 64 MiB", 64 << 20)] {
         let bytes = Bytes::from(noise(1, size));
@@ -28,7 +28,7 @@ pub fn bench(criterion: &mut Criterion) {
 }
 
 async fn put(blobs: &Blobs, mut bytes: Bytes) -> Content {
-    let mut reservation = blobs.space().reserve("olga", 0, 0);
+    let mut reservation = blobs.space().reserve(&Account::user("olga"), vec![0, 0]);
     let chunks = std::iter::from_fn(|| {
         let chunk = bytes.split_to(bytes.len().min(CHUNK));
         (!chunk.is_empty()).then_some(Ok(chunk))

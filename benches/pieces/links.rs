@@ -9,6 +9,7 @@ use handover::accounts;
 use handover::audit::{Action, Entry, Origin};
 use handover::auth::Role;
 use handover::blobs::Quota;
+use handover::blobs::rows::NewBlob;
 use handover::clock::{Clock, after};
 use handover::db::{Conn, Db};
 use handover::desk::model as desk;
@@ -78,14 +79,10 @@ impl Desk {
         let digest = blake3::hash(b"").to_hex().to_string();
         let document = desk::NewDocument {
             name: NAME.into(),
-            blob: id::new(),
-            size: SIZE,
-            blake3: digest.clone(),
-            sha256: Some(digest),
-            crc32: 0,
+            blob: NewBlob { id: id::new(), size: SIZE, blake3: digest.clone(), sha256: Some(digest), crc32: 0 },
             uploaded_by: operation,
         };
-        desk::add(conn, document, &Quota { user: u64::MAX, total: u64::MAX, floor: 0 }, now)?;
+        desk::add(conn, document, &Quota::NONE, now)?;
         let document = desk::find(conn, NAME, None)?.expect("it was added").id;
         let desk = Desk { client, document };
         for _ in 0..STOCK {

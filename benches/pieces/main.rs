@@ -13,6 +13,7 @@ mod office;
 #[path = "../../src/office/tests/craft.rs"]
 #[expect(dead_code, reason = "the tests of the inspector use all of it")]
 mod craft;
+#[expect(dead_code, reason = "the integration tests use all of it")]
 #[path = "../../tests/it/crafted.rs"]
 mod crafted;
 #[path = "../../tests/it/raw.rs"]

@@ -10,8 +10,8 @@ use diesel::prelude::*;
 
 use super::Outcome;
 use crate::auth::token::load_secret;
-use crate::blobs::{Blobs, Quota, Space};
-use crate::config::{Config, OperationSignup};
+use crate::blobs::{Blobs, Space};
+use crate::config::{Config, Guests, OperationSignup};
 use crate::db::open_to_look;
 use crate::db::schema::users;
 
@@ -26,8 +26,16 @@ use Finding::{Bad, Good, Warning};
 
 /// Runs all checks. Fails if one of them finds that the server would not work.
 pub fn run(config: &Config) -> Outcome {
-    let findings =
-        [data(config), secret(config), database(config), blobs(config), port(config), exposure(config), signup(config)];
+    let findings = [
+        data(config),
+        secret(config),
+        database(config),
+        blobs(config),
+        port(config),
+        exposure(config),
+        signup(config),
+        guests(config),
+    ];
     let mut bad = 0;
     for finding in &findings {
         let (mark, text) = match finding {
@@ -98,9 +106,9 @@ fn blobs(config: &Config) -> Finding {
     if !root.exists() {
         return Good(format!("the folder for files {} will be made at the first start", root.display()));
     }
-    let floor = config.free_space_floor.0;
-    let space = Space::new(Quota { user: config.user_quota.0, total: config.total_quota.0, floor });
-    match Blobs::open(&root, space).map(|store| store.space().check_disk(&root, config.max_file_size.0)) {
+    match Blobs::open(&root, Space::new(config.quota()))
+        .map(|store| store.space().check_disk(&root, config.max_file_size.0))
+    {
         Err(error) => Bad(format!("the folder for files {} cannot be used: {error}", root.display())),
         Ok(Err(error)) => Warning(format!("a file of {} would not fit: {error}", config.max_file_size)),
         Ok(Ok(())) => Good(format!("files are kept in {}", root.display())),
@@ -143,6 +151,17 @@ fn signup(config: &Config) -> Finding {
             Warning("anybody on the network may register as an operation user and upload".into())
         }
         rule => Good(format!("operation sign-up is {rule:?}")),
+    }
+}
+
+fn guests(config: &Config) -> Finding {
+    match (config.guests(), config.bind.ip().is_loopback()) {
+        (Guests::Allow, false) => Warning(format!(
+            "anybody on the network may make batches, with {} from one address and {} in all; --guests deny asks them to sign in",
+            config.guest_quota, config.guests_quota
+        )),
+        (Guests::Allow, true) => Good("people without an account may make batches".into()),
+        (Guests::Deny, _) => Good("batches are made by signed-in users alone".into()),
     }
 }
 

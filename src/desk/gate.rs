@@ -4,37 +4,28 @@
 //! stays there when the name is refused.
 
 use std::cell::{Cell, RefCell};
-use std::future::ready;
 use std::rc::Rc;
 
-use actix_multipart::{Field, Multipart, MultipartError};
+use actix_multipart::{Field, Multipart};
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpRequest, ResponseError as _, web};
 use bytesize::ByteSize;
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use futures_util::{Stream, StreamExt as _};
 
 use crate::app::App;
 use crate::audit::{Entry, record};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::file_name::FileName;
+use crate::http::form::{self, Allowance, FORM_OVERHEAD, content_length, file_name, malformed};
 use crate::office::Kind;
-
-/// What a form may hold beside its file: other fields, part headers, delimiters.
-pub const FORM_OVERHEAD: u64 = 64 << 10;
 
 /// What may come of a form until the headers of its file have been found, with what is read ahead.
 const BEFORE_FILE: usize = 4 * FORM_OVERHEAD as usize;
-
-/// What a part costs by itself, so that empty parts do not go on for ever.
-const PART_HEADERS: u64 = 512;
-
-const NO_FORM: &str = "An upload is a form of the type multipart/form-data with a part named file.";
-const FIELDS_TOO_LARGE: &str = "The fields beside the file are too large.";
 
 /// A file that the gate has let through by name.
 pub struct Selected {
@@ -100,11 +91,6 @@ fn declared_too_large(req: &HttpRequest, overhead: u64) -> Result<()> {
     }
 }
 
-/// The length that a request declares for its body.
-pub fn content_length(req: &HttpRequest) -> Option<u64> {
-    req.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
 /// Takes what the gate left for the handler.
 pub fn take_selected(req: &HttpRequest) -> Result<Selected> {
     req.extensions()
@@ -121,19 +107,10 @@ pub async fn select_part<S>(headers: &HeaderMap, payload: S) -> Result<Selected>
 where
     S: Stream<Item = Result<bytes::Bytes, PayloadError>> + 'static,
 {
-    // Parts of other multipart types need no name, and so have other rules.
-    let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = media.split(';').next().unwrap_or_default();
-    if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
-        return Err(Error::MalformedUpload(NO_FORM.into()));
-    }
     // Also what is no part at all, before the first delimiter, comes to an end.
     let allowance = Rc::new(Cell::new(Some(BEFORE_FILE)));
     let meter = allowance.clone();
-    // actix-multipart takes up to 16 pieces a turn and goes on by itself only if they brought bytes: after as many empty
-    // ones it would wait for ever, even on a stream that has ended.
-    let filled = payload.try_filter(|piece| ready(!piece.is_empty()));
-    let metered = filled.map(move |piece| match (&piece, meter.get()) {
+    let metered = payload.map(move |piece| match (&piece, meter.get()) {
         (Ok(bytes), Some(left)) => match left.checked_sub(bytes.len()) {
             Some(left) => {
                 meter.set(Some(left));
@@ -143,47 +120,29 @@ where
         },
         _ => piece,
     });
-    let mut form = Multipart::new(headers, metered);
-    let mut skipped = 0;
+    let mut form = form::open(headers, metered)?;
+    let mut others = Allowance::default();
     while let Some(part) = form.next().await {
         let mut part = part.map_err(malformed)?;
         if part.name() == Some("file") {
-            let disposition = part.content_disposition();
-            let given = disposition.and_then(|disposition| {
-                let extended =
-                    disposition.get_filename_ext().map(|name| String::from_utf8_lossy(&name.value).into_owned());
-                extended.or_else(|| disposition.get_filename().map(str::to_owned))
-            });
-            let (name, kind) = judge(&given.unwrap_or_default())?;
+            let (name, kind) = judge(&file_name(&part).unwrap_or_default())?;
             allowance.set(None);
             return Ok(Selected { name, kind, part: Some((part, form)) });
         }
-        skip(&mut part, &mut skipped).await?;
+        others.skip(&mut part).await?;
     }
     Err(Error::NoFile)
 }
 
-/// Reads past a part that is no file.
-async fn skip(part: &mut Field, skipped: &mut u64) -> Result<()> {
-    *skipped += PART_HEADERS;
-    while let Some(chunk) = part.next().await {
-        *skipped += chunk.map_err(malformed)?.len() as u64;
-        if *skipped > FORM_OVERHEAD {
-            return Err(Error::MalformedUpload(FIELDS_TOO_LARGE.into()));
-        }
-    }
-    Ok(())
-}
-
 /// Makes sure that a form ends after its file as a form does, and that no second file would be lost.
 pub async fn end_of_form(mut form: Multipart) -> Result<()> {
-    let mut skipped = 0;
+    let mut others = Allowance::default();
     while let Some(part) = form.next().await {
         let mut part = part.map_err(malformed)?;
-        if part.content_disposition().is_some_and(|disposition| disposition.get_filename().is_some()) {
+        if file_name(&part).is_some() {
             return Err(Error::MalformedUpload("One upload holds one file. Send the others by themselves.".into()));
         }
-        skip(&mut part, &mut skipped).await?;
+        others.skip(&mut part).await?;
     }
     Ok(())
 }
@@ -194,34 +153,15 @@ fn judge(given: &str) -> Result<(FileName, Kind)> {
     Ok((name, kind))
 }
 
-/// What to say of a form that cannot be read.
-pub fn malformed(error: MultipartError) -> Error {
-    let text = match &error {
-        MultipartError::ContentTypeMissing
-        | MultipartError::ContentTypeParse
-        | MultipartError::ContentTypeIncompatible
-        | MultipartError::BoundaryMissing => NO_FORM,
-        MultipartError::Payload(PayloadError::Io(io)) if io.kind() == std::io::ErrorKind::TimedOut => {
-            return Error::RequestTimeout;
-        }
-        MultipartError::Payload(PayloadError::Overflow) => FIELDS_TOO_LARGE,
-        MultipartError::Incomplete | MultipartError::Payload(_) => {
-            "The upload broke off before its end. Nothing of it was kept."
-        }
-        _ => "The form cannot be read. Nothing of it was kept.",
-    };
-    tracing::debug!(cause = %error, "a malformed upload");
-    Error::MalformedUpload(text.into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::form::FIELDS_TOO_LARGE;
 
     fn form_headers() -> HeaderMap {
         let mut headers = HeaderMap::new();
         let kind = "multipart/form-data; boundary=x".parse().unwrap();
-        headers.insert(CONTENT_TYPE, kind);
+        headers.insert(actix_web::http::header::CONTENT_TYPE, kind);
         headers
     }
 

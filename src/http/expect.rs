@@ -81,7 +81,7 @@ impl Stream for Awaited {
                     Stage::Saying(CONTINUE)
                 }
                 Stage::Saying([]) => Stage::Said,
-                Stage::Saying(rest) => Stage::Saying(&rest[ready!(self.wire.poll_send(cx, rest))?..]),
+                Stage::Saying(rest) => Stage::Saying(&rest[ready!(self.wire.poll_send(cx, rest, false))?..]),
                 Stage::Said => return Pin::new(&mut self.body).poll_next(cx),
             };
         }

@@ -2,8 +2,11 @@
 
 pub mod cors;
 pub mod disposition;
+pub mod docs;
+pub mod download;
 pub mod expect;
 pub mod file_body;
+pub mod form;
 pub mod headers;
 pub mod json;
 pub mod log;

@@ -1,14 +1,12 @@
-//! The API's document (OpenAPI 3.1), made from the route table, and the page that shows it.
+//! The API's document (OpenAPI 3.1), made from the route table.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::json::LIMIT;
-use super::route::{Answer, Content, Endpoint, Request};
+use super::route::{Answer, Content, Endpoint, Part, PartKind, Request};
 use crate::auth::Access;
 use crate::error::{Error, PROBLEM_JSON};
 
@@ -118,19 +116,37 @@ fn operation(endpoint: &Endpoint, catalogue: &[Error], schemas: &mut BTreeMap<St
     let body = match doc.request {
         Request::None => Value::Null,
         Request::Json(schema) => json!({"application/json": {"schema": schema(schemas)}}),
-        Request::Multipart => json!({"multipart/form-data": {"schema": {
-            "type": "object", "required": ["file"],
-            "properties": {"file": {"type": "string", "format": "binary", "description": "The document, with its file name"}},
-        }}}),
+        Request::Form(parts) => json!({"multipart/form-data": {"schema": form_schema(parts)}}),
         Request::Raw => json!({"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}),
     };
     if !body.is_null() {
-        operation["requestBody"] = json!({"required": true, "content": body});
+        // A form none of whose parts is needed may be left out.
+        let optional = matches!(doc.request, Request::Form(parts) if parts.iter().all(|part| !part.required));
+        operation["requestBody"] = json!({"required": !optional, "content": body});
     }
-    if !matches!(endpoint.access, Access::Public | Access::Token) {
-        operation["security"] = json!([{"bearer": []}]);
+    match endpoint.access {
+        Access::Public | Access::Token => {}
+        Access::Guests => operation["security"] = json!([{"bearer": []}, {}]),
+        _ => operation["security"] = json!([{"bearer": []}]),
     }
     operation
+}
+
+fn form_schema(parts: &[Part]) -> Value {
+    let mut properties = Map::new();
+    for part in parts {
+        let file = json!({"type": "string", "format": "binary"});
+        let mut schema = match part.kind {
+            PartKind::File => file,
+            PartKind::Files => json!({"type": "array", "items": file}),
+            PartKind::Text => json!({"type": "string"}),
+            PartKind::Number => json!({"type": "integer", "minimum": 1}),
+        };
+        schema["description"] = json!(part.what);
+        properties.insert(part.name.to_owned(), schema);
+    }
+    let required: Vec<_> = parts.iter().filter(|part| part.required).map(|part| part.name).collect();
+    json!({"type": "object", "required": required, "properties": properties})
 }
 
 fn response(answer: &Answer, schemas: &mut BTreeMap<String, Value>) -> Value {
@@ -154,6 +170,7 @@ pub fn codes(endpoint: &Endpoint) -> Vec<&'static str> {
     codes.extend(["internal_error", "unavailable"]);
     codes.extend(match endpoint.access {
         Access::Public | Access::Token => &[][..],
+        Access::Guests => &["sign_in_required", "not_bearer", "invalid_token"],
         Access::SignedIn => &["missing_authorization", "not_bearer", "invalid_token"],
         Access::Operation(_) => &["missing_authorization", "not_bearer", "invalid_token", "operation_only"],
         Access::Client => &["missing_authorization", "not_bearer", "invalid_token", "client_only"],
@@ -194,79 +211,6 @@ fn problem_schema(catalogue: &[Error]) -> Value {
             "code": {"type": "string", "description": "What a program decides by", "enum": codes},
         },
     })
-}
-
-/// The document as a page that needs no script and no network.
-pub fn page(endpoints: &[Endpoint]) -> String {
-    let catalogue = Error::catalogue();
-    let mut html = String::new();
-    let mut tag = "";
-    for endpoint in endpoints {
-        let doc = &endpoint.doc;
-        if doc.tag != tag {
-            tag = doc.tag;
-            let _ = write!(html, "<h2>{}</h2>", escape(tag));
-        }
-        let who = match endpoint.access {
-            Access::Public => "anybody",
-            Access::Token => "whoever has the token",
-            Access::SignedIn => "signed-in users",
-            Access::Operation(_) => "operation users",
-            Access::Client => "client users",
-        };
-        let method = &endpoint.method;
-        let _ = write!(
-            html,
-            "<details><summary><b class=\"method\">{method}</b> <code>{}</code> <span>{}</span></summary><p class=\"quiet\">For {who}.</p>",
-            escape(endpoint.path),
-            escape(doc.summary)
-        );
-        let body = match doc.request {
-            Request::None => "",
-            Request::Json(_) => "JSON",
-            Request::Multipart => "multipart/form-data with a part <code>file</code>",
-            Request::Raw => "the file itself",
-        };
-        if !body.is_empty() {
-            let _ = write!(html, "<p>Body: {body}</p>");
-        }
-        if !doc.params.is_empty() {
-            html.push_str("<table><tr><th>Parameter</th><th>In</th><th>What</th></tr>");
-            for param in doc.params {
-                let _ = write!(
-                    html,
-                    "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
-                    param.name,
-                    param.place,
-                    escape(param.what)
-                );
-            }
-            html.push_str("</table>");
-        }
-        html.push_str("<table><tr><th>Status</th><th>Code</th><th>Meaning</th></tr>");
-        for answer in doc.answers {
-            let _ = write!(html, "<tr><td>{}</td><td></td><td>{}</td></tr>", answer.status, escape(answer.what));
-        }
-        let codes = codes(endpoint);
-        let mut seen = Vec::new();
-        for error in catalogue.iter().filter(|error| codes.contains(&error.shape().1)) {
-            let (status, code) = error.shape();
-            if !seen.contains(&code) {
-                seen.push(code);
-                let _ = write!(
-                    html,
-                    "<tr><td>{}</td><td><code>{code}</code></td><td>{}</td></tr>",
-                    status.as_u16(),
-                    escape(&error.to_string())
-                );
-            }
-        }
-        html.push_str("</table></details>");
-    }
-    include_str!("../page/docs.html")
-        .replace("{{version}}", env!("CARGO_PKG_VERSION"))
-        .replace("{{json_limit}}", &format!("{} KiB", LIMIT / 1024))
-        .replace("{{endpoints}}", &html)
 }
 
 /// Text as HTML.

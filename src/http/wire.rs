@@ -19,6 +19,7 @@ use std::time::Duration;
 use actix_rt::net::TcpStream;
 use actix_rt::time::{Instant, Sleep, sleep_until};
 use bytes::{Buf as _, Bytes};
+use rustix::net::SendFlags;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 use super::no_request;
@@ -93,10 +94,12 @@ impl Wire {
         }
     }
 
-    /// Sends up to all of `bytes`.
-    pub fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        // MSG_NOSIGNAL: a peer that has gone is an error here, not a signal.
-        self.poll_io(cx, || Ok(rustix::net::send(&self.tcp, bytes, rustix::net::SendFlags::NOSIGNAL)?))
+    /// Sends up to all of `bytes`; where `more` follows at once, they may wait for it to share a packet.
+    pub fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8], more: bool) -> Poll<io::Result<usize>> {
+        // A peer that has gone is an error here, not a signal.
+        let mut flags = SendFlags::NOSIGNAL;
+        flags.set(SendFlags::MORE, more);
+        self.poll_io(cx, || Ok(rustix::net::send(&self.tcp, bytes, flags)?))
     }
 
     /// Runs `write` once the socket takes bytes; a peer that takes none for too long is an error.
@@ -229,9 +232,9 @@ impl AsyncWrite for Connection {
         if !this.wire.answering.get() && this.instead.is_none() {
             this.instead = no_request::answer(bytes);
         }
-        let Some(instead) = &mut this.instead else { return this.wire.poll_send(cx, bytes) };
+        let Some(instead) = &mut this.instead else { return this.wire.poll_send(cx, bytes, false) };
         while !instead.is_empty() {
-            let sent = ready!(this.wire.poll_send(cx, instead))?;
+            let sent = ready!(this.wire.poll_send(cx, instead, false))?;
             instead.advance(sent);
         }
         this.instead = None;

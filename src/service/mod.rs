@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::auth::Access;
 use crate::db::schema::users;
 use crate::error::{Error, Result};
+use crate::http::docs;
 use crate::http::headers::PAGE;
 use crate::http::openapi::{self, schema_of};
 use crate::http::route::{Answer, Content, Doc, Endpoint, Request};
@@ -42,7 +43,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint("/readyz", "Do the database and the storage answer?", STATUS, || web::to(readyz)),
         endpoint("/metrics", "What the server counts", TEXT, || web::to(metrics)),
         endpoint("/openapi.json", "This API as an OpenAPI document", JSON, || web::to(document)),
-        endpoint("/docs", "This API as a page", HTML, || web::to(docs)),
+        endpoint("/docs", "This API as a page", HTML, || web::to(docs_page)),
         endpoint("/assets/handover.css", "The style of the pages", CSS, || web::to(style)),
     ]
 }
@@ -108,11 +109,11 @@ async fn document() -> HttpResponse {
     HttpResponse::Ok().json(openapi::document(crate::server::endpoints()))
 }
 
-async fn docs() -> HttpResponse {
+async fn docs_page() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE)))
-        .body(openapi::page(crate::server::endpoints()))
+        .body(docs::page(crate::server::endpoints()))
 }
 
 async fn style() -> HttpResponse {

@@ -1,7 +1,7 @@
-//! Rows 16 and 17 of the usual faults, on the real binary: what clients send does not decide how much memory it takes.
+//! What clients send does not decide how much memory the real binary takes.
 
 use futures_util::future::join_all;
-use handover::http::route::Request;
+use handover::http::route::{Endpoint, Request};
 use handover::server::endpoints;
 
 use crate::crafted::{Entry, TYPES, archive, docx_with};
@@ -29,9 +29,17 @@ async fn json_bodies_take_no_more_than_their_limit() {
     let routes: Vec<_> =
         endpoints().iter().filter(|endpoint| matches!(endpoint.doc.request, Request::Json(_))).collect();
     assert!(routes.len() >= 3);
+    // What a path names is there, and may be changed.
+    let made = server.http.post(format!("{}/api/batches", server.url)).send().await.unwrap();
+    let batch: serde_json::Value = made.json().await.unwrap();
+    let (id, key) = (batch["batch_id"].as_str().unwrap(), batch["manage_key"].as_str().unwrap());
+    let path_of = |endpoint: &Endpoint| endpoint.path.replace("{id}", id);
     let send = async |route: &str, framing: &str, begin: &str, more: String| {
         let mut client = Raw::open(server.address).await;
-        let head = format!("{route} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n{framing}\r\n\r\n");
+        let head = format!(
+            "{route} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\nX-Manage-Key: {key}\r\n\
+            {framing}\r\n\r\n"
+        );
         client.send(head + begin).await;
         client.send_until_cut(more.as_bytes()).await;
         let (head, body) = client.answer().await;
@@ -40,7 +48,7 @@ async fn json_bodies_take_no_more_than_their_limit() {
     };
     let mut floods = Vec::new();
     for endpoint in &routes {
-        let route = format!("{} {}", endpoint.method, endpoint.path);
+        let route = format!("{} {}", endpoint.method, path_of(endpoint));
         for (begin, piece) in [("{\"username\": \"", "x"), ("", "["), ("", "{\"a\":"), ("{\"a\": [", "0,"), ("", " ")] {
             for chunked in [false, true] {
                 let (route, send, more) = (route.clone(), &send, piece.repeat((64 << 10) / piece.len()));
@@ -61,9 +69,12 @@ async fn json_bodies_take_no_more_than_their_limit() {
     // What is just small enough is read, and is no less deep.
     for endpoint in &routes {
         for deep in ["[".repeat(65_000), "{\"a\":".repeat(13_000), format!("{{\"username\": {}", "[".repeat(60_000))] {
-            let url = format!("{}{}", server.url, endpoint.path);
+            let url = format!("{}{}", server.url, path_of(endpoint));
             let request = server.http.request(endpoint.method.as_str().parse().unwrap(), url);
-            assert_eq!(request.bearer_auth(&token).body(deep).send().await.unwrap().status(), 400);
+            assert_eq!(
+                request.bearer_auth(&token).header("X-Manage-Key", key).body(deep).send().await.unwrap().status(),
+                400
+            );
         }
     }
     let peak = peak(&server);
