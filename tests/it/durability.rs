@@ -43,7 +43,12 @@ async fn kill_9_during_uploads_loses_nothing_that_was_acknowledged() {
             }
         });
         let moment = Duration::from_micros(random.random_range(0..120_000));
+        let known = acknowledged.lock().unwrap().len();
         tokio::join!(futures_util::future::join_all(uploads), async {
+            // However busy the machine is, some of the kills come late.
+            if round % 3 == 0 {
+                eventually("one is acknowledged", async || acknowledged.lock().unwrap().len() > known).await;
+            }
             tokio::time::sleep(moment).await;
             kill(&server);
         });
@@ -65,7 +70,7 @@ async fn kill_9_during_uploads_loses_nothing_that_was_acknowledged() {
         eventually("the sweep leaves nothing but what is listed", async || !litter(&data, listed.len())).await;
     }
     let names: HashSet<String> = acknowledged.into_inner().unwrap().into_keys().collect();
-    assert!(!names.is_empty(), "no kill came late enough to prove anything");
+    assert!(names.len() >= 4, "the late kills prove something");
     for name in sent.keys().filter(|name| names.contains(*name)) {
         let minted = server.get(&client, &format!("/generate_download_url/{name}")).await;
         let copy = server.http.get(minted["download_url"].as_str().unwrap()).send().await.unwrap();

@@ -49,20 +49,17 @@ async fn json_bodies_take_no_more_than_their_limit() {
     let mut floods = Vec::new();
     for endpoint in &routes {
         let route = format!("{} {}", endpoint.method, path_of(endpoint));
-        for (begin, piece) in [("{\"username\": \"", "x"), ("", "["), ("", "{\"a\":"), ("{\"a\": [", "0,"), ("", " ")] {
-            for chunked in [false, true] {
-                let (route, send, more) = (route.clone(), &send, piece.repeat((64 << 10) / piece.len()));
-                floods.push(async move {
-                    match chunked {
-                        false => send(&route, "Content-Length: 1073741824", begin, more).await,
-                        true => {
-                            let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
-                            let first = if begin.is_empty() { String::new() } else { chunk(begin) };
-                            send(&route, "Transfer-Encoding: chunked", &first, chunk(&more)).await;
-                        }
-                    }
-                });
-            }
+        let shapes = [("{\"username\": \"", "x"), ("", "["), ("", "{\"a\":"), ("{\"a\": [", "0,"), ("", " ")];
+        for (index, (begin, piece)) in shapes.into_iter().enumerate() {
+            let (route, send, more) = (route.clone(), &send, piece.repeat((64 << 10) / piece.len()));
+            floods.push(async move {
+                if index % 2 == 0 {
+                    return send(&route, "Content-Length: 1073741824", begin, more).await;
+                }
+                let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+                let first = if begin.is_empty() { String::new() } else { chunk(begin) };
+                send(&route, "Transfer-Encoding: chunked", &first, chunk(&more)).await;
+            });
         }
     }
     join_all(floods).await;
