@@ -4,6 +4,7 @@
 
 mod conn;
 pub mod schema;
+mod statements;
 mod writer;
 
 use std::cell::RefCell;

@@ -48,16 +48,16 @@ pub fn usage(conn: &mut Conn, user: &str) -> Result<(u64, u64)> {
 }
 
 fn used_by(conn: &mut Conn, user: &str) -> Result<u64> {
-    let bytes: Option<i64> = usage::table.find(user).select(usage::bytes).first(conn).optional()?;
+    let bytes: Option<i64> = conn.first(usage::table.find(user).select(usage::bytes)).optional()?;
     Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default())
 }
 
 /// Books `bytes` more (or less) for `user` and in the sum.
 fn book(conn: &mut Conn, user: &str, bytes: i64) -> Result<()> {
     for id in [user, EVERYBODY] {
-        let known = diesel::update(usage::table.find(id)).set(usage::bytes.eq(usage::bytes + bytes)).execute(conn)?;
+        let known = conn.update(usage::table.find(id), usage::bytes.eq(usage::bytes + bytes))?;
         if known == 0 {
-            diesel::insert_into(usage::table).values((usage::user_id.eq(id), usage::bytes.eq(bytes))).execute(conn)?;
+            conn.insert(usage::table, (usage::user_id.eq(id), usage::bytes.eq(bytes)))?;
         }
     }
     Ok(())
@@ -68,25 +68,28 @@ pub fn add(conn: &mut Conn, new: NewDocument, quota: &Quota, now: NaiveDateTime)
     let (by_user, in_all) = usage(conn, &new.uploaded_by)?;
     quota.check(new.size, by_user, in_all)?;
     let size = i64::try_from(new.size).map_err(Error::internal)?;
-    diesel::insert_into(blobs::table)
-        .values((
+    conn.insert(
+        blobs::table,
+        (
             blobs::id.eq(&new.blob),
             blobs::size.eq(size),
             blobs::blake3.eq(&new.blake3),
             blobs::sha256.eq(&new.sha256),
             blobs::crc32.eq(i64::from(new.crc32)),
             blobs::created_at.eq(now),
-        ))
-        .execute(conn)?;
+        ),
+    )?;
     // Deleted versions count too: a number never stands for two contents.
     let latest: Option<i32> =
-        documents::table.filter(documents::name.eq(&new.name)).select(max(documents::version)).first(conn)?;
+        conn.first(documents::table.filter(documents::name.eq(&new.name)).select(max(documents::version)))?;
     let version = latest.unwrap_or_default() + 1;
-    diesel::update(documents::table.filter(documents::name.eq(&new.name)).filter(documents::latest))
-        .set(documents::latest.eq(false))
-        .execute(conn)?;
-    diesel::insert_into(documents::table)
-        .values((
+    conn.update(
+        documents::table.filter(documents::name.eq(&new.name)).filter(documents::latest),
+        documents::latest.eq(false),
+    )?;
+    conn.insert(
+        documents::table,
+        (
             documents::id.eq(crate::id::new()),
             documents::name.eq(&new.name),
             documents::name_key.eq(new.name.to_lowercase()),
@@ -95,8 +98,8 @@ pub fn add(conn: &mut Conn, new: NewDocument, quota: &Quota, now: NaiveDateTime)
             documents::blob_id.eq(&new.blob),
             documents::uploaded_by.eq(&new.uploaded_by),
             documents::uploaded_at.eq(now),
-        ))
-        .execute(conn)?;
+        ),
+    )?;
     book(conn, &new.uploaded_by, size)?;
     Ok(version)
 }
@@ -151,8 +154,8 @@ pub fn find(conn: &mut Conn, name: &str, version: Option<i32>) -> Result<Option<
         .select(COLUMNS);
     // Two queries rather than a boxed one: these are prepared once.
     let found = match version {
-        Some(version) => named.filter(documents::version.eq(version)).first(conn),
-        None => named.filter(documents::latest).first(conn),
+        Some(version) => conn.first(named.filter(documents::version.eq(version))),
+        None => conn.first(named.filter(documents::latest)),
     };
     Ok(found.optional()?)
 }
@@ -178,21 +181,20 @@ pub fn delete(conn: &mut Conn, name: &str, version: Option<i32>, now: NaiveDateT
     }
     for (id, user, blob, size) in &doomed {
         crate::links::model::revoke_all(conn, id)?;
-        diesel::update(documents::table.find(id))
-            .set((documents::deleted_at.eq(now), documents::latest.eq(false), documents::blob_id.eq(None::<String>)))
-            .execute(conn)?;
+        conn.update(
+            documents::table.find(id),
+            (documents::deleted_at.eq(now), documents::latest.eq(false), documents::blob_id.eq(None::<String>)),
+        )?;
         diesel::delete(blobs::table.find(blob)).execute(conn)?;
         book(conn, user, -size)?;
     }
-    let newest: Option<i32> = documents::table
-        .filter(documents::name.eq(name))
-        .filter(documents::deleted_at.is_null())
-        .select(max(documents::version))
-        .first(conn)?;
+    let left = documents::table.filter(documents::name.eq(name)).filter(documents::deleted_at.is_null());
+    let newest: Option<i32> = conn.first(left.select(max(documents::version)))?;
     if let Some(newest) = newest {
-        diesel::update(documents::table.filter(documents::name.eq(name)).filter(documents::version.eq(newest)))
-            .set(documents::latest.eq(true))
-            .execute(conn)?;
+        conn.update(
+            documents::table.filter(documents::name.eq(name)).filter(documents::version.eq(newest)),
+            documents::latest.eq(true),
+        )?;
     }
     Ok(doomed.into_iter().map(|(_, _, blob, _)| blob).collect())
 }
