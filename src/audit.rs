@@ -150,8 +150,9 @@ impl Origin {
     /// Adds a row, within the transaction that does what the row tells of.
     pub fn record(&self, conn: &mut Conn, now: NaiveDateTime, entry: Entry) -> Result<()> {
         let (actor_id, actor) = self.actor.clone().unzip();
-        diesel::insert_into(audit::table)
-            .values((
+        conn.insert(
+            audit::table,
+            (
                 audit::id.eq(crate::id::new()),
                 audit::at.eq(now),
                 audit::action.eq(entry.action.as_str()),
@@ -161,8 +162,8 @@ impl Origin {
                 audit::detail.eq(entry.detail),
                 audit::address.eq(&self.address),
                 audit::request_id.eq(&self.request_id),
-            ))
-            .execute(conn)?;
+            ),
+        )?;
         Ok(())
     }
 }

@@ -108,8 +108,9 @@ pub fn add(
     now: NaiveDateTime,
 ) -> Result<String> {
     let id = crate::id::new();
-    diesel::insert_into(users::table)
-        .values((
+    conn.insert(
+        users::table,
+        (
             users::id.eq(&id),
             users::username.eq(&name.0),
             users::username_key.eq(key(&name.0)),
@@ -118,38 +119,38 @@ pub fn add(
             users::password_hash.eq(hash),
             users::role.eq(role.as_str()),
             users::created_at.eq(now),
-        ))
-        .execute(conn)
-        .map_err(|error| match unique_violation(&error) {
-            Some(constraint) if constraint.contains("username") => Error::UsernameTaken,
-            Some(constraint) if constraint.contains("email") => Error::EmailTaken,
-            _ => error.into(),
-        })?;
+        ),
+    )
+    .map_err(|error| match unique_violation(&error) {
+        Some(constraint) if constraint.contains("username") => Error::UsernameTaken,
+        Some(constraint) if constraint.contains("email") => Error::EmailTaken,
+        _ => error.into(),
+    })?;
     Ok(id)
 }
 
 /// Whether the name or the address is taken: asked before the password is hashed, so that a taken one costs nothing.
 pub fn check_free(conn: &mut Conn, name: &Username, email: &Email) -> Result<()> {
     let taken = |found: i64| found > 0;
-    if taken(users::table.filter(users::username_key.eq(key(&name.0))).count().get_result(conn)?) {
+    if taken(conn.first(users::table.filter(users::username_key.eq(key(&name.0))).count())?) {
         return Err(Error::UsernameTaken);
     }
-    if taken(users::table.filter(users::email_key.eq(key(&email.0))).count().get_result(conn)?) {
+    if taken(conn.first(users::table.filter(users::email_key.eq(key(&email.0))).count())?) {
         return Err(Error::EmailTaken);
     }
     Ok(())
 }
 
 pub fn login_of(conn: &mut Conn, name: &str) -> Result<Option<Login>> {
-    Ok(users::table.filter(users::username_key.eq(key(name))).select(Login::as_select()).first(conn).optional()?)
+    Ok(conn.first(users::table.filter(users::username_key.eq(key(name))).select(Login::as_select())).optional()?)
 }
 
 pub fn find(conn: &mut Conn, name: &str) -> Result<Option<User>> {
-    Ok(users::table.filter(users::username_key.eq(key(name))).select(User::as_select()).first(conn).optional()?)
+    Ok(conn.first(users::table.filter(users::username_key.eq(key(name))).select(User::as_select())).optional()?)
 }
 
 pub fn by_id(conn: &mut Conn, id: &str) -> Result<Option<User>> {
-    Ok(users::table.find(id).select(User::as_select()).first(conn).optional()?)
+    Ok(conn.first(users::table.find(id).select(User::as_select())).optional()?)
 }
 
 pub fn list(conn: &mut Conn) -> Result<Vec<User>> {
@@ -160,10 +161,10 @@ pub fn list(conn: &mut Conn) -> Result<Vec<User>> {
 /// second finds another hash than the one it was checked against.
 pub fn set_password(conn: &mut Conn, id: &str, hash: &str, old: Option<&str>) -> Result<()> {
     let changed = match old {
-        Some(old) => diesel::update(users::table.find(id).filter(users::password_hash.eq(old)))
-            .set(users::password_hash.eq(hash))
-            .execute(conn)?,
-        None => diesel::update(users::table.find(id)).set(users::password_hash.eq(hash)).execute(conn)?,
+        Some(old) => {
+            conn.update(users::table.find(id).filter(users::password_hash.eq(old)), users::password_hash.eq(hash))?
+        }
+        None => conn.update(users::table.find(id), users::password_hash.eq(hash))?,
     };
     if changed == 0 {
         return Err(Error::WrongPassword);
@@ -173,13 +174,13 @@ pub fn set_password(conn: &mut Conn, id: &str, hash: &str, old: Option<&str>) ->
 
 /// Changes the role and ends all sessions.
 pub fn set_role(conn: &mut Conn, id: &str, role: Role) -> Result<()> {
-    diesel::update(users::table.find(id)).set(users::role.eq(role.as_str())).execute(conn)?;
+    conn.update(users::table.find(id), users::role.eq(role.as_str()))?;
     end_sessions_of(conn, id)
 }
 
 /// Disables (with a time) or enables (with none) and ends all sessions.
 pub fn set_disabled(conn: &mut Conn, id: &str, at: Option<NaiveDateTime>) -> Result<()> {
-    diesel::update(users::table.find(id)).set(users::disabled_at.eq(at)).execute(conn)?;
+    conn.update(users::table.find(id), users::disabled_at.eq(at))?;
     end_sessions_of(conn, id)
 }
 

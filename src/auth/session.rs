@@ -19,27 +19,22 @@ pub struct SessionUser {
 /// Makes a session for `user` and returns its id, the token's `jti`.
 pub fn create_session(conn: &mut Conn, user: &str, now: NaiveDateTime, end: NaiveDateTime) -> Result<String> {
     let id = crate::id::new();
-    diesel::insert_into(sessions::table)
-        .values((
-            sessions::id.eq(&id),
-            sessions::user_id.eq(user),
-            sessions::created_at.eq(now),
-            sessions::expires_at.eq(end),
-        ))
-        .execute(conn)?;
+    conn.insert(
+        sessions::table,
+        (sessions::id.eq(&id), sessions::user_id.eq(user), sessions::created_at.eq(now), sessions::expires_at.eq(end)),
+    )?;
     Ok(id)
 }
 
 /// The user of a session that still runs: not logged out, not expired, user neither gone nor disabled.
 pub(super) fn session_user(conn: &mut Conn, session: &str, now: NaiveDateTime) -> Result<Option<SessionUser>> {
-    let row: Option<(String, String, String)> = sessions::table
+    let running = sessions::table
         .inner_join(users::table)
         .filter(sessions::id.eq(session))
         .filter(sessions::expires_at.gt(now))
-        .filter(users::disabled_at.is_null())
-        .select((users::id, users::username, users::role))
-        .first(conn)
-        .optional()?;
+        .filter(users::disabled_at.is_null());
+    let row: Option<(String, String, String)> =
+        conn.first(running.select((users::id, users::username, users::role))).optional()?;
     row.map(|(id, username, role)| {
         let role = role.parse().map_err(|error: String| Error::Internal(error.into()))?;
         Ok(SessionUser { id, username, role })

@@ -68,14 +68,14 @@ impl Job {
         while !self.stop.load(Ordering::Relaxed) {
             let next: Option<String> = self.readers.read(|conn| {
                 let missing = blobs::table.filter(blobs::sha256.is_null()).filter(blobs::id.gt(&after));
-                Ok(missing.order(blobs::id).select(blobs::id).first(conn).optional()?)
+                Ok(conn.first(missing.order(blobs::id).select(blobs::id)).optional()?)
             })?;
             let Some(id) = next else { break };
             match self.digest(&id) {
                 Ok(Some(sha256)) => {
                     let id = id.clone();
                     self.writer.post("sha256", move |conn| {
-                        diesel::update(blobs::table.find(id)).set(blobs::sha256.eq(sha256)).execute(conn)?;
+                        conn.update(blobs::table.find(id), blobs::sha256.eq(sha256))?;
                         Ok(())
                     });
                 }

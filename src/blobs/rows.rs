@@ -38,7 +38,7 @@ pub fn usage(conn: &mut Conn, account: &Account, quota: &Quota) -> Result<Vec<u6
 
 /// Bytes stored in the pot called `key`.
 pub fn used(conn: &mut Conn, key: &str) -> Result<u64> {
-    let bytes: Option<i64> = usage::table.find(key).select(usage::bytes).first(conn).optional()?;
+    let bytes: Option<i64> = conn.first(usage::table.find(key).select(usage::bytes)).optional()?;
     Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default())
 }
 
@@ -51,16 +51,17 @@ pub fn add(conn: &mut Conn, new: &NewBlob, account: &Account, quota: &Quota, now
         pot.check(new.size, used(conn, pot.key)?)?;
     }
     let size = i64::try_from(new.size).map_err(Error::internal)?;
-    diesel::insert_into(blobs::table)
-        .values((
+    conn.insert(
+        blobs::table,
+        (
             blobs::id.eq(&new.id),
             blobs::size.eq(size),
             blobs::blake3.eq(&new.blake3),
             blobs::sha256.eq(&new.sha256),
             blobs::crc32.eq(i64::from(new.crc32)),
             blobs::created_at.eq(now),
-        ))
-        .execute(conn)?;
+        ),
+    )?;
     book(conn, account, quota, size)
 }
 
@@ -73,12 +74,9 @@ pub fn remove(conn: &mut Conn, id: &str, account: &Account, quota: &Quota) -> Re
 /// Books `bytes` more (or less) in each pot of an account.
 fn book(conn: &mut Conn, account: &Account, quota: &Quota, bytes: i64) -> Result<()> {
     for pot in account.pots(quota) {
-        let row = usage::table.find(pot.key);
-        let known = diesel::update(row).set(usage::bytes.eq(usage::bytes + bytes)).execute(conn)?;
+        let known = conn.update(usage::table.find(pot.key), usage::bytes.eq(usage::bytes + bytes))?;
         if known == 0 {
-            diesel::insert_into(usage::table)
-                .values((usage::user_id.eq(pot.key), usage::bytes.eq(bytes)))
-                .execute(conn)?;
+            conn.insert(usage::table, (usage::user_id.eq(pot.key), usage::bytes.eq(bytes)))?;
         }
     }
     Ok(())

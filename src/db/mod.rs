@@ -5,6 +5,7 @@
 mod conn;
 mod reserve;
 pub mod schema;
+mod statements;
 mod writer;
 
 use std::cell::RefCell;

@@ -133,3 +133,43 @@ async fn a_panic_in_one_write_spares_the_others() {
     assert!(matches!(bad, Err(Error::Internal(_))));
     good.unwrap();
 }
+
+#[test]
+fn statements_do_what_they_say_and_are_compiled_once() {
+    use std::sync::Mutex;
+
+    use diesel::connection::InstrumentationEvent;
+    use schema::usage;
+
+    let (_dir, path) = fresh();
+    let mut conn = open_migrated(&path).unwrap();
+    let compiled: Arc<Mutex<Vec<String>>> = Arc::default();
+    let log = compiled.clone();
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::CacheQuery { sql, .. } = event {
+            log.lock().unwrap().push(sql.into());
+        }
+    });
+    let bytes_of = |conn: &mut Conn, user: &str| -> Option<i64> {
+        conn.first(usage::table.find(user).select(usage::bytes)).optional().unwrap()
+    };
+    for user in ["ann", "bob", "cat"] {
+        assert_eq!(conn.insert(usage::table, (usage::user_id.eq(user), usage::bytes.eq(1))).unwrap(), 1);
+    }
+    for (user, bytes) in [("ann", 5), ("bob", 7)] {
+        assert_eq!(conn.update(usage::table.find(user), usage::bytes.eq(bytes)).unwrap(), 1);
+    }
+    assert_eq!(conn.update(usage::table.find("dan"), usage::bytes.eq(9)).unwrap(), 0);
+    assert_eq!(conn.update(usage::table, usage::bytes.eq(usage::bytes + 1)).unwrap(), 3);
+    assert_eq!(["ann", "bob", "cat", "dan"].map(|user| bytes_of(&mut conn, user)), [Some(6), Some(8), Some(2), None]);
+    let found: Vec<String> = compiled.lock().unwrap().iter().map(|sql| sql.replace('`', "")).collect();
+    assert_eq!(
+        found,
+        [
+            "INSERT INTO usage (user_id, bytes) VALUES (?, ?)",
+            "UPDATE usage SET bytes = ? WHERE (usage.user_id = ?)",
+            "UPDATE usage SET bytes = (usage.bytes + ?)",
+            "SELECT usage.bytes FROM usage WHERE (usage.user_id = ?) LIMIT ?",
+        ]
+    );
+}

@@ -41,13 +41,15 @@ pub fn add(conn: &mut Conn, new: NewDocument, quota: &Quota, now: NaiveDateTime)
     rows::add(conn, &new.blob, &Account::user(&new.uploaded_by), quota, now)?;
     // Deleted versions count too: a number never stands for two contents.
     let latest: Option<i32> =
-        documents::table.filter(documents::name.eq(&new.name)).select(max(documents::version)).first(conn)?;
+        conn.first(documents::table.filter(documents::name.eq(&new.name)).select(max(documents::version)))?;
     let version = latest.unwrap_or_default() + 1;
-    diesel::update(documents::table.filter(documents::name.eq(&new.name)).filter(documents::latest))
-        .set(documents::latest.eq(false))
-        .execute(conn)?;
-    diesel::insert_into(documents::table)
-        .values((
+    conn.update(
+        documents::table.filter(documents::name.eq(&new.name)).filter(documents::latest),
+        documents::latest.eq(false),
+    )?;
+    conn.insert(
+        documents::table,
+        (
             documents::id.eq(crate::id::new()),
             documents::name.eq(&new.name),
             documents::name_key.eq(new.name.to_lowercase()),
@@ -56,8 +58,8 @@ pub fn add(conn: &mut Conn, new: NewDocument, quota: &Quota, now: NaiveDateTime)
             documents::blob_id.eq(&new.blob.id),
             documents::uploaded_by.eq(&new.uploaded_by),
             documents::uploaded_at.eq(now),
-        ))
-        .execute(conn)?;
+        ),
+    )?;
     Ok(version)
 }
 
@@ -111,8 +113,8 @@ pub fn find(conn: &mut Conn, name: &str, version: Option<i32>) -> Result<Option<
         .select(COLUMNS);
     // Two queries rather than a boxed one: these are prepared once.
     let found = match version {
-        Some(version) => named.filter(documents::version.eq(version)).first(conn),
-        None => named.filter(documents::latest).first(conn),
+        Some(version) => conn.first(named.filter(documents::version.eq(version))),
+        None => conn.first(named.filter(documents::latest)),
     };
     Ok(found.optional()?)
 }
@@ -144,20 +146,19 @@ pub fn delete(
     }
     for (id, user, blob) in &doomed {
         crate::links::model::revoke_all(conn, id)?;
-        diesel::update(documents::table.find(id))
-            .set((documents::deleted_at.eq(now), documents::latest.eq(false), documents::blob_id.eq(None::<String>)))
-            .execute(conn)?;
+        conn.update(
+            documents::table.find(id),
+            (documents::deleted_at.eq(now), documents::latest.eq(false), documents::blob_id.eq(None::<String>)),
+        )?;
         rows::remove(conn, blob, &Account::user(user), quota)?;
     }
-    let newest: Option<i32> = documents::table
-        .filter(documents::name.eq(name))
-        .filter(documents::deleted_at.is_null())
-        .select(max(documents::version))
-        .first(conn)?;
+    let left = documents::table.filter(documents::name.eq(name)).filter(documents::deleted_at.is_null());
+    let newest: Option<i32> = conn.first(left.select(max(documents::version)))?;
     if let Some(newest) = newest {
-        diesel::update(documents::table.filter(documents::name.eq(name)).filter(documents::version.eq(newest)))
-            .set(documents::latest.eq(true))
-            .execute(conn)?;
+        conn.update(
+            documents::table.filter(documents::name.eq(name)).filter(documents::version.eq(newest)),
+            documents::latest.eq(true),
+        )?;
     }
     Ok(doomed.into_iter().map(|(_, _, blob)| blob).collect())
 }

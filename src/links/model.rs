@@ -103,13 +103,13 @@ pub fn digest(token: &str) -> String {
 
 /// Issues a link, if the document is still there.
 pub fn issue(conn: &mut Conn, new: &NewLink) -> Result<()> {
-    let there: i64 =
-        documents::table.find(new.document).filter(documents::deleted_at.is_null()).count().get_result(conn)?;
+    let there: i64 = conn.first(documents::table.find(new.document).filter(documents::deleted_at.is_null()).count())?;
     if there == 0 {
         return Err(Error::FileNotFound);
     }
-    diesel::insert_into(links::table)
-        .values((
+    conn.insert(
+        links::table,
+        (
             links::id.eq(new.id),
             links::token_digest.eq(digest(new.token)),
             links::document_id.eq(new.document),
@@ -118,8 +118,8 @@ pub fn issue(conn: &mut Conn, new: &NewLink) -> Result<()> {
             links::issued_at.eq(new.now),
             links::expires_at.eq(new.end),
             links::starts.eq(0),
-        ))
-        .execute(conn)?;
+        ),
+    )?;
     Ok(())
 }
 
@@ -129,16 +129,13 @@ pub fn issue(conn: &mut Conn, new: &NewLink) -> Result<()> {
 /// [`Error::UnknownLink`] when there is no such link, or its token is another one.
 pub fn find(conn: &mut Conn, id: &str, token: &str) -> Result<(Link, Option<Target>)> {
     use subtle::ConstantTimeEq as _;
-    let link: Option<Link> = links::table.find(id).select(Link::as_select()).first(conn).optional()?;
+    let link: Option<Link> = conn.first(links::table.find(id).select(Link::as_select())).optional()?;
     let link = link
         .filter(|link| bool::from(link.token_digest.as_bytes().ct_eq(digest(token).as_bytes())))
         .ok_or(Error::UnknownLink)?;
-    let target = documents::table
-        .inner_join(blobs::table)
-        .filter(documents::id.eq(&link.document_id))
-        .select((blobs::id, blobs::size, blobs::blake3, blobs::sha256, documents::name, documents::version))
-        .first(conn)
-        .optional()?;
+    let document = documents::table.inner_join(blobs::table).filter(documents::id.eq(&link.document_id));
+    let columns = (blobs::id, blobs::size, blobs::blake3, blobs::sha256, documents::name, documents::version);
+    let target = conn.first(document.select(columns)).optional()?;
     Ok((link, target))
 }
 
@@ -175,47 +172,41 @@ pub fn claim(
         return Err(Error::UsedLink);
     }
     let claim = Claim { link: link.id.clone(), id: crate::id::new(), last_byte_only };
-    let moved = diesel::update(
+    let moved = conn.update(
         links::table
             .find(&link.id)
             .filter(links::state.eq(&link.state))
             .filter(links::lease_until.is_null().or(links::lease_until.le(now)))
             .filter(links::starts.eq(link.starts)),
-    )
-    .set((
-        links::state.eq(if last_byte_only { CONSUMED } else { CLAIMED }),
-        links::claim_id.eq(&claim.id),
-        links::lease_until.eq(after(now, LEASE)),
-        links::starts.eq(link.starts + 1),
-        links::fetched_from.eq(from),
-    ))
-    .execute(conn)?;
+        (
+            links::state.eq(if last_byte_only { CONSUMED } else { CLAIMED }),
+            links::claim_id.eq(&claim.id),
+            links::lease_until.eq(after(now, LEASE)),
+            links::starts.eq(link.starts + 1),
+            links::fetched_from.eq(from),
+        ),
+    )?;
     if moved == 1 { Ok(claim) } else { Err(Error::LinkBusy) }
 }
 
 /// Renews the lease of a claim. False when the claim has been lost: revoked, deleted, or taken over.
 pub fn renew(conn: &mut Conn, claim: &Claim, now: NaiveDateTime) -> Result<bool> {
-    let renewed = diesel::update(held(claim)).set(links::lease_until.eq(after(now, LEASE))).execute(conn)?;
+    let renewed = conn.update(held(claim), links::lease_until.eq(after(now, LEASE)))?;
     Ok(renewed == 1)
 }
 
 /// claimed → consumed: from here on nobody else gets a complete copy. False when the claim has been lost.
 pub fn consume(conn: &mut Conn, claim: &Claim, now: NaiveDateTime) -> Result<bool> {
-    let moved = diesel::update(held(claim))
-        .set((links::state.eq(CONSUMED), links::lease_until.eq(after(now, LEASE))))
-        .execute(conn)?;
+    let moved = conn.update(held(claim), (links::state.eq(CONSUMED), links::lease_until.eq(after(now, LEASE))))?;
     Ok(moved == 1)
 }
 
 /// The last byte has left.
 pub fn fetched(conn: &mut Conn, claim: &Claim, now: NaiveDateTime) -> Result<()> {
-    diesel::update(held(claim))
-        .set((
-            links::fetched_at.eq(now),
-            links::claim_id.eq(None::<String>),
-            links::lease_until.eq(None::<NaiveDateTime>),
-        ))
-        .execute(conn)?;
+    conn.update(
+        held(claim),
+        (links::fetched_at.eq(now), links::claim_id.eq(None::<String>), links::lease_until.eq(None::<NaiveDateTime>)),
+    )?;
     Ok(())
 }
 
@@ -223,7 +214,7 @@ pub fn fetched(conn: &mut Conn, claim: &Claim, now: NaiveDateTime) -> Result<()>
 pub fn release(conn: &mut Conn, claim: &Claim) -> Result<()> {
     if claim.last_byte_only {
         // The rest of the file has left once already: the link stays consumed, and its last byte to be had.
-        diesel::update(held(claim)).set(links::lease_until.eq(None::<NaiveDateTime>)).execute(conn)?;
+        conn.update(held(claim), links::lease_until.eq(None::<NaiveDateTime>))?;
         return Ok(());
     }
     free(conn, Some(claim))
@@ -231,11 +222,12 @@ pub fn release(conn: &mut Conn, claim: &Claim) -> Result<()> {
 
 /// After a start: whoever held a link died with the process before. Returns the number of links given back.
 pub fn recover(conn: &mut Conn) -> Result<usize> {
-    let held: i64 = links::table.filter(links::state.eq(CLAIMED)).count().get_result(conn)?;
+    let held: i64 = conn.first(links::table.filter(links::state.eq(CLAIMED)).count())?;
     free(conn, None)?;
-    diesel::update(links::table.filter(links::state.eq(CONSUMED)).filter(links::lease_until.is_not_null()))
-        .set(links::lease_until.eq(None::<NaiveDateTime>))
-        .execute(conn)?;
+    conn.update(
+        links::table.filter(links::state.eq(CONSUMED)).filter(links::lease_until.is_not_null()),
+        links::lease_until.eq(None::<NaiveDateTime>),
+    )?;
     Ok(usize::try_from(held).unwrap_or_default())
 }
 
@@ -281,18 +273,20 @@ pub fn revoke(conn: &mut Conn, id: &str, owner: Option<&str>) -> Result<bool> {
     }
     let found: Option<String> = query.first(conn).optional()?;
     if found.is_some() {
-        diesel::update(links::table.find(id).filter(links::state.eq_any([ISSUED, CLAIMED])))
-            .set((links::state.eq(REVOKED), links::claim_id.eq(None::<String>)))
-            .execute(conn)?;
+        conn.update(
+            links::table.find(id).filter(links::state.eq_any([ISSUED, CLAIMED])),
+            (links::state.eq(REVOKED), links::claim_id.eq(None::<String>)),
+        )?;
     }
     Ok(found.is_some())
 }
 
 /// issued, claimed → revoked for all links to a document.
 pub fn revoke_all(conn: &mut Conn, document: &str) -> Result<()> {
-    diesel::update(links::table.filter(links::document_id.eq(document)).filter(links::state.eq_any([ISSUED, CLAIMED])))
-        .set((links::state.eq(REVOKED), links::claim_id.eq(None::<String>)))
-        .execute(conn)?;
+    conn.update(
+        links::table.filter(links::document_id.eq(document)).filter(links::state.eq_any([ISSUED, CLAIMED])),
+        (links::state.eq(REVOKED), links::claim_id.eq(None::<String>)),
+    )?;
     Ok(())
 }
 
@@ -302,7 +296,7 @@ pub fn expire(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
         .filter(links::state.eq_any([ISSUED, CLAIMED]))
         .filter(links::expires_at.le(now))
         .filter(links::lease_until.is_null().or(links::lease_until.le(now)));
-    Ok(diesel::update(over).set((links::state.eq(EXPIRED), links::claim_id.eq(None::<String>))).execute(conn)?)
+    Ok(conn.update(over, (links::state.eq(EXPIRED), links::claim_id.eq(None::<String>)))?)
 }
 
 /// How many links there are in each state.
