@@ -13,7 +13,7 @@ use super::upload::{BatchFile, expiry, title};
 use super::{events, urls};
 use crate::app::App;
 use crate::audit::{Action, Entry, Origin};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::json::Json;
 use crate::http::paging::{Paging, cut};
 
@@ -82,6 +82,9 @@ pub async fn change(
     Json(change): Json<Change>,
 ) -> Result<HttpResponse> {
     let (id, now, origin) = (known.batch.id, app.clock.now(), Origin::of(&req, None));
+    if change.title.is_none() && change.expires_in.is_none() {
+        return Err(Error::BadRequest("Give what is to change: `title` or `expires_in`, as JSON.".into()));
+    }
     let title = change.title.map(title).transpose()?;
     let expires_at = change.expires_in.map(|seconds| expiry(&app, seconds, now)).transpose()?;
     let batch = app

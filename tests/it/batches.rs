@@ -143,6 +143,8 @@ async fn adding_removing_and_ending_take_the_key() {
     let unknown = batch.manage(&server, Method::DELETE, "/files/01890a5d-ac96-774b-bcce-b302099a8057");
     expect("unknown file", unknown, 404, "file_not_found", Some("File not found")).await;
 
+    let nothing = batch.manage(&server, Method::PATCH, "").json(&json!({"name": "x"}));
+    assert_eq!(nothing.send().await.unwrap().status(), 400);
     let changed = batch.manage(&server, Method::PATCH, "").json(&json!({"title": "New", "expires_in": 60}));
     let changed = json_of(changed.send().await.unwrap()).await;
     assert_eq!(changed["title"], "New");
