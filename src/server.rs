@@ -32,12 +32,12 @@ use crate::http::route::{Endpoint, register};
 use crate::http::wire::{Connection, Limits};
 use crate::http::{cors, headers, log};
 use crate::metrics::Metrics;
-use crate::{accounts, desk, links, service, sweeper};
+use crate::{accounts, desk, links, page, service, sweeper};
 
 /// All routes, feature by feature.
 pub fn endpoints() -> &'static [Endpoint] {
     static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
-        [accounts::endpoints(), desk::endpoints(), links::endpoints(), service::endpoints()]
+        [accounts::endpoints(), desk::endpoints(), links::endpoints(), page::endpoints(), service::endpoints()]
             .into_iter()
             .flatten()
             .collect()
@@ -231,6 +231,7 @@ pub fn application(
             register(endpoints(), config);
             // A proxy may hand the base path through or take it off: both work.
             if !base.is_empty() {
+                config.service(web::redirect(base.clone(), format!("{base}/")));
                 config.service(web::scope(&base).configure(|config| register(endpoints(), config)));
             }
         })

@@ -1,13 +1,11 @@
-//! The API's document (OpenAPI 3.1), made from the route table, and the page that shows it.
+//! The API's document (OpenAPI 3.1), made from the route table.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::json::LIMIT;
 use super::route::{Answer, Content, Endpoint, Request};
 use crate::auth::Access;
 use crate::error::{Error, PROBLEM_JSON};
@@ -193,93 +191,5 @@ fn problem_schema(catalogue: &[Error]) -> Value {
             "msg": {"type": "string", "description": "What to tell a person; equal to detail"},
             "code": {"type": "string", "description": "What a program decides by", "enum": codes},
         },
-    })
-}
-
-/// The document as a page that needs no script and no network.
-pub fn page(endpoints: &[Endpoint]) -> String {
-    let catalogue = Error::catalogue();
-    let mut html = String::new();
-    let mut tag = "";
-    for endpoint in endpoints {
-        let doc = &endpoint.doc;
-        if doc.tag != tag {
-            tag = doc.tag;
-            let _ = write!(html, "<h2>{}</h2>", escape(tag));
-        }
-        let who = match endpoint.access {
-            Access::Public => "anybody",
-            Access::Token => "whoever has the token",
-            Access::SignedIn => "signed-in users",
-            Access::Operation(_) => "operation users",
-            Access::Client => "client users",
-        };
-        let method = &endpoint.method;
-        let _ = write!(
-            html,
-            "<details><summary><b class=\"method\">{method}</b> <code>{}</code> <span>{}</span></summary><p class=\"quiet\">For {who}.</p>",
-            escape(endpoint.path),
-            escape(doc.summary)
-        );
-        let body = match doc.request {
-            Request::None => "",
-            Request::Json(_) => "JSON",
-            Request::Multipart => "multipart/form-data with a part <code>file</code>",
-            Request::Raw => "the file itself",
-        };
-        if !body.is_empty() {
-            let _ = write!(html, "<p>Body: {body}</p>");
-        }
-        if !doc.params.is_empty() {
-            html.push_str("<table><tr><th>Parameter</th><th>In</th><th>What</th></tr>");
-            for param in doc.params {
-                let _ = write!(
-                    html,
-                    "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
-                    param.name,
-                    param.place,
-                    escape(param.what)
-                );
-            }
-            html.push_str("</table>");
-        }
-        html.push_str("<table><tr><th>Status</th><th>Code</th><th>Meaning</th></tr>");
-        for answer in doc.answers {
-            let _ = write!(html, "<tr><td>{}</td><td></td><td>{}</td></tr>", answer.status, escape(answer.what));
-        }
-        let codes = codes(endpoint);
-        let mut seen = Vec::new();
-        for error in catalogue.iter().filter(|error| codes.contains(&error.shape().1)) {
-            let (status, code) = error.shape();
-            if !seen.contains(&code) {
-                seen.push(code);
-                let _ = write!(
-                    html,
-                    "<tr><td>{}</td><td><code>{code}</code></td><td>{}</td></tr>",
-                    status.as_u16(),
-                    escape(&error.to_string())
-                );
-            }
-        }
-        html.push_str("</table></details>");
-    }
-    include_str!("../page/docs.html")
-        .replace("{{version}}", env!("CARGO_PKG_VERSION"))
-        .replace("{{json_limit}}", &format!("{} KiB", LIMIT / 1024))
-        .replace("{{endpoints}}", &html)
-}
-
-/// Text as HTML.
-pub fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut html, c| {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            c => html.push(c),
-        }
-        html
     })
 }

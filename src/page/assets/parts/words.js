@@ -1,0 +1,161 @@
+// All words of the page, and nothing else knows any. Another language is another object of this shape, chosen here.
+
+const plural = new Intl.PluralRules("en");
+
+/** @param {number} number @param {string} one @param {string} other */
+const count = (number, one, other) => `${number.toLocaleString("en")} ${plural.select(number) === "one" ? one : other}`;
+
+const en = {
+  // Everywhere
+  account: "Account",
+  actions: "Actions",
+  broken: "The connection broke. Check it and try again.",
+  cancelled: "Cancelled",
+  close: "Close",
+  copied: "Copied",
+  copy: "Copy",
+  failed: "That did not work. Try again in a moment.",
+  justNow: "just now",
+  keep: "Keep",
+  more: "Show more",
+  name: "Name",
+  size: "Size",
+
+  // Who is here
+  clientUser: "Client user: fetches files",
+  operationUser: "Operation user: uploads files",
+  email: "Email",
+  haveAccount: "You have an account?",
+  noAccount: "No account yet?",
+  password: "Password",
+  passwordRule: "8 characters or more.",
+  register: "Create an account",
+  signIn: "Sign in",
+  signInAgain: "Your sign-in has ended. Sign in to go on.",
+  signOut: "Sign out",
+  signupCode: "Sign-up code",
+  signupCodeHint: "If your administrator gave you one.",
+  username: "Username",
+  wantsToUpload: "I upload office files for others (operation user)",
+
+  // The first page
+  codeOrLink: "Code or link",
+  handOver: "Hand a file over",
+  handOverHint: "From one person to another. Whoever receives needs no account.",
+  newBatch: "Batch",
+  noSuchCode: "That is no code of this site. Check it, or paste the whole link.",
+  noSuchLink: "That link leads to nothing that can be received. Check it, or ask for a new one.",
+  openDesk: "Open the desk",
+  otherSite: "That link belongs to another site. Open it in the address bar.",
+  receive: "Receive",
+  receiveGo: "Receive",
+  receiveHint: "Type the code or paste the link that you were given.",
+  startBatch: "Choose files",
+  wayBatch: "Several files, any kind. One link and one QR code for all of them.",
+  wayDesk: "Office files that are checked on the way in, and links that work exactly once.",
+  wayDeskClient: "Find a file, download it, or get a link that works exactly once.",
+  wayDeskOperation: "Upload office files, and see who fetched what.",
+
+  // Choosing and uploading
+  /** @param {string} name */
+  cancelUpload: (name) => `Cancel the upload of ${name}`,
+  checking: "Checking the file …",
+  chooseFiles: "Choose files",
+  chooseFolder: "Choose a folder",
+  /** @param {string} name */
+  dismiss: (name) => `Remove ${name} from this list`,
+  dropOffice: "Drop office files here",
+  dropOfficeHint: ".docx, .xlsx and .pptx. Each is checked before client users see it.",
+  /** @param {string} sent @param {string} all */
+  ofSize: (sent, all) => `${sent} of ${all}`,
+  quiet: "Nothing is moving. Waiting for the connection …",
+  retry: "Retry",
+  /** @param {string} name */
+  retryUpload: (name) => `Retry the upload of ${name}`,
+  /** @param {number} seconds */
+  secondsLeft: (seconds) => {
+    if (seconds < 60) return `${Math.max(1, Math.ceil(seconds))} s left`;
+    return seconds < 3600 ? `${Math.ceil(seconds / 60)} min left` : `${Math.ceil(seconds / 3600)} h left`;
+  },
+  /** @param {string} size */
+  speed: (size) => `${size}/s`,
+  /** @param {number} version */
+  stored: (version) => (version > 1 ? `Uploaded as version ${version}` : "Uploaded"),
+  uploads: "Uploads",
+  waiting: "waiting",
+
+  // The desk
+  /** @param {number} number */
+  andMore: (number) => `and ${number} more`,
+  delete: "Delete",
+  deleteAllVersions: "Delete all versions?",
+  /** @param {string} name */
+  deleted: (name) => `${name} was deleted.`,
+  /** @param {string} name */
+  deleteFile: (name) => `Delete ${name}`,
+  deleteQuestion: "Delete?",
+  /** @param {number} version */
+  deleteVersion: (version) => `Delete version ${version}`,
+  desk: "Desk",
+  deskForClient: "Download a file, or get a link that gives it exactly once.",
+  deskForOperation: "Office files for client users, who fetch them by one-time links.",
+  fetched: "Fetched",
+  /** @param {string} name */
+  fetchedBy: (name) => `by ${name}`,
+  files: "Files",
+  /** @param {number} number */
+  found: (number) => `${count(number, "file", "files")} found`,
+  /** @param {string} address */
+  from: (address) => `from ${address}`,
+  /** @param {string} state @param {string} name */
+  linkState: (state, name) =>
+    ({
+      issued: `${name} got a link`,
+      claimed: `${name} is downloading; began`,
+      consumed: `${name} fetched it`,
+      expired: `A link of ${name} ran out; made`,
+      revoked: `A link of ${name} was withdrawn; made`,
+    })[state] ?? `${name}: ${state}`,
+  noFilesForYou: "No files yet. They appear here as soon as somebody uploads one.",
+  noFilesYet: "No files yet. Drop the first one above.",
+  noLinks: "Nobody has asked for a link yet.",
+  notFetched: "not yet",
+  notFetchedLately: "not lately",
+  /** @param {string} text */
+  notFound: (text) => `No name contains “${text}”.`,
+  searchFiles: "Search files",
+  uploaded: "Uploaded",
+  version: "Version",
+  /** @param {number} version */
+  versionNumber: (version) => `Version ${version}`,
+  versions: "Versions",
+  whoFetched: "Who fetched it",
+
+  // Links
+  address: "Address of the link",
+  beingDownloaded: "Somebody is downloading it right now",
+  download: "Download",
+  /** @param {string} name */
+  downloadBegins: (name) => `The download of ${name} begins.`,
+  /** @param {string} name */
+  downloadFile: (name) => `Download ${name}`,
+  getLink: "Get link",
+  /** @param {string} name */
+  getLinkTo: (name) => `Get a link to ${name}`,
+  linkExpired: "This link has expired. Get a new one if you still need it.",
+  linkHint: "It gives the file once. Looking at it spends nothing; a download that breaks off can be finished.",
+  linkReady: "The link is ready.",
+  linkTo: "One-time link",
+  linkUsed: "Link used",
+  linkWithdrawn: "You have withdrawn this link.",
+  openFor: "Open for",
+  /** @param {string} name */
+  qrOf: (name) => `QR code of the link to ${name}`,
+  withdraw: "Withdraw",
+  withdrawQuestion: "Withdraw this link?",
+};
+
+/** What numbers and times are written in. */
+export const language = "en";
+
+export const words = en;
