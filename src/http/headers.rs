@@ -14,9 +14,8 @@ use crate::app::App;
 /// For JSON and files: nothing in them is ever run, rendered or framed.
 const INERT: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox";
 
-/// For pages of ours: our own scripts and style sheets from files of this origin and nothing inline; images that the page
-/// makes of the user's own files (`blob:`); text is never turned into HTML (Trusted Types).
-pub const PAGE: &str = "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+/// For pages of ours: our own scripts and style sheets from files of this origin and nothing inline; text is never turned into HTML (Trusted Types).
+pub const PAGE: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// Adds what the handler has not set itself.
 pub async fn secure<B: MessageBody + 'static>(

@@ -52,7 +52,7 @@ export async function call(method, path, { json, form, headers, signal } = {}) {
   /** @type {Response} */
   let response;
   try {
-    response = await fetch(at(path), { method, headers: all, body, signal, credentials: "omit", cache: "no-store" });
+    response = await fetch(at(path), { method, headers: all, body, signal, cache: "no-store" });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Broken();

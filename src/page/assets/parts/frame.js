@@ -59,7 +59,7 @@ export async function signedIn(act) {
     return await act();
   } catch (error) {
     const code = /** @type {any} */ (error)?.code;
-    if (code !== "invalid_token" && code !== "missing_authorization") throw error;
+    if (code !== "invalid_token" && code !== "sign_in_required") throw error;
     if (!(await signInSheet(code === "invalid_token" ? words.signInAgain : words.signIn))) throw error;
     return await act();
   }

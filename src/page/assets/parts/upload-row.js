@@ -15,7 +15,7 @@ import { words } from "../parts/words.js";
  * @param {(answer: any) => string} done what to say when it has arrived
  */
 export function uploadRow(upload, queue, done) {
-  const name = upload.file.name;
+  const { name } = upload;
   const bar = progressBar(name);
   const note = h("p", { class: "small quiet number" });
   const actions = h("div", { class: "actions" });

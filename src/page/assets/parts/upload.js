@@ -41,11 +41,13 @@ export class Upload extends EventTarget {
   /**
    * @param {File} file
    * @param {Target} target
+   * @param {string} [name] what it is to be called, where that is not the file's own name
    */
-  constructor(file, target) {
+  constructor(file, target, name = file.name) {
     super();
     this.file = file;
     this.target = target;
+    this.name = name;
   }
 
   /** Whether leaving the page would lose it. */
@@ -83,7 +85,7 @@ export class Upload extends EventTarget {
         resolve();
       });
       const form = new FormData();
-      form.append(this.target.field, this.file, this.file.name);
+      form.append(this.target.field, this.file, this.name);
       request.send(form);
     });
   }
