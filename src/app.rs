@@ -8,6 +8,7 @@ use crate::auth::Throttle;
 use crate::auth::password::Hasher;
 use crate::auth::token::Keys;
 use crate::blobs::{Blobs, Digester};
+use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -19,6 +20,7 @@ pub struct App {
     pub db: Db,
     pub blobs: Blobs,
     pub digester: Digester,
+    pub bus: Bus,
     /// Uploads that may still begin.
     pub uploads: Semaphore,
     pub keys: Keys,

@@ -33,11 +33,18 @@ pub enum Action {
     DownloadStarted,
     DownloadBroken,
     Downloaded,
+    BatchMade,
+    BatchChanged,
+    BatchEnded,
+    BatchFileAdded,
+    BatchFileRemoved,
+    BatchFetched,
+    BatchFetchBroken,
     Refused,
 }
 
 impl Action {
-    pub const ALL: [Action; 17] = [
+    pub const ALL: [Action; 24] = [
         Action::Registered,
         Action::LoggedIn,
         Action::LoginFailed,
@@ -54,6 +61,13 @@ impl Action {
         Action::DownloadStarted,
         Action::DownloadBroken,
         Action::Downloaded,
+        Action::BatchMade,
+        Action::BatchChanged,
+        Action::BatchEnded,
+        Action::BatchFileAdded,
+        Action::BatchFileRemoved,
+        Action::BatchFetched,
+        Action::BatchFetchBroken,
         Action::Refused,
     ];
 
@@ -75,6 +89,13 @@ impl Action {
             Action::DownloadStarted => "download_started",
             Action::DownloadBroken => "download_broken",
             Action::Downloaded => "downloaded",
+            Action::BatchMade => "batch_made",
+            Action::BatchChanged => "batch_changed",
+            Action::BatchEnded => "batch_ended",
+            Action::BatchFileAdded => "batch_file_added",
+            Action::BatchFileRemoved => "batch_file_removed",
+            Action::BatchFetched => "batch_fetched",
+            Action::BatchFetchBroken => "batch_fetch_broken",
             Action::Refused => "refused",
         }
     }

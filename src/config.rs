@@ -10,6 +10,8 @@ use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
+use crate::blobs::Quota;
+
 /// Where the rows and the secrets are: what every command that touches them needs.
 #[derive(Args, Clone, Debug)]
 pub struct Store {
@@ -85,6 +87,10 @@ pub struct Config {
     #[arg(long, env = "HANDOVER_HASH_QUEUE", default_value_t = 64, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Accounts")]
     pub hash_queue: u16,
 
+    /// Whether people without an account may make batches: allow or deny [default: allow on a loopback address, else deny]
+    #[arg(long, env = "HANDOVER_GUESTS", value_enum, value_name = "RULE", help_heading = "Accounts")]
+    pub guests: Option<Guests>,
+
     /// Largest file
     #[arg(long, env = "HANDOVER_MAX_FILE_SIZE", default_value = "2GiB", value_name = "SIZE", help_heading = "Limits")]
     pub max_file_size: ByteSize,
@@ -93,7 +99,15 @@ pub struct Config {
     #[arg(long, env = "HANDOVER_USER_QUOTA", default_value = "100GiB", value_name = "SIZE", help_heading = "Limits")]
     pub user_quota: ByteSize,
 
-    /// What all users together may store
+    /// What the guests behind one address may store
+    #[arg(long, env = "HANDOVER_GUEST_QUOTA", default_value = "5GiB", value_name = "SIZE", help_heading = "Limits")]
+    pub guest_quota: ByteSize,
+
+    /// What all guests together may store
+    #[arg(long, env = "HANDOVER_GUESTS_QUOTA", default_value = "50GiB", value_name = "SIZE", help_heading = "Limits")]
+    pub guests_quota: ByteSize,
+
+    /// What all users and guests together may store
     #[arg(long, env = "HANDOVER_TOTAL_QUOTA", default_value = "1TiB", value_name = "SIZE", help_heading = "Limits")]
     pub total_quota: ByteSize,
 
@@ -114,6 +128,28 @@ pub struct Config {
     /// The longest life of a link that a client may ask for
     #[arg(long, env = "HANDOVER_MAX_LINK_LIFE", default_value = "7days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
     pub max_link_life: Duration,
+
+    /// Largest batch, all of its files together
+    #[arg(
+        long,
+        env = "HANDOVER_MAX_BATCH_SIZE",
+        default_value = "20GiB",
+        value_name = "SIZE",
+        help_heading = "Limits"
+    )]
+    pub max_batch_size: ByteSize,
+
+    /// Files of a batch; a download of all as a ZIP takes some 200 bytes of memory for each
+    #[arg(long, env = "HANDOVER_MAX_BATCH_FILES", default_value_t = 10_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Limits")]
+    pub max_batch_files: u32,
+
+    /// How long a batch lives when its maker asks for nothing else
+    #[arg(long, env = "HANDOVER_BATCH_LIFE", default_value = "7days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
+    pub batch_life: Duration,
+
+    /// The longest life of a batch that its maker may ask for
+    #[arg(long, env = "HANDOVER_MAX_BATCH_LIFE", default_value = "30days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
+    pub max_batch_life: Duration,
 
     /// How long the audit is kept
     #[arg(long, env = "HANDOVER_AUDIT_LIFE", default_value = "400days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
@@ -167,6 +203,32 @@ impl Config {
             false => OperationSignup::Closed,
         })
     }
+
+    /// The rule for guests: what was set, else allow on loopback alone.
+    pub fn guests(&self) -> Guests {
+        self.guests.unwrap_or(match self.bind.ip().is_loopback() {
+            true => Guests::Allow,
+            false => Guests::Deny,
+        })
+    }
+
+    /// The limits on what is stored.
+    pub fn quota(&self) -> Quota {
+        Quota {
+            user: self.user_quota.0,
+            guest: self.guest_quota.0,
+            guests: self.guests_quota.0,
+            total: self.total_quota.0,
+            floor: self.free_space_floor.0,
+        }
+    }
+}
+
+/// Whether people without an account may put files here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Guests {
+    Allow,
+    Deny,
 }
 
 /// Which database; the scheme decides, and an unknown one is an error, never a file of that name.

@@ -62,6 +62,8 @@ pub enum Error {
     NotBearer,
     #[error("Invalid or expired token")]
     InvalidToken,
+    #[error("Guests may not do this here. Sign in first.")]
+    SignInRequired,
     #[error("{0}")]
     OperationOnly(&'static str),
     #[error("only client user can download the file")]
@@ -100,6 +102,26 @@ pub enum Error {
     LinkNotFound,
     #[error("The file has {0} bytes; none of them are in the range that was asked for.")]
     RangeNotSatisfiable(u64),
+
+    // Batches
+    #[error("There is no such batch, or its time is over.")]
+    BatchNotFound,
+    #[error("This takes the manage key of the batch.")]
+    ManageKeyRequired,
+    #[error("This batch asks for a password.")]
+    PasswordRequired,
+    #[error("The password is wrong.")]
+    WrongBatchPassword,
+    #[error("All files of a batch have {0} together at most.")]
+    BatchTooLarge(ByteSize),
+    #[error("A batch has {0} files at most.")]
+    TooManyFiles(u32),
+    #[error("This has been downloaded as often as its sender allows.")]
+    DownloadsUsed,
+    #[error("All downloads that are left are running right now")]
+    DownloadsBusy,
+    #[error("That was too often from here. Try again in {0} seconds.")]
+    TooManyRequests(u64),
 
     // Ours
     #[error("The server is busy. Try again in {retry_after} seconds.")]
@@ -143,6 +165,7 @@ impl Error {
             Error::MissingAuthorization => (S::UNAUTHORIZED, "missing_authorization"),
             Error::NotBearer => (S::UNAUTHORIZED, "not_bearer"),
             Error::InvalidToken => (S::UNAUTHORIZED, "invalid_token"),
+            Error::SignInRequired => (S::UNAUTHORIZED, "sign_in_required"),
             Error::OperationOnly(_) => (S::FORBIDDEN, "operation_only"),
             Error::ClientOnly => (S::FORBIDDEN, "client_only"),
 
@@ -162,6 +185,16 @@ impl Error {
             Error::LinkBusy => (S::CONFLICT, "link_busy"),
             Error::LinkNotFound => (S::NOT_FOUND, "link_not_found"),
             Error::RangeNotSatisfiable(_) => (S::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
+
+            Error::BatchNotFound => (S::NOT_FOUND, "batch_not_found"),
+            Error::ManageKeyRequired => (S::FORBIDDEN, "manage_key_required"),
+            Error::PasswordRequired => (S::UNAUTHORIZED, "password_required"),
+            Error::WrongBatchPassword => (S::FORBIDDEN, "wrong_password"),
+            Error::BatchTooLarge(_) => (S::PAYLOAD_TOO_LARGE, "batch_too_large"),
+            Error::TooManyFiles(_) => (S::PAYLOAD_TOO_LARGE, "too_many_files"),
+            Error::DownloadsUsed => (S::GONE, "downloads_used"),
+            Error::DownloadsBusy => (S::CONFLICT, "downloads_busy"),
+            Error::TooManyRequests(_) => (S::TOO_MANY_REQUESTS, "too_many_requests"),
 
             Error::Busy { .. } => (S::SERVICE_UNAVAILABLE, "busy"),
             Error::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable"),
@@ -191,6 +224,7 @@ impl Error {
             Error::MissingAuthorization,
             Error::NotBearer,
             Error::InvalidToken,
+            Error::SignInRequired,
             Error::OperationOnly(crate::auth::OPERATION_ONLY),
             Error::ClientOnly,
             Error::NoFile,
@@ -207,6 +241,15 @@ impl Error {
             Error::LinkBusy,
             Error::LinkNotFound,
             Error::RangeNotSatisfiable(1000),
+            Error::BatchNotFound,
+            Error::ManageKeyRequired,
+            Error::PasswordRequired,
+            Error::WrongBatchPassword,
+            Error::BatchTooLarge(size),
+            Error::TooManyFiles(10_000),
+            Error::DownloadsUsed,
+            Error::DownloadsBusy,
+            Error::TooManyRequests(30),
             Error::Busy { retry_after: 1 },
             Error::Unavailable("".into()),
             Error::Internal("".into()),
@@ -218,9 +261,9 @@ impl Error {
     /// Seconds after which the client may try again, where waiting helps.
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Error::TooManyAttempts(seconds) => Some(*seconds),
+            Error::TooManyAttempts(seconds) | Error::TooManyRequests(seconds) => Some(*seconds),
             Error::Busy { retry_after } => Some(*retry_after),
-            Error::LinkBusy => Some(1),
+            Error::LinkBusy | Error::DownloadsBusy => Some(1),
             Error::Unavailable(_) => Some(5),
             _ => None,
         }
@@ -242,12 +285,16 @@ impl ResponseError for Error {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
         match self {
-            Error::MissingAuthorization | Error::NotBearer => {
+            Error::MissingAuthorization | Error::NotBearer | Error::SignInRequired => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
             }
             Error::InvalidToken => {
                 // RFC 6750 section 3.1
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""));
+            }
+            Error::PasswordRequired => {
+                // No scheme that a browser would show a dialog for.
+                response.insert_header((header::WWW_AUTHENTICATE, "BatchPassword"));
             }
             Error::MethodNotAllowed(allow) => {
                 response.insert_header((header::ALLOW, allow.as_str()));

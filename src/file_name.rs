@@ -5,6 +5,10 @@ use unicode_normalization::UnicodeNormalization as _;
 /// Longest name, in bytes: what every common file system takes.
 const LONGEST: usize = 255;
 
+/// Deepest folder and longest path of a name with folders: well within what file systems and archivers take.
+const DEEPEST: usize = 32;
+const LONGEST_PATH: usize = 1024;
+
 /// A name that can be shown, stored and sent in a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName(String);
@@ -14,13 +18,24 @@ impl FileName {
     /// direction of writing (`gpj.docx` must not read as `xcod.jpg`), cut to 255 bytes with its extension kept. `None` if
     /// nothing is left.
     pub fn new(given: &str) -> Option<FileName> {
-        let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-        let name: String = last.chars().filter(|c| !c.is_control() && !is_direction_mark(*c)).nfc().collect();
-        let name = cut(name.trim());
-        match name.as_str() {
-            "" | "." | ".." => None,
-            _ => Some(FileName(name)),
+        clean(components(given).next_back()?).map(FileName)
+    }
+
+    /// A name with the folders it lies in, `a/b/c.txt`, each part cleaned as [`FileName::new`] does. What is absolute,
+    /// climbs up, or is too deep or too long to be unpacked anywhere is cut to its last part.
+    pub fn with_folders(given: &str) -> Option<FileName> {
+        let parts: Option<Vec<String>> = components(given).map(clean).collect();
+        match parts.map(|parts| (parts.len(), parts.join("/"))) {
+            Some((depth, path)) if depth <= DEEPEST && path.len() <= LONGEST_PATH && !has_drive(&path) => {
+                Some(FileName(path))
+            }
+            _ => FileName::new(given),
         }
+    }
+
+    /// The name without its folders.
+    pub fn last(name: &str) -> &str {
+        name.rsplit('/').next().unwrap_or(name)
     }
 
     pub fn as_str(&self) -> &str {
@@ -40,6 +55,22 @@ pub fn to_look_up(name: &str) -> String {
 /// Unicode's explicit directional formatting characters (UAX #9 section 2).
 fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+fn components(given: &str) -> std::str::Split<'_, [char; 2]> {
+    given.split(['/', '\\'])
+}
+
+/// One part of a path, `None` if nothing of it is left.
+fn clean(part: &str) -> Option<String> {
+    let name: String = part.chars().filter(|c| !c.is_control() && !is_direction_mark(*c)).nfc().collect();
+    let name = cut(name.trim());
+    (!matches!(name.as_str(), "" | "." | "..")).then_some(name)
+}
+
+/// Whether a path begins with the letter of a Windows drive.
+fn has_drive(path: &str) -> bool {
+    matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic())
 }
 
 fn cut(name: &str) -> String {
@@ -86,6 +117,33 @@ mod tests {
         ] {
             assert_eq!(name(given).as_deref(), expected, "{given:?}");
         }
+    }
+
+    #[test]
+    fn folders_stay_where_they_are_harmless() {
+        let path = |given: &str| FileName::with_folders(given).map(FileName::into_inner);
+        let deep = "a/".repeat(40) + "x.txt";
+        for (given, expected) in [
+            ("x.txt", Some("x.txt")),
+            ("photos/2026/e\u{301}té.jpg", Some("photos/2026/été.jpg")),
+            ("photos\\2026\\a.jpg", Some("photos/2026/a.jpg")),
+            (" a / b ", Some("a/b")),
+            ("/etc/passwd", Some("passwd")),
+            ("../../etc/passwd", Some("passwd")),
+            ("a/../../b", Some("b")),
+            ("a/./b", Some("b")),
+            ("a//b", Some("b")),
+            ("C:\\Users\\ann\\q3.xlsx", Some("q3.xlsx")),
+            ("\\\\server\\share\\q3.xlsx", Some("q3.xlsx")),
+            ("a\0/\u{202E}b/..\u{200F}/c", Some("c")),
+            (deep.as_str(), Some("x.txt")),
+            ("a/", None),
+            ("a/..", None),
+            ("", None),
+        ] {
+            assert_eq!(path(given).as_deref(), expected, "{given:?}");
+        }
+        assert_eq!((FileName::last("a/b/c"), FileName::last("c")), ("c", "c"));
     }
 
     #[test]

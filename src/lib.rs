@@ -1,7 +1,7 @@
 //! Handover hands files from one person to another.
 //!
 //! The base (`http`, `auth`, `db`, `blobs`, `audit`, …) knows nothing of the features; a feature (`accounts`, `desk`,
-//! `links`, `page`, `service`) is a folder with its routes, handlers and rows, and calls another's model functions, never its
+//! `links`, `batches`, `page`, `service`) is a folder with its routes, handlers and rows, and calls another's model functions, never its
 //! handlers; `server` alone knows all of them.
 
 #![forbid(unsafe_code)]
@@ -10,6 +10,7 @@ pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod blobs;
+pub mod bus;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -25,6 +26,7 @@ pub mod server;
 pub mod sweeper;
 
 pub mod accounts;
+pub mod batches;
 pub mod desk;
 pub mod links;
 pub mod page;

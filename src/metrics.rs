@@ -47,6 +47,9 @@ pub struct Metrics {
     pub hashes_waiting: SignedGauge,
     pub hashes_running: SignedGauge,
     links: Family<StateLabel, SignedGauge>,
+    /// As the sweeper counts them.
+    pub batches: SignedGauge,
+    pub subscribers: SignedGauge,
     readers: Family<StateLabel, SignedGauge>,
     writes_waiting: SignedGauge,
     commits: Counter<u64, AtomicU64>,
@@ -70,6 +73,8 @@ impl Default for Metrics {
             hashes_waiting: Gauge::default(),
             hashes_running: Gauge::default(),
             links: Family::default(),
+            batches: Gauge::default(),
+            subscribers: Gauge::default(),
             readers: Family::default(),
             writes_waiting: Gauge::default(),
             commits: Counter::default(),
@@ -91,6 +96,8 @@ impl Default for Metrics {
         r.register("password_hashes_waiting", "Password hashes waiting for a core", m.hashes_waiting.clone());
         r.register("password_hashes_running", "Password hashes being computed", m.hashes_running.clone());
         r.register("links", "One-time links by state", m.links.clone());
+        r.register("batches", "Batches that are open", m.batches.clone());
+        r.register("subscribers", "Clients that listen for events", m.subscribers.clone());
         r.register("db_readers", "Connections that read, by state", m.readers.clone());
         r.register("db_writes_waiting", "Writes waiting for the next commit", m.writes_waiting.clone());
         r.register("db_commits", "Commits, one sync to disk each", m.commits.clone());

@@ -23,7 +23,8 @@ use crate::app::App;
 use crate::auth::Throttle;
 use crate::auth::password::Hasher;
 use crate::auth::token::{Keys, SecretError, load_secret};
-use crate::blobs::{Blobs, Digester, Quota, Space};
+use crate::blobs::{Blobs, Digester, Space};
+use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StartError};
@@ -32,15 +33,22 @@ use crate::http::route::{Endpoint, register};
 use crate::http::wire::{Connection, Limits};
 use crate::http::{cors, headers, log};
 use crate::metrics::Metrics;
-use crate::{accounts, desk, links, page, service, sweeper};
+use crate::{accounts, batches, desk, links, page, service, sweeper};
 
 /// All routes, feature by feature.
 pub fn endpoints() -> &'static [Endpoint] {
     static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
-        [accounts::endpoints(), desk::endpoints(), links::endpoints(), page::endpoints(), service::endpoints()]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            accounts::endpoints(),
+            desk::endpoints(),
+            links::endpoints(),
+            batches::endpoints(),
+            page::endpoints(),
+            service::endpoints(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     });
     &ENDPOINTS
 }
@@ -102,17 +110,18 @@ impl Server {
         let secret = load_secret(config.secret_file.as_deref(), &data.join("keys/token.key"))?;
         let metrics = Arc::new(Metrics::default());
         let (db, writer) = Db::start(&config.store.database_path(), metrics.clone())?;
-        let quota = Quota { user: config.user_quota.0, total: config.total_quota.0, floor: config.free_space_floor.0 };
         let root = config.blobs_path();
-        let blobs = Blobs::open(&root, Space::new(quota))
+        let blobs = Blobs::open(&root, Space::new(config.quota()))
             .map_err(|cause| CannotStart::Blobs { path: root.display().to_string(), cause })?;
         // Whoever held a link has died with the process before; the lock says that there is no other.
         let recovered = db.write(links::model::recover).await.map_err(CannotStart::Recover)?;
         if recovered > 0 {
             tracing::info!(links = recovered, "links of broken downloads are open again");
         }
+        db.write(batches::model::claims::recover).await.map_err(CannotStart::Recover)?;
         let app = App {
             clock,
+            bus: Bus::new(config.max_connections as usize / 4, batches::MOST_WATCHERS),
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
             uploads: Semaphore::new(config.max_uploads.into()),
@@ -142,7 +151,7 @@ impl Server {
             .max_concurrent_connections(connections)
             .shutdown_timeout(config.grace.as_secs())
             .disable_signals(); // actix gives running transfers no time after Ctrl-C
-        let stopping = builder.graceful_shutdown_signal();
+        let (stopping, stopped) = (builder.graceful_shutdown_signal(), builder.graceful_shutdown_signal());
         let shared = app.clone();
         let server = builder
             .listen("http", listener, move || {
@@ -171,6 +180,11 @@ impl Server {
         }
         started(server.handle());
         let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
+        let bus = app.bus.clone();
+        actix_rt::spawn(async move {
+            stopped.notified().await;
+            bus.close(); // whoever only listens does not hold up the end
+        });
         let result = server.await;
         sweeper.abort();
         // The writer ends once nobody can ask it for anything any more.

@@ -1,4 +1,4 @@
-//! What time ends: links and sessions past their end, old audit rows, files that nothing refers to.
+//! What time ends: links, batches and sessions past their end, old audit rows, files that nothing refers to.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use crate::app::App;
 use crate::db::schema::{audit, blobs, download_links, sessions};
 use crate::error::{Chain, Error, Result};
-use crate::links;
+use crate::{batches, links};
 
 /// How often rows are swept, and how often the files.
 const ROWS: Duration = Duration::from_secs(30);
@@ -23,6 +23,9 @@ pub async fn run(app: web::Data<App>) {
             && let Err(error) = files(&app).await
         {
             tracing::warn!(cause = %Chain(&error), "the files could not be swept");
+        }
+        if let Err(error) = batches::clear(&app).await {
+            tracing::warn!(cause = %Chain(&error), "the batches could not be swept");
         }
         if let Err(error) = rows(&app).await {
             tracing::warn!(cause = %Chain(&error), "the rows could not be swept");
@@ -51,6 +54,8 @@ pub async fn rows(app: &App) -> Result<()> {
             Ok(())
         })
         .await?;
+    app.metrics.batches.set(app.db.read(batches::model::count).await?);
+    app.metrics.subscribers.set(app.bus.subscribers() as i64);
     let counts = app.db.read(links::model::count).await?;
     for state in links::model::STATES {
         let number = counts.iter().find(|(counted, _)| counted == state).map_or(0, |(_, number)| *number);

@@ -10,6 +10,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, ResponseError as _, 
 
 use super::{Role, SessionUser};
 use crate::app::App;
+use crate::config::Guests;
 use crate::error::{Error, Result};
 
 /// Who may call a route.
@@ -19,6 +20,8 @@ pub enum Access {
     Public,
     /// Whoever holds the token in the path; the handler checks it.
     Token,
+    /// Signed-in users, and whoever sends no token where the setting `guests` allows it.
+    Guests,
     /// Any signed-in user.
     SignedIn,
     /// Operation users; others are told this.
@@ -53,7 +56,14 @@ pub async fn gate(
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let required = match access {
         Access::Public | Access::Token => return next.call(req).await,
-        Access::SignedIn => None,
+        Access::Guests if !req.headers().contains_key(header::AUTHORIZATION) => {
+            return match app(req.request()).map(|app| app.config.guests()) {
+                Ok(Guests::Allow) => next.call(req).await,
+                Ok(Guests::Deny) => Ok(req.into_response(Error::SignInRequired.error_response())),
+                Err(error) => Ok(req.into_response(error.error_response())),
+            };
+        }
+        Access::Guests | Access::SignedIn => None,
         Access::Operation(_) => Some(Role::Operation),
         Access::Client => Some(Role::Client),
     };

@@ -8,7 +8,7 @@ pub mod token;
 
 pub use gate::{Access, Caller, Client, OPERATION_ONLY, Operation, gate};
 pub use session::{SessionUser, create_session, end_session, end_sessions_of};
-pub use throttle::Throttle;
+pub use throttle::{Throttle, network_of};
 
 use std::fmt;
 use std::str::FromStr;

@@ -24,17 +24,27 @@ struct Rate {
 
 /// Ten wrong passwords, then one each half minute: a person who mistypes never notices.
 const ACCOUNT: Rate = Rate { burst: 10, drain: Duration::from_secs(30) };
+/// Batches that the guests of one address make, and all guests together.
+const GUEST: Rate = Rate { burst: 60, drain: Duration::from_secs(20) };
+const GUESTS: Rate = Rate { burst: 600, drain: Duration::from_secs(1) };
 /// An address may be a whole office behind one router.
 const ADDRESS: Rate = Rate { burst: 50, drain: Duration::from_secs(10) };
 
 pub struct Throttle {
     accounts: Mutex<Buckets<String>>,
     addresses: Mutex<Buckets<IpAddr>>,
+    guest: Mutex<Buckets<IpAddr>>,
+    guests: Mutex<Buckets<()>>,
 }
 
 impl Default for Throttle {
     fn default() -> Self {
-        Throttle { accounts: Mutex::new(Buckets::new(ACCOUNT)), addresses: Mutex::new(Buckets::new(ADDRESS)) }
+        Throttle {
+            accounts: Mutex::new(Buckets::new(ACCOUNT)),
+            addresses: Mutex::new(Buckets::new(ADDRESS)),
+            guest: Mutex::new(Buckets::new(GUEST)),
+            guests: Mutex::new(Buckets::new(GUESTS)),
+        }
     }
 }
 
@@ -57,6 +67,22 @@ impl Throttle {
         Ok(())
     }
 
+    /// Books something that a guest makes.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`] when the address, or all guests together, have made too much of late.
+    pub fn admit_guest(&self, address: IpAddr, now: NaiveDateTime) -> Result<()> {
+        let address = network_of(address);
+        let (mut guest, mut guests) = (lock(&self.guest), lock(&self.guests));
+        let wait = guest.wait(&address, now).max(guests.wait(&(), now));
+        if wait > Duration::ZERO {
+            return Err(Error::TooManyRequests(wait.as_secs() + 1));
+        }
+        guest.add(address, now);
+        guests.add((), now);
+        Ok(())
+    }
+
     /// Takes back what [`Throttle::attempt`] booked.
     pub fn forgive(&self, account: &str, address: IpAddr) {
         lock(&self.accounts).remove(account);
@@ -70,7 +96,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What one subscriber gets: an IPv4 address, or an IPv6 /64 (RFC 6177).
-fn network_of(address: IpAddr) -> IpAddr {
+pub fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),
         address => address,
@@ -161,6 +187,21 @@ mod tests {
         assert!(throttle.attempt("another", address(1), clock.now()).is_err());
         assert!(throttle.attempt("another", "::ffff:10.0.0.1".parse().unwrap(), clock.now()).is_err(), "mapped");
         throttle.attempt("another", address(2), clock.now()).unwrap();
+    }
+
+    #[test]
+    fn guests_are_held_back_by_address_and_together() {
+        let (throttle, clock) = (Throttle::default(), Clock::manual());
+        for _ in 0..GUEST.burst {
+            throttle.admit_guest(address(1), clock.now()).unwrap();
+        }
+        let Err(Error::TooManyRequests(seconds)) = throttle.admit_guest(address(1), clock.now()) else { panic!() };
+        for i in GUEST.burst..GUESTS.burst {
+            throttle.admit_guest(address(1000 + i), clock.now()).unwrap();
+        }
+        assert!(throttle.admit_guest(address(2), clock.now()).is_err(), "all together");
+        clock.advance(Duration::from_secs(seconds));
+        throttle.admit_guest(address(1), clock.now()).unwrap();
     }
 
     #[test]

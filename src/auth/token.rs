@@ -22,10 +22,12 @@ const LONGEST: usize = 1024;
 /// Fewest bytes of a secret that was given.
 const SHORTEST_SECRET: usize = 32;
 
-/// The two signing keys of a server.
+/// The signing keys of a server.
 pub struct Keys {
     access: SigningKey,
     link: SigningKey,
+    /// Of grants, which nobody but this server reads.
+    grant: [u8; 32],
 }
 
 /// What an access token says (RFC 7519 section 4.1).
@@ -57,11 +59,12 @@ pub struct LinkClaims {
 }
 
 impl Keys {
-    /// Derives both keys from `secret` (BLAKE3's key derivation mode, section 2.3 of its paper).
+    /// Derives all keys from `secret` (BLAKE3's key derivation mode, section 2.3 of its paper).
     pub fn new(secret: &[u8]) -> Keys {
         Keys {
             access: SigningKey::new("handover 2026-11 access tokens", "handover:access", secret),
             link: SigningKey::new("handover 2026-11 link tokens", "handover:link", secret),
+            grant: blake3::derive_key("handover 2026-11 grants", secret),
         }
     }
 
@@ -102,6 +105,24 @@ impl Keys {
     /// The claims of a link token of ours, expired or not: its row knows, and says so with an answer of its own.
     pub fn verify_link(&self, token: &str) -> Option<LinkClaims> {
         self.link.verify(token)
+    }
+
+    /// A grant: proof until `end` that its holder has passed for `subject`, which the grant does not tell.
+    pub fn sign_grant(&self, subject: &str, end: NaiveDateTime) -> String {
+        let end = end.and_utc().timestamp();
+        format!("{end}.{}", self.grant_mac(subject, end).to_hex())
+    }
+
+    /// Whether `grant` is one of ours for `subject` that has not ended at `now`.
+    pub fn verify_grant(&self, subject: &str, grant: &str, now: NaiveDateTime) -> bool {
+        let Some((end, mac)) = grant.split_once('.') else { return false };
+        let (Ok(end), Ok(mac)) = (end.parse::<i64>(), blake3::Hash::from_hex(mac)) else { return false };
+        // blake3::Hash compares in constant time.
+        end > now.and_utc().timestamp() && mac == self.grant_mac(subject, end)
+    }
+
+    fn grant_mac(&self, subject: &str, end: i64) -> blake3::Hash {
+        blake3::keyed_hash(&self.grant, format!("{end} {subject}").as_bytes())
     }
 }
 
@@ -292,6 +313,22 @@ mod tests {
             (0..=chunk.len()).for_each(|i| text.push(ALPHABET[(word >> (18 - 6 * i) & 63) as usize] as char));
         }
         text
+    }
+
+    #[test]
+    fn grants_hold_for_their_subject_and_their_time() {
+        let (keys, clock) = (keys(), Clock::manual());
+        let end = after(clock.now(), Duration::from_secs(60));
+        let grant = keys.sign_grant("batch 1", end);
+        assert!(keys.verify_grant("batch 1", &grant, clock.now()));
+        assert!(!keys.verify_grant("batch 2", &grant, clock.now()));
+        assert!(!Keys::new(b"another secret of enough bytes!!").verify_grant("batch 1", &grant, clock.now()));
+        let (_, mac) = grant.split_once('.').unwrap();
+        for forged in ["", ".", "x.y", &format!("{}.{mac}", i64::MAX), &grant[..grant.len() - 1]] {
+            assert!(!keys.verify_grant("batch 1", forged, clock.now()), "{forged}");
+        }
+        clock.advance(Duration::from_secs(61));
+        assert!(!keys.verify_grant("batch 1", &grant, clock.now()), "ended");
     }
 
     #[test]

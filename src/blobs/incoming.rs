@@ -35,24 +35,31 @@ pub struct Content {
 }
 
 impl Content {
-    /// Waits for the write that adds the row. The blob stays if that succeeds and goes if it is refused. While the
-    /// outcome is unknown (nobody waits any more, or the database failed) the file is left alone: the row may be there.
-    pub async fn commit<T>(mut self, write: impl Future<Output = Result<T>>) -> Result<T> {
-        self.guard.fate = Fate::Unknown;
-        let blobs = &self.guard.blobs;
-        let result = write.await.map_err(|error| match crate::db::is_full(&error) {
-            true => blobs.space().full(&blobs.0.root),
-            false => error,
-        });
-        self.guard.fate = match &result {
-            Ok(_) => Fate::Keep,
-            // These say for certain that there is no row.
-            Err(Error::QuotaExceeded { .. } | Error::InsufficientStorage { .. } | Error::Busy { .. }) => Fate::Remove,
-            Err(error) if error.status_code().is_server_error() => Fate::Unknown,
-            Err(_) => Fate::Remove,
-        };
-        result
+    /// See [`commit_all`].
+    pub async fn commit<T>(self, write: impl Future<Output = Result<T>>) -> Result<T> {
+        commit_all(vec![self], write).await
     }
+}
+
+/// Waits for the write that adds the rows of `contents`. The blobs stay if that succeeds and go if it is refused. While
+/// the outcome is unknown (nobody waits any more, or the database failed) the files are left alone: the rows may be there.
+pub async fn commit_all<T>(mut contents: Vec<Content>, write: impl Future<Output = Result<T>>) -> Result<T> {
+    let decide = |contents: &mut [Content], fate| contents.iter_mut().for_each(|content| content.guard.fate = fate);
+    decide(&mut contents, Fate::Unknown);
+    let blobs = contents.first().map(|content| content.guard.blobs.clone());
+    let result = write.await.map_err(|error| match &blobs {
+        Some(blobs) if crate::db::is_full(&error) => blobs.space().full(blobs.root()),
+        _ => error,
+    });
+    let fate = match &result {
+        Ok(_) => Fate::Keep,
+        // These say for certain that there is no row.
+        Err(Error::QuotaExceeded { .. } | Error::InsufficientStorage { .. } | Error::Busy { .. }) => Fate::Remove,
+        Err(error) if error.status_code().is_server_error() => Fate::Unknown,
+        Err(_) => Fate::Remove,
+    };
+    decide(&mut contents, fate);
+    result
 }
 
 /// Removes the file of a blob that did not come to be.
@@ -63,7 +70,7 @@ struct Guard {
     fate: Fate,
 }
 
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Fate {
     /// There is no file yet.
     None,

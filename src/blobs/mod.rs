@@ -3,9 +3,11 @@
 //! Contents lie in `ROOT/PREFIX/ID`, where the prefix is the time part of the id: new contents share a folder, and with it
 //! one sync of that folder. What is being written is called `ID.part`.
 
+mod account;
 mod digester;
 mod folder;
 mod incoming;
+pub mod rows;
 mod space;
 
 use std::collections::HashSet;
@@ -15,9 +17,10 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use account::{Account, EVERYBODY, Quota};
 pub use digester::Digester;
-pub use incoming::{Content, INLINE_SHA256, Incoming, receive};
-pub use space::{Quota, Reservation, Space};
+pub use incoming::{Content, INLINE_SHA256, Incoming, commit_all, receive};
+pub use space::{Reservation, Space};
 
 use folder::FolderSync;
 
@@ -78,6 +81,19 @@ impl Blobs {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Removes blobs whose rows are gone for good, off this thread and without being waited for; what cannot be removed
+    /// now is the sweep's.
+    pub fn discard(&self, ids: Vec<String>) {
+        let blobs = self.clone();
+        actix_rt::task::spawn_blocking(move || {
+            for id in ids {
+                if let Err(error) = blobs.delete(&id) {
+                    tracing::warn!(blob = %id, cause = %error, "the contents of a deleted file are left for the sweep");
+                }
+            }
+        });
     }
 
     /// Removes what no row refers to: what a crash left between the writing of a blob and its row, or between the end of

@@ -1,4 +1,4 @@
-//! Room: quotas, the free-space floor, and what running uploads have reserved.
+//! Room: the free-space floor, and what running uploads have reserved.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,28 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytesize::ByteSize;
 
+use super::{Account, Quota};
 use crate::error::{Error, Result};
-
-/// Limits on what is stored, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Quota {
-    pub user: u64,
-    pub total: u64,
-    /// What uploads leave free on the disk.
-    pub floor: u64,
-}
-
-impl Quota {
-    /// Checks `bytes` more against what is `used`. The transaction that adds a file asks this too: it has the last word.
-    pub fn check(&self, bytes: u64, used_by_user: u64, used_in_all: u64) -> Result<()> {
-        for (whose, limit, used) in [("Your", self.user, used_by_user), ("The server's", self.total, used_in_all)] {
-            if used.saturating_add(bytes) > limit {
-                return Err(Error::QuotaExceeded { whose, limit: ByteSize(limit), used: ByteSize(used) });
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Room in the store, with the reservations of running uploads. Clones share it.
 #[derive(Clone)]
@@ -35,6 +15,7 @@ pub struct Space(Arc<Inner>);
 
 struct Inner {
     quota: Quota,
+    /// Bytes, by the pots that they count against.
     reserved: Mutex<HashMap<String, u64>>,
 }
 
@@ -47,9 +28,9 @@ impl Space {
         &self.0.quota
     }
 
-    /// Starts the reservation of an upload by `user`, who has stored `used_by_user` bytes of `used_in_all`.
-    pub fn reserve(&self, user: &str, used_by_user: u64, used_in_all: u64) -> Reservation {
-        Reservation { space: self.clone(), user: user.to_owned(), used_by_user, used_in_all, bytes: 0 }
+    /// Starts the reservation of an upload to `account`, whose pots hold what is `used`.
+    pub fn reserve(&self, account: &Account, used: Vec<u64>) -> Reservation {
+        Reservation { space: self.clone(), account: account.clone(), used, bytes: 0 }
     }
 
     /// Whether `bytes` more fit on the disk of `root` above the floor.
@@ -84,9 +65,8 @@ fn free_space(root: &Path) -> std::io::Result<u64> {
 /// What one running upload has reserved; given back when it is dropped.
 pub struct Reservation {
     space: Space,
-    user: String,
-    used_by_user: u64,
-    used_in_all: u64,
+    account: Account,
+    used: Vec<u64>,
     bytes: u64,
 }
 
@@ -97,11 +77,14 @@ impl Reservation {
     /// [`Error::QuotaExceeded`] when they do not fit beside what is stored and what other uploads have reserved.
     pub fn grow_to(&mut self, bytes: u64) -> Result<()> {
         let Some(more) = bytes.checked_sub(self.bytes).filter(|more| *more > 0) else { return Ok(()) };
+        let pots = self.account.pots(self.space.quota());
         let mut reserved = self.space.reserved();
-        let by_user = reserved.get(&self.user).copied().unwrap_or_default();
-        let in_all: u64 = reserved.values().sum();
-        self.space.quota().check(more, self.used_by_user + by_user, self.used_in_all + in_all)?;
-        *reserved.entry(self.user.clone()).or_default() += more;
+        for (pot, used) in pots.iter().zip(&self.used) {
+            pot.check(more, used + reserved.get(pot.key).copied().unwrap_or_default())?;
+        }
+        for pot in pots {
+            *reserved.entry(pot.key.to_owned()).or_default() += more;
+        }
         self.bytes = bytes;
         Ok(())
     }
@@ -110,10 +93,12 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         let mut reserved = self.space.reserved();
-        if let Some(bytes) = reserved.get_mut(&self.user) {
-            *bytes = bytes.saturating_sub(self.bytes);
-            if *bytes == 0 {
-                reserved.remove(&self.user);
+        for pot in self.account.pots(self.space.quota()) {
+            if let Some(bytes) = reserved.get_mut(pot.key) {
+                *bytes = bytes.saturating_sub(self.bytes);
+                if *bytes == 0 {
+                    reserved.remove(pot.key);
+                }
             }
         }
     }
@@ -123,19 +108,35 @@ impl Drop for Reservation {
 mod tests {
     use super::*;
 
+    const QUOTA: Quota = Quota { user: 100, guest: 40, guests: 60, total: 150, floor: 0 };
+
     #[test]
     fn uploads_side_by_side_cannot_pass_the_quota_together() {
-        let space = Space::new(Quota { user: 100, total: 150, floor: 0 });
-        let mut first = space.reserve("ann", 20, 20);
+        let space = Space::new(QUOTA);
+        let (ann, bob) = (Account::user("ann"), Account::user("bob"));
+        let mut first = space.reserve(&ann, vec![20, 20]);
         first.grow_to(50).unwrap();
-        let mut second = space.reserve("ann", 20, 20);
+        let mut second = space.reserve(&ann, vec![20, 20]);
         assert!(matches!(second.grow_to(31), Err(Error::QuotaExceeded { whose: "Your", .. })));
         second.grow_to(30).unwrap();
-        let mut third = space.reserve("bob", 0, 20);
+        let mut third = space.reserve(&bob, vec![0, 20]);
         assert!(matches!(third.grow_to(51), Err(Error::QuotaExceeded { whose: "The server's", .. })));
         drop(first);
         third.grow_to(51).unwrap();
         drop((second, third));
         assert!(space.reserved().is_empty());
+    }
+
+    #[test]
+    fn guests_have_a_quota_by_address_and_one_together() {
+        let space = Space::new(QUOTA);
+        let guest = |last: u8| Account::guest([192, 0, 2, last].into());
+        let mut first = space.reserve(&guest(1), vec![0, 0, 0]);
+        assert!(matches!(first.grow_to(41), Err(Error::QuotaExceeded { whose: "Your", .. })));
+        first.grow_to(40).unwrap();
+        let mut second = space.reserve(&guest(2), vec![0, 0, 0]);
+        assert!(matches!(second.grow_to(21), Err(Error::QuotaExceeded { whose: "The guests'", .. })));
+        second.grow_to(20).unwrap();
+        space.reserve(&Account::user("ann"), vec![0, 0]).grow_to(90).unwrap();
     }
 }

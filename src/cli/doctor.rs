@@ -10,7 +10,7 @@ use diesel::prelude::*;
 
 use super::Outcome;
 use crate::auth::token::load_secret;
-use crate::blobs::{Blobs, Quota, Space};
+use crate::blobs::{Blobs, Space};
 use crate::config::{Config, OperationSignup};
 use crate::db::open_migrated;
 use crate::db::schema::users;
@@ -93,9 +93,9 @@ fn blobs(config: &Config) -> Finding {
     if !root.exists() {
         return Good(format!("the folder for files {} will be made at the first start", root.display()));
     }
-    let floor = config.free_space_floor.0;
-    let space = Space::new(Quota { user: config.user_quota.0, total: config.total_quota.0, floor });
-    match Blobs::open(&root, space).map(|store| store.space().check_disk(&root, config.max_file_size.0)) {
+    match Blobs::open(&root, Space::new(config.quota()))
+        .map(|store| store.space().check_disk(&root, config.max_file_size.0))
+    {
         Err(error) => Bad(format!("the folder for files {} cannot be used: {error}", root.display())),
         Ok(Err(error)) => Warning(format!("a file of {} would not fit: {error}", config.max_file_size)),
         Ok(Ok(())) => Good(format!("files are kept in {}", root.display())),

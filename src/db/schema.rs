@@ -15,6 +15,61 @@ diesel::table! {
 }
 
 diesel::table! {
+    batch_fetches (id) {
+        id -> Text,
+        batch_id -> Text,
+        file_id -> Nullable<Text>,
+        what -> Text,
+        files -> Integer,
+        bytes -> BigInt,
+        fetched_at -> Timestamp,
+        address -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    batch_files (id) {
+        id -> Text,
+        batch_id -> Text,
+        name -> Text,
+        name_key -> Text,
+        blob_id -> Text,
+        added_at -> Timestamp,
+        running -> Integer,
+        complete -> Integer,
+        starts -> Integer,
+    }
+}
+
+diesel::table! {
+    batch_names (batch_id, name_key) {
+        batch_id -> Text,
+        name_key -> Text,
+        folder -> Bool,
+        copies -> Integer,
+    }
+}
+
+diesel::table! {
+    batches (id) {
+        id -> Text,
+        address_digest -> Text,
+        key_digest -> Text,
+        title -> Text,
+        password_hash -> Nullable<Text>,
+        made_by -> Nullable<Text>,
+        account -> Text,
+        made_at -> Timestamp,
+        expires_at -> Timestamp,
+        ended_at -> Nullable<Timestamp>,
+        max_downloads -> Nullable<Integer>,
+        files -> Integer,
+        bytes -> BigInt,
+        fetches -> BigInt,
+    }
+}
+
+diesel::table! {
     blobs (id) {
         id -> Text,
         size -> BigInt,
@@ -86,10 +141,27 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(batch_fetches -> batches (batch_id));
+diesel::joinable!(batch_files -> batches (batch_id));
+diesel::joinable!(batch_files -> blobs (blob_id));
+diesel::joinable!(batch_names -> batches (batch_id));
+diesel::joinable!(batches -> users (made_by));
 diesel::joinable!(documents -> blobs (blob_id));
 diesel::joinable!(documents -> users (uploaded_by));
 diesel::joinable!(download_links -> documents (document_id));
 diesel::joinable!(download_links -> users (issued_to));
 diesel::joinable!(sessions -> users (user_id));
 
-diesel::allow_tables_to_appear_in_same_query!(audit, blobs, documents, download_links, sessions, usage, users,);
+diesel::allow_tables_to_appear_in_same_query!(
+    audit,
+    batch_fetches,
+    batch_files,
+    batch_names,
+    batches,
+    blobs,
+    documents,
+    download_links,
+    sessions,
+    usage,
+    users,
+);

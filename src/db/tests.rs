@@ -51,7 +51,7 @@ fn schema_is_current() {
     let mut table = String::new();
     let mut stated = String::new();
     for line in include_str!("schema.rs").lines().map(str::trim) {
-        if let Some((name, _)) = line.split_once(" (id) {").or_else(|| line.split_once(" (user_id) {")) {
+        if let Some((name, _)) = line.strip_suffix(") {").and_then(|head| head.split_once(" (")) {
             table = name.into();
         } else if let Some((name, kind)) = line.strip_suffix(',').and_then(|line| line.split_once(" -> ")) {
             stated.push_str(&format!("{table}.{name} -> {kind}\n"));

@@ -6,11 +6,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use actix_multipart::{Field, Multipart, MultipartError};
+use actix_multipart::{Field, Multipart};
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpRequest, ResponseError as _, web};
 use bytesize::ByteSize;
@@ -21,18 +21,11 @@ use crate::audit::{Entry, record};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::file_name::FileName;
+use crate::http::form::{Allowance, FORM_OVERHEAD, content_length, file_name, malformed};
 use crate::office::Kind;
-
-/// What a form may hold beside its file: other fields, part headers, delimiters.
-pub const FORM_OVERHEAD: u64 = 64 << 10;
 
 /// What may come of a form until the headers of its file have been found, with what is read ahead.
 const BEFORE_FILE: usize = 4 * FORM_OVERHEAD as usize;
-
-/// What a part costs by itself, so that empty parts do not go on for ever.
-const PART_HEADERS: u64 = 512;
-
-const FIELDS_TOO_LARGE: &str = "The fields beside the file are too large.";
 
 /// A file that the gate has let through by name.
 pub struct Selected {
@@ -98,11 +91,6 @@ fn declared_too_large(req: &HttpRequest, overhead: u64) -> Result<()> {
     }
 }
 
-/// The length that a request declares for its body.
-pub fn content_length(req: &HttpRequest) -> Option<u64> {
-    req.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
 /// Takes what the gate left for the handler.
 pub fn take_selected(req: &HttpRequest) -> Result<Selected> {
     req.extensions()
@@ -133,46 +121,28 @@ where
         _ => piece,
     });
     let mut form = Multipart::new(headers, metered);
-    let mut skipped = 0;
+    let mut others = Allowance::default();
     while let Some(part) = form.next().await {
         let mut part = part.map_err(malformed)?;
         if part.name() == Some("file") {
-            let disposition = part.content_disposition();
-            let given = disposition.and_then(|disposition| {
-                let extended =
-                    disposition.get_filename_ext().map(|name| String::from_utf8_lossy(&name.value).into_owned());
-                extended.or_else(|| disposition.get_filename().map(str::to_owned))
-            });
-            let (name, kind) = judge(&given.unwrap_or_default())?;
+            let (name, kind) = judge(&file_name(&part).unwrap_or_default())?;
             allowance.set(None);
             return Ok(Selected { name, kind, part: Some((part, form)) });
         }
-        skip(&mut part, &mut skipped).await?;
+        others.skip(&mut part).await?;
     }
     Err(Error::NoFile)
 }
 
-/// Reads past a part that is no file.
-async fn skip(part: &mut Field, skipped: &mut u64) -> Result<()> {
-    *skipped += PART_HEADERS;
-    while let Some(chunk) = part.next().await {
-        *skipped += chunk.map_err(malformed)?.len() as u64;
-        if *skipped > FORM_OVERHEAD {
-            return Err(Error::MalformedUpload(FIELDS_TOO_LARGE.into()));
-        }
-    }
-    Ok(())
-}
-
 /// Makes sure that a form ends after its file as a form does, and that no second file would be lost.
 pub async fn end_of_form(mut form: Multipart) -> Result<()> {
-    let mut skipped = 0;
+    let mut others = Allowance::default();
     while let Some(part) = form.next().await {
         let mut part = part.map_err(malformed)?;
-        if part.content_disposition().is_some_and(|disposition| disposition.get_filename().is_some()) {
+        if file_name(&part).is_some() {
             return Err(Error::MalformedUpload("One upload holds one file. Send the others by themselves.".into()));
         }
-        skip(&mut part, &mut skipped).await?;
+        others.skip(&mut part).await?;
     }
     Ok(())
 }
@@ -183,31 +153,10 @@ fn judge(given: &str) -> Result<(FileName, Kind)> {
     Ok((name, kind))
 }
 
-/// What to say of a form that cannot be read.
-pub fn malformed(error: MultipartError) -> Error {
-    let text = match &error {
-        MultipartError::ContentTypeMissing
-        | MultipartError::ContentTypeParse
-        | MultipartError::ContentTypeIncompatible
-        | MultipartError::BoundaryMissing => {
-            "An upload is a form of the type multipart/form-data with a part named file."
-        }
-        MultipartError::Payload(PayloadError::Io(io)) if io.kind() == std::io::ErrorKind::TimedOut => {
-            return Error::RequestTimeout;
-        }
-        MultipartError::Payload(PayloadError::Overflow) => FIELDS_TOO_LARGE,
-        MultipartError::Incomplete | MultipartError::Payload(_) => {
-            "The upload broke off before its end. Nothing of it was kept."
-        }
-        _ => "The form cannot be read. Nothing of it was kept.",
-    };
-    tracing::debug!(cause = %error, "a malformed upload");
-    Error::MalformedUpload(text.into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::form::FIELDS_TOO_LARGE;
 
     /// Empty parts hold no bytes, a preamble is no part: still they come to an end. They trickle in, so that no buffer
     /// overflows first.

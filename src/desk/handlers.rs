@@ -97,25 +97,17 @@ pub async fn delete(
     query: web::Query<VersionQuery>,
 ) -> Result<HttpResponse> {
     let (name, version) = (to_look_up(&name), query.version);
-    let (now, origin) = (app.clock.now(), Origin::of(&req, Some(&caller)));
+    let (now, origin, quota) = (app.clock.now(), Origin::of(&req, Some(&caller)), *app.blobs.space().quota());
     let freed = app
         .db
         .write(move |conn| {
-            let freed = model::delete(conn, &name, version, now)?;
+            let freed = model::delete(conn, &name, version, &quota, now)?;
             let mut entry = Entry::new(Action::FileDeleted, name);
             entry.detail = version.map(|version| format!("version {version}"));
             origin.record(conn, now, entry)?;
             Ok(freed)
         })
         .await?;
-    let blobs = app.blobs.clone();
-    // The rows are gone for good; a file that cannot be removed now is the sweep's.
-    actix_rt::task::spawn_blocking(move || {
-        for id in freed {
-            if let Err(error) = blobs.delete(&id) {
-                tracing::warn!(blob = %id, cause = %error, "a deleted document's contents are left for the sweep");
-            }
-        }
-    });
+    app.blobs.discard(freed);
     Ok(HttpResponse::NoContent().finish())
 }

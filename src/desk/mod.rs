@@ -13,7 +13,7 @@ use actix_web::web;
 
 use crate::auth::{Access, OPERATION_ONLY};
 use crate::http::openapi::schema_of;
-use crate::http::route::{Answer, Content, Doc, Endpoint, Param, Request};
+use crate::http::route::{Answer, Content, Doc, Endpoint, Param, Part, PartKind, Request};
 
 const TAG: &str = "Desk";
 
@@ -50,7 +50,12 @@ pub fn endpoints() -> Vec<Endpoint> {
                 tag: TAG,
                 summary: "Upload a document",
                 params: &[],
-                request: Request::Multipart,
+                request: Request::Form(&[Part {
+                    name: "file",
+                    what: "The document, with its file name",
+                    kind: PartKind::File,
+                    required: true,
+                }]),
                 answers: STORED,
                 errors: UPLOAD_ERRORS,
             },

@@ -4,19 +4,16 @@ use chrono::NaiveDateTime;
 use diesel::dsl::max;
 use diesel::prelude::*;
 
-use crate::blobs::Quota;
+use crate::blobs::rows::{self, NewBlob};
+use crate::blobs::{Account, Quota};
 use crate::db::Conn;
-use crate::db::schema::{blobs, documents, usage, users};
+use crate::db::schema::{blobs, documents, users};
 use crate::error::{Error, Result};
 
 /// A document that is about to be added.
 pub struct NewDocument {
     pub name: String,
-    pub blob: String,
-    pub size: u64,
-    pub blake3: String,
-    pub sha256: Option<String>,
-    pub crc32: u32,
+    pub blob: NewBlob,
     pub uploaded_by: String,
 }
 
@@ -39,45 +36,9 @@ impl Document {
     }
 }
 
-/// The row of `usage` that holds the sum of all users.
-const EVERYBODY: &str = "";
-
-/// Bytes stored by `user`, and by all.
-pub fn usage(conn: &mut Conn, user: &str) -> Result<(u64, u64)> {
-    Ok((used_by(conn, user)?, used_by(conn, EVERYBODY)?))
-}
-
-fn used_by(conn: &mut Conn, user: &str) -> Result<u64> {
-    let bytes: Option<i64> = usage::table.find(user).select(usage::bytes).first(conn).optional()?;
-    Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default())
-}
-
-/// Books `bytes` more (or less) for `user` and in the sum.
-fn book(conn: &mut Conn, user: &str, bytes: i64) -> Result<()> {
-    for id in [user, EVERYBODY] {
-        let known = diesel::update(usage::table.find(id)).set(usage::bytes.eq(usage::bytes + bytes)).execute(conn)?;
-        if known == 0 {
-            diesel::insert_into(usage::table).values((usage::user_id.eq(id), usage::bytes.eq(bytes))).execute(conn)?;
-        }
-    }
-    Ok(())
-}
-
 /// Adds the next version of a document, with its blob, within the quotas. Returns the version.
 pub fn add(conn: &mut Conn, new: NewDocument, quota: &Quota, now: NaiveDateTime) -> Result<i32> {
-    let (by_user, in_all) = usage(conn, &new.uploaded_by)?;
-    quota.check(new.size, by_user, in_all)?;
-    let size = i64::try_from(new.size).map_err(Error::internal)?;
-    diesel::insert_into(blobs::table)
-        .values((
-            blobs::id.eq(&new.blob),
-            blobs::size.eq(size),
-            blobs::blake3.eq(&new.blake3),
-            blobs::sha256.eq(&new.sha256),
-            blobs::crc32.eq(i64::from(new.crc32)),
-            blobs::created_at.eq(now),
-        ))
-        .execute(conn)?;
+    rows::add(conn, &new.blob, &Account::user(&new.uploaded_by), quota, now)?;
     // Deleted versions count too: a number never stands for two contents.
     let latest: Option<i32> =
         documents::table.filter(documents::name.eq(&new.name)).select(max(documents::version)).first(conn)?;
@@ -92,12 +53,11 @@ pub fn add(conn: &mut Conn, new: NewDocument, quota: &Quota, now: NaiveDateTime)
             documents::name_key.eq(new.name.to_lowercase()),
             documents::version.eq(version),
             documents::latest.eq(true),
-            documents::blob_id.eq(&new.blob),
+            documents::blob_id.eq(&new.blob.id),
             documents::uploaded_by.eq(&new.uploaded_by),
             documents::uploaded_at.eq(now),
         ))
         .execute(conn)?;
-    book(conn, &new.uploaded_by, size)?;
     Ok(version)
 }
 
@@ -178,27 +138,32 @@ pub fn versions(conn: &mut Conn, name: &str, limit: i64) -> Result<Vec<Document>
 ///
 /// # Errors
 /// [`Error::FileNotFound`].
-pub fn delete(conn: &mut Conn, name: &str, version: Option<i32>, now: NaiveDateTime) -> Result<Vec<String>> {
+pub fn delete(
+    conn: &mut Conn,
+    name: &str,
+    version: Option<i32>,
+    quota: &Quota,
+    now: NaiveDateTime,
+) -> Result<Vec<String>> {
     let mut query = documents::table
         .inner_join(blobs::table)
         .filter(documents::name.eq(name))
         .filter(documents::deleted_at.is_null())
-        .select((documents::id, documents::uploaded_by, blobs::id, blobs::size))
+        .select((documents::id, documents::uploaded_by, blobs::id))
         .into_boxed();
     if let Some(version) = version {
         query = query.filter(documents::version.eq(version));
     }
-    let doomed: Vec<(String, String, String, i64)> = query.load(conn)?;
+    let doomed: Vec<(String, String, String)> = query.load(conn)?;
     if doomed.is_empty() {
         return Err(Error::FileNotFound);
     }
-    for (id, user, blob, size) in &doomed {
+    for (id, user, blob) in &doomed {
         crate::links::model::revoke_all(conn, id)?;
         diesel::update(documents::table.find(id))
             .set((documents::deleted_at.eq(now), documents::latest.eq(false), documents::blob_id.eq(None::<String>)))
             .execute(conn)?;
-        diesel::delete(blobs::table.find(blob)).execute(conn)?;
-        book(conn, user, -size)?;
+        rows::remove(conn, blob, &Account::user(user), quota)?;
     }
     let newest: Option<i32> = documents::table
         .filter(documents::name.eq(name))
@@ -210,5 +175,5 @@ pub fn delete(conn: &mut Conn, name: &str, version: Option<i32>, now: NaiveDateT
             .set(documents::latest.eq(true))
             .execute(conn)?;
     }
-    Ok(doomed.into_iter().map(|(_, _, blob, _)| blob).collect())
+    Ok(doomed.into_iter().map(|(_, _, blob)| blob).collect())
 }

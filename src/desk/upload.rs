@@ -7,14 +7,15 @@ use futures_util::{Stream, StreamExt as _};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::gate::{self, FORM_OVERHEAD, Selected};
+use super::gate::{self, Selected};
 use super::model::{self, NewDocument};
 use crate::app::App;
 use crate::audit::{Action, Entry, Origin};
 use crate::auth::Operation;
-use crate::blobs::receive;
+use crate::blobs::rows::{self, NewBlob};
+use crate::blobs::{Account, receive};
 use crate::error::{Error, Result};
-use crate::http::json::broken_off;
+use crate::http::form::{FORM_OVERHEAD, broken_body, content_length, malformed};
 use crate::office::{InspectError, inspect};
 
 /// A document that is stored.
@@ -35,7 +36,7 @@ pub async fn from_form(req: HttpRequest, app: web::Data<App>, caller: Operation)
     let mut selected = gate::take_selected(&req)?;
     let (part, form) = selected.part.take().ok_or_else(|| Error::Internal("a form without its part".into()))?;
     // The form must be whole before its file counts: its end is read as part of the stream.
-    let whole = part.map(|chunk| chunk.map_err(gate::malformed)).chain(
+    let whole = part.map(|chunk| chunk.map_err(malformed)).chain(
         futures_util::stream::once(gate::end_of_form(form)).filter_map(|end| std::future::ready(end.err().map(Err))),
     );
     store(req, app, caller, selected, whole, FORM_OVERHEAD).await
@@ -48,12 +49,7 @@ pub async fn from_body(
     body: web::Payload,
 ) -> Result<HttpResponse> {
     let selected = gate::take_selected(&req)?;
-    let body = body.map(|chunk| {
-        chunk.map_err(|error| match broken_off(&error) {
-            Error::RequestTimeout => Error::RequestTimeout,
-            _ => Error::MalformedUpload("The upload broke off before its end. Nothing of it was kept.".into()),
-        })
-    });
+    let body = body.map(|chunk| chunk.map_err(|error| broken_body(&error)));
     store(req, app, caller, selected, body, 0).await
 }
 
@@ -68,9 +64,10 @@ async fn store(
     let Ok(_permit) = app.uploads.try_acquire() else { return Err(Error::Busy { retry_after: 2 }) };
     let _transfer = app.metrics.transfer("upload");
     let origin = Origin::of(&req, Some(&caller));
-    let (by_user, in_all) = app.db.lookup(|conn| model::usage(conn, &caller.user.id))?;
-    let mut reservation = app.blobs.space().reserve(&caller.user.id, by_user, in_all);
-    let declared = gate::content_length(&req).unwrap_or_default().saturating_sub(overhead);
+    let (account, quota) = (Account::user(&caller.user.id), *app.blobs.space().quota());
+    let used = app.db.lookup(|conn| rows::usage(conn, &account, &quota))?;
+    let mut reservation = app.blobs.space().reserve(&account, used);
+    let declared = content_length(&req).unwrap_or_default().saturating_sub(overhead);
     let (name, kind) = (selected.name, selected.kind);
 
     let received = async {
@@ -94,16 +91,9 @@ async fn store(
         }
     };
 
-    let (now, quota) = (app.clock.now(), *app.blobs.space().quota());
-    let document = NewDocument {
-        name: name.as_str().to_owned(),
-        blob: content.id.clone(),
-        size: content.size,
-        blake3: content.blake3.clone(),
-        sha256: content.sha256.clone(),
-        crc32: content.crc32,
-        uploaded_by: caller.user.id,
-    };
+    let now = app.clock.now();
+    let document =
+        NewDocument { name: name.as_str().to_owned(), blob: NewBlob::from(&content), uploaded_by: caller.user.id };
     let mut stored = Stored {
         msg: format!("File {} uploaded successfully", name.as_str()),
         filename: name.into_inner(),

@@ -1,4 +1,5 @@
-//! The body of a download: a range of a file, sent without copying where the connection allows it.
+//! The body of a download: a file or a range of it, or files and bytes one after another, sent without copying where the
+//! connection allows it.
 //!
 //! On plain HTTP/1.1 the bytes go by sendfile(2) from the page cache to the socket (see [`super::wire`]). Elsewhere (TLS,
 //! HTTP/2) the same body reads pieces on the worker. Either way a part of the file that is not in memory is read in on
@@ -37,10 +38,10 @@ pub trait Custody: 'static {
     /// When the right to go on has ended meanwhile; the connection is cut then.
     fn progressed(&mut self) -> io::Result<()>;
 
-    /// Asked when all but the last byte of the file have left: once this is ready, that byte leaves too.
+    /// Asked when all but the last byte of the representation have left: once this is ready, that byte leaves too.
     fn poll_release_last_byte(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// The file's last byte has been given to the connection, which sends it or does not: from here on nobody can tell
+    /// That byte has been given to the connection, which sends it or does not: from here on nobody can tell
     /// that it has not left. Not called where [`Custody::delivered`] follows at once.
     fn handed_on(&mut self);
 
@@ -48,14 +49,32 @@ pub trait Custody: 'static {
     fn delivered(&mut self);
 }
 
+/// A part of what is sent.
+pub enum Segment {
+    Bytes(Bytes),
+    File(Arc<File>, Range<u64>),
+}
+
+impl Segment {
+    fn is_empty(&self) -> bool {
+        match self {
+            Segment::Bytes(bytes) => bytes.is_empty(),
+            Segment::File(_, range) => range.is_empty(),
+        }
+    }
+}
+
 /// See the module.
 pub struct FileBody<C> {
-    file: Arc<File>,
-    offset: u64,
+    segments: Box<dyn Iterator<Item = io::Result<Segment>>>,
+    /// What is being sent, less what has been.
+    segment: Segment,
+    /// Where that is in the whole representation, and where the body ends.
+    position: u64,
     end: u64,
-    /// The offset of the file's last byte, until the custody has released it.
+    /// The position of the representation's last byte, until the custody has released it.
     held_from: u64,
-    /// The file is in memory up to here.
+    /// The file of the segment is in memory up to here.
     cached_to: u64,
     reading: Option<JoinHandle<io::Result<()>>>,
     wire: Option<Rc<Wire>>,
@@ -74,37 +93,30 @@ enum Stage {
 impl<C: Custody> FileBody<C> {
     /// A body of `range` of `file`, which has `size` bytes.
     pub fn new(req: &HttpRequest, file: File, size: u64, range: Range<u64>, custody: C) -> Self {
+        let segment = Segment::File(Arc::new(file), range.clone());
+        Self::of_segments(req, std::iter::once(Ok(segment)), size, range, custody)
+    }
+
+    /// A body of `segments`, which are `range` of a representation of `size` bytes.
+    pub fn of_segments(
+        req: &HttpRequest,
+        segments: impl Iterator<Item = io::Result<Segment>> + 'static,
+        size: u64,
+        range: Range<u64>,
+        custody: C,
+    ) -> Self {
         let wire = req.conn_data::<Rc<Wire>>().cloned();
         FileBody {
-            file: Arc::new(file),
-            offset: range.start,
+            segments: Box::new(segments),
+            segment: Segment::Bytes(Bytes::new()),
+            position: range.start,
             end: range.end,
             held_from: size.saturating_sub(1),
-            cached_to: range.start,
+            cached_to: 0,
             reading: None,
             stage: if wire.is_some() { Stage::Head } else { Stage::Sending },
             wire,
             custody,
-        }
-    }
-
-    /// Waits until the window at the offset is in the page cache.
-    fn poll_cached(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            if let Some(reading) = &mut self.reading {
-                let read = ready!(Pin::new(reading).poll(cx));
-                self.reading = None;
-                read.map_err(io::Error::other)??;
-            }
-            if self.cached_to > self.offset {
-                return Poll::Ready(Ok(()));
-            }
-            let window = self.offset..self.end.min(self.offset + WINDOW);
-            self.cached_to = window.end;
-            if !in_memory(&self.file, &window)? {
-                let file = self.file.clone();
-                self.reading = Some(actix_rt::task::spawn_blocking(move || read_in(&file, window)));
-            }
         }
     }
 
@@ -122,38 +134,104 @@ impl<C: Custody> FileBody<C> {
                     self.stage = Stage::Sending;
                 }
                 (Stage::Over, _) => return Poll::Ready(None),
-                _ if self.offset == self.end => {
+                _ if self.position == self.end => {
                     self.custody.delivered();
                     self.stage = Stage::Over;
                     return Poll::Ready(None);
                 }
-                _ if self.offset == self.held_from => {
+                _ if self.position == self.held_from => {
                     ready!(self.custody.poll_release_last_byte(cx))?;
                     self.held_from = u64::MAX;
                 }
-                _ => {
-                    ready!(self.poll_cached(cx))?;
-                    let until = self.cached_to.min(self.held_from).min(self.end);
-                    let length = (until - self.offset) as usize;
-                    if let Some(wire) = &self.wire {
-                        sent_now += ready!(wire.poll_send_file(cx, &self.file, &mut self.offset, length))? as u64;
-                        self.custody.progressed()?;
-                        if sent_now >= TURN {
-                            cx.waker().wake_by_ref();
-                            return Poll::Pending;
-                        }
-                    } else {
-                        let mut piece = vec![0; length.min(PIECE)];
-                        self.file.read_exact_at(&mut piece, self.offset)?;
-                        let released = self.held_from == u64::MAX;
-                        self.offset += piece.len() as u64;
-                        self.custody.progressed()?;
-                        if released {
-                            self.custody.handed_on();
-                        }
-                        return Poll::Ready(Some(Ok(piece.into())));
+                _ if self.segment.is_empty() => {
+                    self.segment = self.segments.next().ok_or(io::ErrorKind::UnexpectedEof)??;
+                    self.cached_to = 0;
+                }
+                (_, Some(_)) => {
+                    sent_now += ready!(self.poll_write(cx))?;
+                    self.custody.progressed()?;
+                    if sent_now >= TURN {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
                     }
                 }
+                (_, None) => {
+                    let piece = ready!(self.poll_read(cx))?;
+                    self.custody.progressed()?;
+                    if self.held_from == u64::MAX {
+                        self.custody.handed_on();
+                    }
+                    return Poll::Ready(Some(Ok(piece)));
+                }
+            }
+        }
+    }
+
+    /// How much may leave before the last byte is released.
+    fn allowed(&self) -> u64 {
+        self.held_from.min(self.end) - self.position
+    }
+
+    /// Writes some of the segment to the connection.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        let allowed = self.allowed();
+        if let Segment::File(..) = self.segment {
+            ready!(self.poll_cached(cx))?;
+        }
+        let Some(wire) = &self.wire else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
+        let sent = match &mut self.segment {
+            Segment::Bytes(bytes) => {
+                let length = allowed.min(bytes.len() as u64);
+                // What follows at once shares the packet.
+                let more = length < allowed;
+                let sent = ready!(wire.poll_send(cx, &bytes[..length as usize], more))?;
+                bytes.split_to(sent).len()
+            }
+            Segment::File(file, range) => {
+                let length = allowed.min(self.cached_to - range.start);
+                ready!(wire.poll_send_file(cx, file, &mut range.start, length as usize))?
+            }
+        };
+        self.position += sent as u64;
+        Poll::Ready(Ok(sent as u64))
+    }
+
+    /// Takes some of the segment as a piece for a connection that we do not write to ourselves.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let allowed = self.allowed();
+        if let Segment::File(..) = self.segment {
+            ready!(self.poll_cached(cx))?;
+        }
+        let piece = match &mut self.segment {
+            Segment::Bytes(bytes) => bytes.split_to(allowed.min(bytes.len() as u64) as usize),
+            Segment::File(file, range) => {
+                let mut piece = vec![0; allowed.min(self.cached_to - range.start).min(PIECE as u64) as usize];
+                file.read_exact_at(&mut piece, range.start)?;
+                range.start += piece.len() as u64;
+                piece.into()
+            }
+        };
+        self.position += piece.len() as u64;
+        Poll::Ready(Ok(piece))
+    }
+
+    /// Waits until the window at the start of the segment's file is in the page cache.
+    fn poll_cached(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Segment::File(file, range) = &self.segment else { return Poll::Ready(Ok(())) };
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let read = ready!(Pin::new(reading).poll(cx));
+                self.reading = None;
+                read.map_err(io::Error::other)??;
+            }
+            if self.cached_to > range.start {
+                return Poll::Ready(Ok(()));
+            }
+            let window = range.start..range.end.min(range.start + WINDOW);
+            self.cached_to = window.end;
+            if !in_memory(file, &window)? {
+                let file = file.clone();
+                self.reading = Some(actix_rt::task::spawn_blocking(move || read_in(&file, window)));
             }
         }
     }
@@ -166,7 +244,7 @@ impl<C: Custody + Unpin> MessageBody for FileBody<C> {
         match self.wire {
             // For the dispatcher a stream of unknown length that never says anything; the head states the length.
             Some(_) => BodySize::Stream,
-            None => BodySize::Sized(self.end - self.offset),
+            None => BodySize::Sized(self.end - self.position),
         }
     }
 

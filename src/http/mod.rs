@@ -2,7 +2,9 @@
 
 pub mod cors;
 pub mod disposition;
+pub mod download;
 pub mod file_body;
+pub mod form;
 pub mod headers;
 pub mod json;
 pub mod log;

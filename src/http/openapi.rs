@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::route::{Answer, Content, Endpoint, Request};
+use super::route::{Answer, Content, Endpoint, Part, PartKind, Request};
 use crate::auth::Access;
 use crate::error::{Error, PROBLEM_JSON};
 
@@ -116,19 +116,37 @@ fn operation(endpoint: &Endpoint, catalogue: &[Error], schemas: &mut BTreeMap<St
     let body = match doc.request {
         Request::None => Value::Null,
         Request::Json(schema) => json!({"application/json": {"schema": schema(schemas)}}),
-        Request::Multipart => json!({"multipart/form-data": {"schema": {
-            "type": "object", "required": ["file"],
-            "properties": {"file": {"type": "string", "format": "binary", "description": "The document, with its file name"}},
-        }}}),
+        Request::Form(parts) => json!({"multipart/form-data": {"schema": form_schema(parts)}}),
         Request::Raw => json!({"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}),
     };
     if !body.is_null() {
-        operation["requestBody"] = json!({"required": true, "content": body});
+        // A form none of whose parts is needed may be left out.
+        let optional = matches!(doc.request, Request::Form(parts) if parts.iter().all(|part| !part.required));
+        operation["requestBody"] = json!({"required": !optional, "content": body});
     }
-    if !matches!(endpoint.access, Access::Public | Access::Token) {
-        operation["security"] = json!([{"bearer": []}]);
+    match endpoint.access {
+        Access::Public | Access::Token => {}
+        Access::Guests => operation["security"] = json!([{"bearer": []}, {}]),
+        _ => operation["security"] = json!([{"bearer": []}]),
     }
     operation
+}
+
+fn form_schema(parts: &[Part]) -> Value {
+    let mut properties = Map::new();
+    for part in parts {
+        let file = json!({"type": "string", "format": "binary"});
+        let mut schema = match part.kind {
+            PartKind::File => file,
+            PartKind::Files => json!({"type": "array", "items": file}),
+            PartKind::Text => json!({"type": "string"}),
+            PartKind::Number => json!({"type": "integer", "minimum": 1}),
+        };
+        schema["description"] = json!(part.what);
+        properties.insert(part.name.to_owned(), schema);
+    }
+    let required: Vec<_> = parts.iter().filter(|part| part.required).map(|part| part.name).collect();
+    json!({"type": "object", "required": required, "properties": properties})
 }
 
 fn response(answer: &Answer, schemas: &mut BTreeMap<String, Value>) -> Value {
@@ -152,6 +170,7 @@ pub fn codes(endpoint: &Endpoint) -> Vec<&'static str> {
     codes.extend(["internal_error", "unavailable"]);
     codes.extend(match endpoint.access {
         Access::Public | Access::Token => &[][..],
+        Access::Guests => &["sign_in_required", "not_bearer", "invalid_token"],
         Access::SignedIn => &["missing_authorization", "not_bearer", "invalid_token"],
         Access::Operation(_) => &["missing_authorization", "not_bearer", "invalid_token", "operation_only"],
         Access::Client => &["missing_authorization", "not_bearer", "invalid_token", "client_only"],

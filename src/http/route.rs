@@ -46,10 +46,28 @@ pub struct Param {
 pub enum Request {
     None,
     Json(SchemaOf),
-    /// multipart/form-data with a part `file`
-    Multipart,
+    /// multipart/form-data with these parts
+    Form(&'static [Part]),
     /// The file itself
     Raw,
+}
+
+/// A part of a form.
+#[derive(Clone, Copy)]
+pub struct Part {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub kind: PartKind,
+    pub required: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum PartKind {
+    File,
+    /// Any number of parts of this name, each a file
+    Files,
+    Text,
+    Number,
 }
 
 #[derive(Clone, Copy)]

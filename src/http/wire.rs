@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use actix_rt::net::TcpStream;
 use actix_rt::time::{Instant, Sleep, sleep_until};
+use rustix::net::SendFlags;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 use crate::metrics::Metrics;
@@ -88,10 +89,12 @@ impl Wire {
         }
     }
 
-    /// Sends up to all of `bytes`.
-    pub fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        // MSG_NOSIGNAL: a peer that has gone is an error here, not a signal.
-        self.poll_io(cx, || Ok(rustix::net::send(&self.tcp, bytes, rustix::net::SendFlags::NOSIGNAL)?))
+    /// Sends up to all of `bytes`; where `more` follows at once, they may wait for it to share a packet.
+    pub fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8], more: bool) -> Poll<io::Result<usize>> {
+        // A peer that has gone is an error here, not a signal.
+        let mut flags = SendFlags::NOSIGNAL;
+        flags.set(SendFlags::MORE, more);
+        self.poll_io(cx, || Ok(rustix::net::send(&self.tcp, bytes, flags)?))
     }
 
     /// Runs `write` once the socket takes bytes; a peer that takes none for too long is an error.
@@ -217,7 +220,7 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.wire.poll_send(cx, bytes)
+        self.wire.poll_send(cx, bytes, false)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -22,6 +22,7 @@ pub fn page(endpoints: &[Endpoint]) -> String {
         let who = match endpoint.access {
             Access::Public => "anybody",
             Access::Token => "whoever has the token",
+            Access::Guests => "signed-in users, and others where guests are allowed",
             Access::SignedIn => "signed-in users",
             Access::Operation(_) => "operation users",
             Access::Client => "client users",
@@ -36,11 +37,18 @@ pub fn page(endpoints: &[Endpoint]) -> String {
         let body = match doc.request {
             Request::None => "",
             Request::Json(_) => "JSON",
-            Request::Multipart => "multipart/form-data with a part <code>file</code>",
+            Request::Form(_) => "multipart/form-data",
             Request::Raw => "the file itself",
         };
         if !body.is_empty() {
             let _ = write!(html, "<p>Body: {body}</p>");
+        }
+        if let Request::Form(parts) = doc.request {
+            html.push_str("<table><tr><th>Part</th><th>What</th></tr>");
+            for part in parts {
+                let _ = write!(html, "<tr><td><code>{}</code></td><td>{}</td></tr>", part.name, escape(part.what));
+            }
+            html.push_str("</table>");
         }
         if !doc.params.is_empty() {
             html.push_str("<table><tr><th>Parameter</th><th>In</th><th>What</th></tr>");

@@ -1,8 +1,8 @@
 //! What is stored: by what clients see, and by what no client can see.
 
 use diesel::prelude::*;
+use handover::blobs::{EVERYBODY, rows};
 use handover::db::schema::{blobs, documents};
-use handover::desk;
 use reqwest::{Method, Response};
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ pub fn sha256(content: &[u8]) -> String {
 
 /// Bytes that the server thinks are stored, by all.
 pub async fn usage(server: &TestServer) -> u64 {
-    server.app().db.read(|conn| desk::model::usage(conn, "")).await.unwrap().1
+    server.app().db.read(|conn| rows::used(conn, EVERYBODY)).await.unwrap()
 }
 
 /// Nothing of a refused or broken upload: no file, no row, no usage.

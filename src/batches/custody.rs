@@ -1,0 +1,125 @@
+//! The watch over one download of a batch: cuts it off when the batch ends, counts a complete copy before its last byte
+//! leaves, and gives the claim back when the connection breaks.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use actix_web::web;
+
+use super::model::claims::{self, Claim};
+use super::model::fetches::{self, NewFetch};
+use super::model::{still_open, topic};
+use crate::app::App;
+use crate::audit::{Action, Entry, Origin};
+use crate::error::Result;
+use crate::http::file_body::Custody;
+use crate::metrics::OpenTransfer;
+
+/// How long a download may go on in a batch that has ended.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub struct BatchCustody {
+    app: web::Data<App>,
+    fetch: NewFetch,
+    /// Where the batch limits downloads, and the sender is not the one who downloads.
+    claim: Option<Claim>,
+    origin: Origin,
+    looked: Instant,
+    completing: Option<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
+    state: State,
+    _transfer: OpenTransfer,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Running,
+    /// Counted as a copy; the last byte may leave.
+    Complete,
+    /// The last byte is out of our hands.
+    HandedOn,
+    Over,
+}
+
+impl BatchCustody {
+    pub fn new(app: web::Data<App>, fetch: NewFetch, claim: Option<Claim>, origin: Origin) -> BatchCustody {
+        BatchCustody {
+            fetch,
+            claim,
+            origin,
+            looked: Instant::now(),
+            completing: None,
+            state: State::Running,
+            _transfer: app.metrics.transfer("download"),
+            app,
+        }
+    }
+}
+
+impl Custody for BatchCustody {
+    fn progressed(&mut self) -> io::Result<()> {
+        if self.looked.elapsed() > LOOK {
+            self.looked = Instant::now();
+            let now = self.app.clock.now();
+            self.app.db.lookup(|conn| still_open(conn, &self.fetch.batch, now)).map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
+    fn poll_release_last_byte(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(claim) = &self.claim {
+            let completing = self.completing.get_or_insert_with(|| {
+                let (app, claim) = (self.app.clone(), claim.clone());
+                Box::pin(async move { app.db.write(move |conn| claims::complete(conn, &claim)).await })
+            });
+            let completed = ready!(completing.as_mut().poll(cx));
+            self.completing = None;
+            completed.map_err(io::Error::other)?;
+        }
+        self.state = State::Complete;
+        Poll::Ready(Ok(()))
+    }
+
+    fn handed_on(&mut self) {
+        self.state = State::HandedOn;
+    }
+
+    fn delivered(&mut self) {
+        let (state, now) = (std::mem::replace(&mut self.state, State::Over), self.app.clock.now());
+        let (fetch, origin, claim) = (self.fetch.clone(), self.origin.clone(), self.claim.take());
+        self.app.db.writer().post("end a download of a batch", move |conn| {
+            match (claim, state) {
+                // Nothing was there to be released.
+                (Some(claim), State::Running) if fetch.bytes == 0 => claims::complete(conn, &claim)?,
+                // A range that ends before the last byte.
+                (Some(claim), State::Running) => return claims::release(conn, &claim),
+                (None, State::Running) if fetch.bytes > 0 => return Ok(()),
+                _ => {}
+            }
+            fetches::record(conn, &fetch, now)?;
+            origin.record(conn, now, Entry::new(Action::BatchFetched, &fetch.what).detail(topic(&fetch.batch)))
+        });
+    }
+}
+
+impl Drop for BatchCustody {
+    fn drop(&mut self) {
+        if self.state == State::Over {
+            return;
+        }
+        // A write that is on its way will count the copy.
+        let state = if self.completing.is_some() { State::Complete } else { self.state };
+        let now = self.app.clock.now();
+        let (fetch, origin, claim) = (self.fetch.clone(), self.origin.clone(), self.claim.take());
+        self.app.db.writer().post("give a download of a batch back", move |conn| {
+            match (&claim, state) {
+                (Some(claim), State::Running) => claims::release(conn, claim)?,
+                (Some(claim), State::Complete) => claims::take_back(conn, claim)?,
+                _ => {}
+            }
+            origin.record(conn, now, Entry::new(Action::BatchFetchBroken, &fetch.what).detail(topic(&fetch.batch)))
+        });
+    }
+}
