@@ -40,6 +40,20 @@ const SCREENS: &[Screen] = &[
         params: &[],
     },
     Screen { path: "/desk", title: "Desk", summary: "The desk, for people", module: "screens/desk.js", params: &[] },
+    Screen {
+        path: "/new",
+        title: "New batch",
+        summary: "Where people make a batch",
+        module: "screens/new.js",
+        params: &[],
+    },
+    Screen {
+        path: "/b/{id}",
+        title: "Files for you",
+        summary: "A batch, for people: `receiver_url`, and with the manage key in the fragment `sender_url`",
+        module: "screens/batch.js",
+        params: &[Param { name: "id", place: "path", what: "The batch's id", kind: "string" }],
+    },
 ];
 
 pub fn endpoints() -> Vec<Endpoint> {

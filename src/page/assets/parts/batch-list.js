@@ -17,6 +17,8 @@ import { words } from "../parts/words.js";
 export function batchList(label, empty, action, changed) {
   /** @type {Map<string, { file: BatchFile, row: HTMLElement }>} */
   const rows = new Map();
+  /** Ids that are gone for good: an answer that was on its way does not bring them back. @type {Set<string>} */
+  const gone = new Set();
   const list = h("ul", { class: "rows long", "aria-label": label });
   const nothing = h("p", { class: "empty quiet" }, empty);
   const element = h("div", {}, list, nothing);
@@ -30,15 +32,22 @@ export function batchList(label, empty, action, changed) {
     get files() {
       return [...rows.values()].map(({ file }) => file);
     },
-    /** @param {BatchFile[]} files all there are */
-    sync(files) {
-      const there = new Set(files.map((file) => file.file_id));
-      for (const id of rows.keys()) if (!there.has(id)) this.drop(id);
-      this.add(files);
+    /**
+     * Reads all files there are. What comes in while they are being read stays, though the answer does not have it.
+     * @template {{ files: BatchFile[] }} T
+     * @param {() => Promise<T>} read
+     */
+    async sync(read) {
+      const before = [...rows.keys()];
+      const answer = await read();
+      const there = new Set(answer.files.map((file) => file.file_id));
+      for (const id of before) if (!there.has(id)) this.drop(id);
+      this.add(answer.files);
+      return answer;
     },
     /** @param {BatchFile[]} files those that are known already are left as they are */
     add(files) {
-      const fresh = files.filter((file) => !rows.has(file.file_id));
+      const fresh = files.filter((file) => !rows.has(file.file_id) && !gone.has(file.file_id));
       list.append(...fresh.map((file) => {
         const row = fileRow(file, action(file));
         rows.set(file.file_id, { file, row });
@@ -50,6 +59,7 @@ export function batchList(label, empty, action, changed) {
     drop(id) {
       rows.get(id)?.row.remove();
       rows.delete(id);
+      gone.add(id);
       show();
     },
   };

@@ -19,10 +19,9 @@ let leads = true;
  */
 export function frame({ signIn = true } = {}) {
   leads = signIn;
-  const header = document.querySelector("header.top");
-  // The address of the page may change while it is open (a batch that is sent gets its own); the root does not.
-  header?.querySelector("a.wordmark")?.setAttribute("href", at(""));
-  header?.append(nav);
+  // The address of the page may change while it is open (a batch that is sent gets its own), and what is relative to it.
+  for (const link of document.querySelectorAll("link, a")) if ("href" in link) link.setAttribute("href", String(link.href));
+  document.querySelector("header.top")?.append(nav);
   show();
   session.changes.addEventListener("change", show);
 }

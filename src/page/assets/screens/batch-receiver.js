@@ -43,14 +43,13 @@ export function receiverPage(main, batch) {
   function showHead(now) {
     heading.textContent = now.title || words.filesForYou;
     title(heading.textContent);
-    fill(about, now.made_by && `${words.sentBy(now.made_by)} · `, `${summary(list.files)} · ${words.openFor} `, countdown(now.expires_at, () => over()));
+    fill(about, now.made_by && `${words.sentBy(now.made_by)} · `, `${summary(list.files)} · ${words.openFor.toLowerCase()} `, countdown(now.expires_at, () => over()));
   }
 
   const over = () => sorry(main, words.batchOver, words.batchOverHint);
   const read = async () => {
     try {
-      view = await batch.read();
-      list.sync(view.files);
+      view = await list.sync(() => batch.read());
       showHead(view);
       if (!page.isConnected) fill(main, page);
     } catch (error) {

@@ -50,7 +50,7 @@ export function senderPage(main, batch, files) {
     if (!view) return;
     heading.textContent = view.title || words.yourBatch;
     title(heading.textContent);
-    fill(about, `${summary(list.files)} · ${words.openFor} `, countdown(view.expires_at, over), view.password ? ` · ${words.withPassword}` : "");
+    fill(about, `${summary(list.files)} · ${words.openFor.toLowerCase()} `, countdown(view.expires_at, over), view.password ? ` · ${words.withPassword}` : "");
   }
 
   /** @param {{ file: File, name: string }[]} more */
@@ -85,8 +85,7 @@ export function senderPage(main, batch, files) {
 
   const read = () => attempt(async () => {
     const first = view === null;
-    view = await batch.read();
-    list.sync(view.files);
+    view = await list.sync(() => batch.read());
     showHead();
     if (first) fill(share, ...sharing(view));
   });

@@ -30,8 +30,8 @@ const alert = alertLine();
 const send = h("button", { type: "submit", class: "wide-button" }, words.send);
 const wishes = {
   title: field(words.title, h("input", { name: "title", maxlength: 200, autocomplete: "off", placeholder: words.titleHint })),
-  expires_in: field(words.openForLabel, select("expires_in", words.lives)),
   password: field(words.batchPassword, h("input", { name: "password", type: "password", autocomplete: "new-password", minlength: 4, placeholder: words.none })),
+  expires_in: field(words.openForLabel, select("expires_in", words.lives)),
   max_downloads: field(words.downloadsLabel, select("max_downloads", words.downloadLimits)),
 };
 const form = h("form", { class: "stack", hidden: true, "aria-label": words.newBatchTitle },
