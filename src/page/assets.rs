@@ -64,6 +64,7 @@ const FILES: &[(&str, &[u8])] = embed! {
     "screens/desk-operation.js"
     "screens/desk.js"
     "screens/home.js"
+    "screens/link.js"
     "screens/new.js"
     "vendor/uqr.js"
 };

@@ -83,7 +83,8 @@ async fn show(req: HttpRequest) -> Result<HttpResponse> {
         1 => "./",
         _ => "../",
     };
-    let frame = Frame { root, title: screen.title, module: Some(screen.module), main: include_str!("screen.html") };
+    let main = fill(include_str!("screen.html"), &[("root", root)]);
+    let frame = Frame { root, title: screen.title, module: Some(screen.module), main: &main };
     let mut response = answer(HttpResponse::Ok());
     // Holds nothing of anybody's; asked for again each time because it names the version of the assets.
     response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-cache")));

@@ -23,6 +23,7 @@ mod log_lines;
 mod matrix;
 mod names;
 mod openapi;
+mod page;
 mod peer;
 mod process;
 mod public_url;

@@ -203,6 +203,7 @@ const en = {
   address: "Address of the link",
   beingDownloaded: "Somebody is downloading it right now",
   download: "Download",
+  downloadBegun: "The download has begun. If it breaks off, press Download again.",
   /** @param {string} name */
   downloadBegins: (name) => `The download of ${name} begins.`,
   /** @param {string} name */
@@ -215,6 +216,7 @@ const en = {
   linkReady: "The link is ready.",
   linkTo: "One-time link",
   linkUsed: "Link used",
+  linkUsedHere: "The file was downloaded, and the link is used up. Ask for a new link to get it again.",
   linkWithdrawn: "You have withdrawn this link.",
   openFor: "Open for",
   /** @param {string} name */
