@@ -24,8 +24,10 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct BatchCustody {
     app: web::Data<App>,
     fetch: NewFetch,
-    /// Where the batch limits downloads, and the sender is not the one who downloads.
+    /// Where the batch limits downloads.
     claim: Option<Claim>,
+    /// What the sender fetches is not told to the sender.
+    by_sender: bool,
     origin: Origin,
     looked: Instant,
     completing: Option<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
@@ -44,10 +46,17 @@ enum State {
 }
 
 impl BatchCustody {
-    pub fn new(app: web::Data<App>, fetch: NewFetch, claim: Option<Claim>, origin: Origin) -> BatchCustody {
+    pub fn new(
+        app: web::Data<App>,
+        fetch: NewFetch,
+        claim: Option<Claim>,
+        by_sender: bool,
+        origin: Origin,
+    ) -> BatchCustody {
         BatchCustody {
             fetch,
             claim,
+            by_sender,
             origin,
             looked: Instant::now(),
             completing: None,
@@ -89,6 +98,7 @@ impl Custody for BatchCustody {
     fn delivered(&mut self) {
         let (state, now) = (std::mem::replace(&mut self.state, State::Over), self.app.clock.now());
         let (fetch, origin, claim) = (self.fetch.clone(), self.origin.clone(), self.claim.take());
+        let by_sender = self.by_sender;
         self.app.db.writer().post("end a download of a batch", move |conn| {
             match (claim, state) {
                 // Nothing was there to be released.
@@ -98,7 +108,9 @@ impl Custody for BatchCustody {
                 (None, State::Running) if fetch.bytes > 0 => return Ok(()),
                 _ => {}
             }
-            fetches::record(conn, &fetch, now)?;
+            if !by_sender {
+                fetches::record(conn, &fetch, now)?;
+            }
             origin.record(conn, now, Entry::new(Action::BatchFetched, &fetch.what).detail(topic(&fetch.batch)))
         });
     }

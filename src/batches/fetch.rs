@@ -164,14 +164,14 @@ async fn take(
     fetch.address = origin.address.clone();
     let batch = &open.known.batch;
     let Some(most) = batch.max_downloads.filter(|_| !open.is_sender && fetch.files > 0) else {
-        return Ok(BatchCustody::new(app.clone(), fetch, None, origin));
+        return Ok(BatchCustody::new(app.clone(), fetch, None, open.is_sender, origin));
     };
     let (holder, claim) = (app.clone(), Claim { batch: batch.id.clone(), which });
     // Made within the write, so that there is no moment in which a claim stands and nobody would give it back.
     app.db
         .write(move |conn| {
             claims::claim(conn, &claim, fetch.files, most)?;
-            Ok(BatchCustody::new(holder, fetch, Some(claim), origin))
+            Ok(BatchCustody::new(holder, fetch, Some(claim), false, origin))
         })
         .await
 }

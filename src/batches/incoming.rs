@@ -1,7 +1,7 @@
 //! Files on their way into a batch: from a form or a request body to blobs on disk, which wait for their rows.
 
 use actix_multipart::{Field, Multipart};
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::TRANSFER_ENCODING;
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use bytesize::ByteSize;
@@ -79,10 +79,10 @@ impl<'a> Incoming<'a> {
         self.app.blobs.space().check_disk(self.app.blobs.root(), declared)
     }
 
-    /// Reads a form to its end. What has no type and no body is a form without parts.
+    /// Reads a form to its end. No body is a form without parts.
     pub async fn read_form(&mut self, req: &HttpRequest, payload: web::Payload) -> Result<Fields> {
         let mut fields = Fields::default();
-        if !req.headers().contains_key(CONTENT_TYPE) && content_length(req).unwrap_or_default() == 0 {
+        if !has_body(req) {
             return Ok(fields);
         }
         self.declared(req)?;
@@ -146,6 +146,10 @@ impl<'a> Incoming<'a> {
         let files = files.collect();
         (self.contents.into_iter().map(|(_, content)| content).collect(), files, self.reservations)
     }
+}
+
+fn has_body(req: &HttpRequest) -> bool {
+    content_length(req).map_or_else(|| req.headers().contains_key(TRANSFER_ENCODING), |length| length > 0)
 }
 
 /// A body that ends in an error after so many bytes: a form is no file, and may go on for ever between its parts.

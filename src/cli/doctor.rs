@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use super::Outcome;
 use crate::auth::token::load_secret;
 use crate::blobs::{Blobs, Space};
-use crate::config::{Config, OperationSignup};
+use crate::config::{Config, Guests, OperationSignup};
 use crate::db::open_migrated;
 use crate::db::schema::users;
 
@@ -26,8 +26,16 @@ use Finding::{Bad, Good, Warning};
 
 /// Runs all checks. Fails if one of them finds that the server would not work.
 pub fn run(config: &Config) -> Outcome {
-    let findings =
-        [data(config), secret(config), database(config), blobs(config), port(config), exposure(config), signup(config)];
+    let findings = [
+        data(config),
+        secret(config),
+        database(config),
+        blobs(config),
+        port(config),
+        exposure(config),
+        signup(config),
+        guests(config),
+    ];
     let mut bad = 0;
     for finding in &findings {
         let (mark, text) = match finding {
@@ -138,6 +146,17 @@ fn signup(config: &Config) -> Finding {
             Warning("anybody on the network may register as an operation user and upload".into())
         }
         rule => Good(format!("operation sign-up is {rule:?}")),
+    }
+}
+
+fn guests(config: &Config) -> Finding {
+    match (config.guests(), config.bind.ip().is_loopback()) {
+        (Guests::Allow, false) => Warning(format!(
+            "anybody on the network may make batches, with {} from one address and {} in all; --guests deny asks them to sign in",
+            config.guest_quota, config.guests_quota
+        )),
+        (Guests::Allow, true) => Good("people without an account may make batches".into()),
+        (Guests::Deny, _) => Good("batches are made by signed-in users alone".into()),
     }
 }
 

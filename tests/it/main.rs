@@ -3,6 +3,14 @@
 mod accounts;
 mod answers;
 mod audit;
+mod batch_downloads;
+mod batch_events;
+mod batch_guests;
+mod batch_password;
+mod batch_qr;
+mod batch_zip;
+mod batched;
+mod batches;
 mod binary;
 mod broken_uploads;
 mod crafted;

@@ -23,6 +23,20 @@ const OPEN: &[(&str, &str)] = &[
     ("HEAD", "/download_file/{download_token}"),
     ("GET", "/d/{download_token}"),
     ("POST", "/d/{download_token}"),
+    ("POST", "/api/batches"),
+    ("GET", "/api/batches/{id}"),
+    ("PATCH", "/api/batches/{id}"),
+    ("DELETE", "/api/batches/{id}"),
+    ("POST", "/api/batches/{id}/files"),
+    ("GET", "/api/batches/{id}/files/{file}"),
+    ("PUT", "/api/batches/{id}/files/{file}"),
+    ("DELETE", "/api/batches/{id}/files/{file}"),
+    ("GET", "/api/batches/{id}/zip"),
+    ("GET", "/api/batches/{id}/qr.svg"),
+    ("GET", "/api/batches/{id}/qr.png"),
+    ("POST", "/api/batches/{id}/unlock"),
+    ("GET", "/api/batches/{id}/fetches"),
+    ("GET", "/api/batches/{id}/events"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -73,7 +87,7 @@ async fn token(server: &TestServer, name: &'static str) -> String {
 fn the_open_routes_are_these() {
     let open: BTreeSet<_> = endpoints()
         .iter()
-        .filter(|endpoint| matches!(endpoint.access, Access::Public | Access::Token))
+        .filter(|endpoint| matches!(endpoint.access, Access::Public | Access::Token | Access::Guests))
         .map(|endpoint| (endpoint.method.as_str(), endpoint.path))
         .collect();
     assert_eq!(open, OPEN.iter().copied().collect());
@@ -104,7 +118,7 @@ async fn every_route_lets_in_whom_its_access_says_and_nobody_else() {
                 let body: Value = serde_json::from_str(&text).unwrap_or_default();
                 let code = body["code"].as_str().unwrap_or_default();
                 let refusal = match (endpoint.access, who) {
-                    (Access::Public | Access::Token, _) => None,
+                    (Access::Public | Access::Token, _) | (Access::Guests, Who::Anonymous) => None,
                     (_, Who::Anonymous) => Some((401, "missing_authorization")),
                     (_, Who::Garbage) => Some((401, "invalid_token")),
                     (Access::Operation(_), Who::Client) => Some((403, "operation_only")),

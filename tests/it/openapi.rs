@@ -146,7 +146,7 @@ async fn protected_routes_say_that_they_are() {
         let protected = operation["responses"]
             .get("401")
             .and_then(|response| response["description"].as_str())
-            .is_some_and(|words| words.contains("missing_authorization"));
+            .is_some_and(|words| words.contains("invalid_token"));
         assert_eq!(operation.contains_key("security"), protected, "{method} {path}");
     }
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
