@@ -5,17 +5,16 @@ import { h } from "../parts/dom.js";
 
 export function alertLine() {
   const element = h("p", { class: "alert", role: "alert", hidden: true });
+  /** @param {string} text */
+  const say = (text) => {
+    element.textContent = text;
+    element.hidden = false;
+  };
   return {
     element,
+    say,
     /** @param {unknown} error */
-    show(error) {
-      this.say(told(error));
-    },
-    /** @param {string} text */
-    say(text) {
-      element.textContent = text;
-      element.hidden = false;
-    },
+    show: (error) => say(told(error)),
     clear() {
       element.textContent = "";
       element.hidden = true;

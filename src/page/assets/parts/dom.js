@@ -50,6 +50,22 @@ export function button(attributes, press, ...children) {
   return made;
 }
 
+/**
+ * Does something that takes a while, and ignores further presses meanwhile. The button stays what it is: a disabled one
+ * would lose the focus.
+ * @param {Element} element
+ * @param {() => Promise<void>} act
+ */
+export async function once(element, act) {
+  if (element.getAttribute("aria-busy") === "true") return;
+  set(element, { "aria-busy": "true" });
+  try {
+    await act();
+  } finally {
+    set(element, { "aria-busy": null });
+  }
+}
+
 /** A text for screen readers alone. @param {string} text */
 export function sr(text) {
   return h("span", { class: "sr" }, text);

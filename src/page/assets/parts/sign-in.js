@@ -2,7 +2,7 @@
 
 import { call } from "../parts/api.js";
 import { alertLine } from "../parts/alert.js";
-import { button, fill, h, newId } from "../parts/dom.js";
+import { button, fill, h, newId, once } from "../parts/dom.js";
 import * as session from "../parts/session.js";
 import { openSheet } from "../parts/sheet.js";
 import { words } from "../parts/words.js";
@@ -91,18 +91,10 @@ function form(verb, fields, act) {
   const alert = alertLine();
   const go = h("button", { type: "submit", class: "wide-button" }, verb);
   const element = h("form", { class: "stack", "aria-label": verb }, ...fields.map((one) => one.element), alert.element, go);
-  element.addEventListener("submit", async (event) => {
+  element.addEventListener("submit", (event) => {
     event.preventDefault();
     alert.clear();
-    go.disabled = true;
-    try {
-      await act();
-    } catch (error) {
-      alert.show(error);
-      fields.find((one) => !one.input.checkValidity())?.input.focus();
-    } finally {
-      go.disabled = false;
-    }
+    void once(go, () => act().catch(alert.show));
   });
   return element;
 }

@@ -210,7 +210,7 @@ const en = {
   downloadFile: (name) => `Download ${name}`,
   getLink: "Get link",
   /** @param {string} name */
-  getLinkTo: (name) => `Get a link to ${name}`,
+  getLinkTo: (name) => `Get link to ${name}`,
   linkExpired: "This link has expired. Get a new one if you still need it.",
   linkHint: "It gives the file once. Looking at it spends nothing; a download that breaks off can be finished.",
   linkReady: "The link is ready.",

@@ -4,7 +4,7 @@ import { alertLine } from "../parts/alert.js";
 import { at, segment } from "../parts/address.js";
 import { announce } from "../parts/announce.js";
 import { call } from "../parts/api.js";
-import { button, h } from "../parts/dom.js";
+import { button, h, once } from "../parts/dom.js";
 import { fileList, tableRow } from "../parts/file-list.js";
 import { icon } from "../parts/icons.js";
 import { kindOf } from "../parts/kind.js";
@@ -33,17 +33,10 @@ export function clientDesk() {
 function fileRow(file) {
   const alert = alertLine();
   /** @param {HTMLButtonElement} pressed @param {() => Promise<void>} act */
-  const attempt = async (pressed, act) => {
+  const attempt = (pressed, act) => once(pressed, () => {
     alert.clear();
-    pressed.disabled = true;
-    try {
-      await act();
-    } catch (error) {
-      alert.show(error);
-    } finally {
-      pressed.disabled = false;
-    }
-  };
+    return act().catch(alert.show);
+  });
   const link = button({ class: "plain short", "aria-label": words.getLinkTo(file.filename) }, () => void attempt(link, () => linkSheet(file)),
     icon("link"), words.getLink);
   const take = button({ class: "plain short", "aria-label": words.downloadFile(file.filename) }, () => void attempt(take, () => download(file)),

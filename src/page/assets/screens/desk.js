@@ -20,6 +20,7 @@ let refresh = () => {};
 frame({ signIn: false });
 title(words.desk);
 await session.find();
+fill(main, entry, desk);
 session.changes.addEventListener("change", show);
 show();
 
@@ -31,7 +32,11 @@ function show() {
   entry.hidden = user !== null;
   if (!user) {
     fill(entry, signInForm({ register: location.hash === "#register" }));
-  } else if (shown === `${user.role} ${user.username}`) {
+    return;
+  }
+  // Whoever signs out here next time signs in again, and needs no second account.
+  if (location.hash) history.replaceState(null, "", location.pathname);
+  if (shown === `${user.role} ${user.username}`) {
     refresh();
   } else {
     shown = `${user.role} ${user.username}`;
@@ -40,5 +45,4 @@ function show() {
     refresh = made.refresh;
     refresh();
   }
-  if (!entry.isConnected) fill(main, entry, desk);
 }

@@ -4,7 +4,7 @@ import { alertLine } from "../parts/alert.js";
 import { at } from "../parts/address.js";
 import { announce } from "../parts/announce.js";
 import { Batch } from "../parts/batch.js";
-import { button, fill, h, newId, screen } from "../parts/dom.js";
+import { button, fill, h, newId, once, screen } from "../parts/dom.js";
 import { dropZone } from "../parts/drop.js";
 import { frame, signedIn, title } from "../parts/frame.js";
 import { icon } from "../parts/icons.js";
@@ -38,7 +38,7 @@ const form = h("form", { class: "stack", hidden: true, "aria-label": words.newBa
   h("div", { class: "wishes" }, ...Object.values(wishes).map((wish) => wish.element)), alert.element, send);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  void start();
+  void once(send, start);
 });
 const leaving = (/** @type {BeforeUnloadEvent} */ event) => {
   if (chosen.size > 0) event.preventDefault();
@@ -96,7 +96,6 @@ function show() {
 
 /** Makes the batch; the page becomes the sender's, under its address, while the files are on their way. */
 async function start() {
-  send.disabled = true;
   alert.clear();
   try {
     const { batch, key } = await signedIn(() => Batch.make({
@@ -111,7 +110,6 @@ async function start() {
     main.focus();
   } catch (error) {
     alert.show(error);
-    send.disabled = false;
   }
 }
 
