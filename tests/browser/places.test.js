@@ -80,7 +80,7 @@ for (const [what, path, passesOn] of [
       await olga.getByRole("link", { name: "Handover" }).click();
       await olga.getByRole("link", { name: "Choose files" }).click();
       await olga.getByRole("heading", { name: "New batch" }).waitFor();
-      await drop(olga, "main", [["a #%?&+ż.txt", "text"]]);
+      await drop(olga, "main", [["a #%&+ż.txt", "text"]]);
       await olga.getByLabel("Password").fill("secret words");
       await olga.getByRole("button", { name: /^Send/ }).click();
       await olga.locator(".total[data-state=done]").waitFor();
@@ -91,8 +91,8 @@ for (const [what, path, passesOn] of [
       await guest.goto(batch);
       await guest.getByLabel("Password").fill("secret words");
       await guest.getByRole("button", { name: "Open" }).click();
-      const file = await downloaded(guest, () => guest.getByRole("link", { name: "Download a #%?&+ż.txt" }).click());
-      assert.deepEqual([file.name, String(file.bytes)], ["a #%?&+ż.txt", "text"]);
+      const file = await downloaded(guest, () => guest.getByRole("link", { name: "Download a #%&+ż.txt" }).click());
+      assert.deepEqual([file.name, String(file.bytes)], ["a #%&+ż.txt", "text"]);
       await drop(olga, "main", [["live.txt", "more"]]);
       await rowOf(guest, "live.txt").waitFor(); // events pass the proxy as they happen
       await olga.reload();

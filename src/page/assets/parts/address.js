@@ -1,7 +1,7 @@
 // Where the site is. Modules lie at ROOT/assets/VERSION/FOLDER/FILE, so the root follows from this one's own address, and
 // everything works under any base path without being told which.
 
-const root = new URL("../../../../", import.meta.url);
+const root = new URL("../../../", import.meta.url);
 
 /**
  * The absolute address of something of this site.
