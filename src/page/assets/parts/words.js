@@ -225,7 +225,7 @@ const en = {
   withdrawQuestion: "Withdraw this link?",
 };
 
-/** What numbers and times are written in. */
-export const language = "en";
+/** What numbers and times are written in: the reader's kind of our language. */
+export const language = navigator.languages.find((wanted) => wanted.split("-")[0] === "en") ?? "en-GB";
 
 export const words = en;
