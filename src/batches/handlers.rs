@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::guard::{self, Known, Managed, Open, check_password};
 use super::model::{self, fetches, files};
-use super::upload::{File, expiry, title};
+use super::upload::{BatchFile, expiry, title};
 use super::{events, urls};
 use crate::app::App;
 use crate::audit::{Action, Entry, Origin};
@@ -32,7 +32,7 @@ pub struct Batch {
     /// Bytes of all files
     size: u64,
     /// In the order in which they were added
-    files: Vec<File>,
+    files: Vec<BatchFile>,
     receiver_url: String,
     qr_url: String,
     zip_url: String,
@@ -54,7 +54,7 @@ pub async fn show(req: HttpRequest, app: web::Data<App>, open: Open) -> Result<H
         password: batch.password_hash.is_some(),
         max_downloads: batch.max_downloads,
         size: files.iter().map(files::File::size_bytes).sum(),
-        files: files.into_iter().map(|file| File::new(file, batch.max_downloads)).collect(),
+        files: files.into_iter().map(|file| BatchFile::new(file, batch.max_downloads)).collect(),
         receiver_url: urls.receiver,
         qr_url: urls.qr,
         zip_url: urls.zip,

@@ -28,7 +28,7 @@ const PASSWORD: std::ops::RangeInclusive<usize> = 4..=1024;
 
 /// A file of a batch.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct File {
+pub struct BatchFile {
     file_id: String,
     /// May have folders: a/b/c.txt
     filename: String,
@@ -42,9 +42,9 @@ pub struct File {
     downloads_left: Option<i32>,
 }
 
-impl File {
-    pub fn new(file: files::File, max_downloads: Option<i32>) -> File {
-        File {
+impl BatchFile {
+    pub fn new(file: files::File, max_downloads: Option<i32>) -> BatchFile {
+        BatchFile {
             size: file.size_bytes(),
             file_id: file.id,
             filename: file.name,
@@ -66,12 +66,12 @@ pub struct Made {
     sender_url: String,
     qr_url: String,
     expires_at: DateTime<Utc>,
-    files: Vec<File>,
+    files: Vec<BatchFile>,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct Added {
-    files: Vec<File>,
+    files: Vec<BatchFile>,
 }
 
 pub async fn make(
@@ -220,7 +220,7 @@ async fn store(
     max_downloads: Option<i32>,
     origin: Origin,
     before: impl FnOnce(&mut Conn) -> Result<()> + Send + 'static,
-) -> Result<Vec<File>> {
+) -> Result<Vec<BatchFile>> {
     let (contents, new, reservations) = incoming.into_parts();
     let (app, limits, now) = (app.clone(), limits(app), app.clock.now());
     let stored = actix_rt::spawn(async move {
@@ -238,7 +238,7 @@ async fn store(
         if added.iter().any(|file| file.sha256.is_none()) {
             app.digester.wake();
         }
-        let files: Vec<_> = added.into_iter().map(|file| File::new(file, max_downloads)).collect();
+        let files: Vec<_> = added.into_iter().map(|file| BatchFile::new(file, max_downloads)).collect();
         if !files.is_empty() {
             super::events::publish(&app, &batch, "added", &serde_json::json!({"files": files}));
         }

@@ -19,7 +19,9 @@ pub fn schema_of<T: ToSchema>(schemas: &mut BTreeMap<String, Value>) -> Value {
     T::schemas(&mut needed);
     needed.push((T::name().into_owned(), T::schema()));
     for (name, schema) in needed {
-        schemas.entry(name).or_insert_with(|| json!(schema));
+        let schema = json!(schema);
+        debug_assert!(schemas.get(&name).is_none_or(|known| *known == schema), "two types are called {name}");
+        schemas.insert(name, schema);
     }
     json!({"$ref": format!("#/components/schemas/{}", T::name())})
 }

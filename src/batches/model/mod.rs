@@ -92,19 +92,16 @@ pub fn make(conn: &mut Conn, new: &NewBatch, now: NaiveDateTime) -> Result<()> {
 /// # Errors
 /// [`Error::BatchNotFound`]: unknown, ended and expired are the same, and so are those of a disabled user.
 pub fn find(conn: &mut Conn, address: &str, now: NaiveDateTime) -> Result<(Batch, Option<String>)> {
-    let found: Option<(Batch, Option<(String, Option<NaiveDateTime>)>)> = batches::table
+    batches::table
         .left_join(users::table)
         .filter(batches::address_digest.eq(digest(address)))
         .filter(batches::ended_at.is_null())
         .filter(batches::expires_at.gt(now))
-        .select((Batch::as_select(), (users::username, users::disabled_at).nullable()))
+        .filter(users::disabled_at.is_null()) // of a guest there is none
+        .select((Batch::as_select(), users::username.nullable()))
         .first(conn)
-        .optional()?;
-    match found {
-        Some((batch, None)) => Ok((batch, None)),
-        Some((batch, Some((maker, None)))) => Ok((batch, Some(maker))),
-        _ => Err(Error::BatchNotFound),
-    }
+        .optional()?
+        .ok_or(Error::BatchNotFound)
 }
 
 /// An open batch by its row, for what goes on after it was found.
