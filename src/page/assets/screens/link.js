@@ -10,7 +10,7 @@ import { words } from "../parts/words.js";
 /** How often the server is asked whether the download is complete, in milliseconds. */
 const ASK = 2000;
 
-const form = document.getElementById("take");
+const form = document.querySelector("form");
 const state = document.getElementById("state");
 const expires = document.getElementById("expires");
 const end = expires?.getAttribute("datetime") ?? "";
