@@ -1,8 +1,8 @@
 //! Handover hands files from one person to another.
 //!
 //! The base (`http`, `auth`, `db`, `blobs`, `audit`, …) knows nothing of the features; a feature (`accounts`, `desk`,
-//! `links`, `batches`, `service`) is a folder with its routes, handlers and rows, and calls another's model functions, never its
-//! handlers; `server` alone knows all of them.
+//! `links`, `batches`, `page`, `service`) is a folder with its routes, handlers and rows, and calls another's model
+//! functions, never its handlers; `server` alone knows all of them.
 
 #![forbid(unsafe_code)]
 
@@ -29,4 +29,5 @@ pub mod accounts;
 pub mod batches;
 pub mod desk;
 pub mod links;
+pub mod page;
 pub mod service;

@@ -34,15 +34,22 @@ use crate::http::route::{Endpoint, register};
 use crate::http::wire::{Connection, Limits};
 use crate::http::{cors, expect, headers, log};
 use crate::metrics::Metrics;
-use crate::{accounts, batches, desk, links, service, sweeper};
+use crate::{accounts, batches, desk, links, page, service, sweeper};
 
 /// All routes, feature by feature.
 pub fn endpoints() -> &'static [Endpoint] {
     static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
-        [accounts::endpoints(), desk::endpoints(), links::endpoints(), batches::endpoints(), service::endpoints()]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            accounts::endpoints(),
+            desk::endpoints(),
+            links::endpoints(),
+            batches::endpoints(),
+            page::endpoints(),
+            service::endpoints(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     });
     &ENDPOINTS
 }
@@ -247,6 +254,7 @@ pub fn application(
             register(endpoints(), config);
             // A proxy may hand the base path through or take it off: both work.
             if !base.is_empty() {
+                config.service(web::redirect(base.clone(), format!("{base}/")));
                 config.service(web::scope(&base).configure(|config| register(endpoints(), config)));
             }
         })

@@ -32,7 +32,7 @@ fn greeting(server: &Server) -> String {
     let address = config.public_url.as_ref().map_or(local, |public| public.join(""));
     let data = config.store.data.canonicalize().unwrap_or_else(|_| config.store.data.clone());
     let next = match config.operation_signup() {
-        OperationSignup::Open => "register users with POST /register; the README has a tour with curl",
+        OperationSignup::Open => "open it in a browser, or follow the README's tour with curl",
         _ => "add an operation user with `handover users add NAME EMAIL --operation`",
     };
     format!(

@@ -1,4 +1,4 @@
-//! GET /files and DELETE /files/{filename}.
+//! GET /files, GET and DELETE /files/{filename}.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
@@ -11,7 +11,7 @@ use crate::audit::{Action, Entry, Origin};
 use crate::auth::{Caller, Operation};
 use crate::error::Result;
 use crate::file_name::to_look_up;
-use crate::http::paging::{Paging, cut};
+use crate::http::paging::{MOST, Paging, cut};
 use crate::office::Kind;
 
 #[derive(Deserialize)]
@@ -47,6 +47,12 @@ pub struct Files {
     next: Option<String>,
 }
 
+#[derive(Serialize, ToSchema)]
+pub struct Versions {
+    /// Newest first, 200 at most
+    versions: Vec<File>,
+}
+
 /// The media type that a document is served with.
 pub fn media_type(name: &str) -> &'static str {
     Kind::of_name(name).map_or("application/octet-stream", Kind::media_type)
@@ -75,6 +81,12 @@ pub async fn list(app: web::Data<App>, _: Caller, query: web::Query<ListQuery>) 
     let mut documents = app.db.read(move |conn| model::page(conn, search.as_deref(), &before, limit + 1)).await?;
     let next = cut(&mut documents, limit, |document| &document.id);
     Ok(HttpResponse::Ok().json(Files { files: documents.into_iter().map(File::from).collect(), next }))
+}
+
+pub async fn versions(app: web::Data<App>, _: Caller, name: web::Path<String>) -> Result<HttpResponse> {
+    let name = to_look_up(&name);
+    let found = app.db.read(move |conn| model::versions(conn, &name, MOST)).await?;
+    Ok(HttpResponse::Ok().json(Versions { versions: found.into_iter().map(File::from).collect() }))
 }
 
 pub async fn delete(

@@ -77,6 +77,24 @@ pub fn endpoints() -> Vec<Endpoint> {
         list("/files"),
         list("/files/"),
         Endpoint {
+            method: Method::GET,
+            path: "/files/{filename}",
+            access: Access::SignedIn,
+            handler: || web::to(handlers::versions),
+            doc: Doc {
+                tag: TAG,
+                summary: "The versions of a document, newest first",
+                params: &[Param { name: "filename", place: "path", what: "The document's name", kind: "string" }],
+                request: Request::None,
+                answers: &[Answer {
+                    status: 200,
+                    what: "The versions",
+                    content: Content::Json(schema_of::<handlers::Versions>),
+                }],
+                errors: &["file_not_found"],
+            },
+        },
+        Endpoint {
             method: Method::DELETE,
             path: "/files/{filename}",
             access: Access::Operation(OPERATION_ONLY),

@@ -119,6 +119,22 @@ pub fn find(conn: &mut Conn, name: &str, version: Option<i32>) -> Result<Option<
     Ok(found.optional()?)
 }
 
+/// All versions of a document that are still there, newest first, up to `limit`.
+///
+/// # Errors
+/// [`Error::FileNotFound`] when there are none.
+pub fn versions(conn: &mut Conn, name: &str, limit: i64) -> Result<Vec<Document>> {
+    let found: Vec<Document> = documents::table
+        .inner_join(blobs::table)
+        .inner_join(users::table)
+        .filter(documents::name.eq(name))
+        .order(documents::version.desc())
+        .limit(limit)
+        .select(COLUMNS)
+        .load(conn)?;
+    if found.is_empty() { Err(Error::FileNotFound) } else { Ok(found) }
+}
+
 /// Deletes a document, all of its versions or one, and ends its open links. Returns the blobs that nothing refers to any
 /// more; their files are removed once this is committed.
 ///

@@ -2,7 +2,6 @@
 
 pub mod cors;
 pub mod disposition;
-pub mod docs;
 pub mod download;
 pub mod expect;
 pub mod file_body;

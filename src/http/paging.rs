@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// Rows of a page when the client does not say, and at most.
 const DEFAULT: i64 = 50;
-const MOST: i64 = 200;
+pub const MOST: i64 = 200;
 
 /// The part of a query string that asks for a page. Lists are ordered by id, newest first, and the cursor is the id of
 /// the last row that the client has.

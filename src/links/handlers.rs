@@ -29,6 +29,8 @@ pub struct MintQuery {
 #[derive(Serialize, ToSchema)]
 pub struct Minted {
     message: &'static str,
+    /// What the link is called in `/api/links`
+    link_id: String,
     /// The file itself, once
     download_url: String,
     /// A page with a Download button, for people
@@ -64,6 +66,7 @@ pub async fn mint(
     let token = app.keys.sign_link(&document.id, &id, end)?;
     let minted = Minted {
         message: "Success",
+        link_id: id.clone(),
         download_url: public_url(&req, &app, &format!("/download_file/{token}"))?,
         page_url: public_url(&req, &app, &format!("/d/{token}"))?,
         filename: document.name.clone(),

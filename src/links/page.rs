@@ -1,29 +1,29 @@
 //! GET and POST /d/{download_token}: the page for people. Looking at it spends nothing; pressing the button does.
 
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _, web};
 use bytesize::ByteSize;
 
 use super::download::{look, refusal};
 use crate::app::App;
 use crate::error::Error;
-use crate::http::headers::PAGE;
-use crate::http::openapi::escape;
-
-const LINK_PAGE: &str = include_str!("../page/link.html");
-const SORRY_PAGE: &str = include_str!("../page/sorry.html");
+use crate::page::{Frame, answer, escape, fill};
 
 pub async fn show(req: HttpRequest, app: web::Data<App>, token: web::Path<String>) -> HttpResponse {
     match look(&app, &token) {
         Ok((link, target)) => {
             let expires = link.expires_at.and_utc();
-            html(HttpResponse::Ok()).body(
-                LINK_PAGE
-                    .replace("{{name}}", &escape(&target.name))
-                    .replace("{{size}}", &ByteSize(target.size_bytes()).display().si().to_string())
-                    .replace("{{expires_at}}", &expires.to_rfc3339())
-                    .replace("{{expires}}", &expires.format("%-d %B %Y, %H:%M UTC").to_string()),
-            )
+            let main = fill(
+                include_str!("link.html"),
+                &[
+                    ("name", &escape(&target.name)),
+                    ("size", &ByteSize(target.size_bytes()).display().si().to_string()),
+                    ("expires_at", &expires.to_rfc3339()),
+                    ("expires", &expires.format("%-d %B %Y, %H:%M UTC").to_string()),
+                ],
+            );
+            let frame = Frame { root: "../", title: &target.name, module: Some("screens/link.js"), main: &main };
+            answer(HttpResponse::Ok()).body(frame.html())
         }
         Err(error) => refusal(&req, &error),
     }
@@ -68,19 +68,12 @@ pub fn sorry(error: &Error) -> HttpResponse {
     let said = error.error_response(); // writes the cause of a failure of ours to the log, and has the headers
     let detail = error.to_string();
     let text = if text.is_empty() { detail.as_str() } else { text };
-    let mut response = html(HttpResponse::build(status));
+    let mut response = answer(HttpResponse::build(status));
     for name in [header::RETRY_AFTER, header::CONTENT_RANGE] {
         if let Some(value) = said.headers().get(&name) {
             response.insert_header((name, value.clone()));
         }
     }
-    response.body(SORRY_PAGE.replace("{{title}}", title).replace("{{text}}", &escape(text)).replace("{{code}}", code))
-}
-
-fn html(mut response: actix_web::HttpResponseBuilder) -> actix_web::HttpResponseBuilder {
-    response
-        .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE)))
-        .insert_header((header::CACHE_CONTROL, "private, no-store"));
-    response
+    let main = fill(include_str!("sorry.html"), &[("title", title), ("text", &escape(text)), ("code", code)]);
+    response.body(Frame { root: "../", title, module: None, main: &main }.html())
 }

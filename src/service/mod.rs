@@ -1,9 +1,10 @@
 //! The service itself: is it alive, is it ready, what does it count, what does its API look like.
 
+mod docs;
+
 use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, web};
 use diesel::prelude::*;
 use serde::Serialize;
@@ -13,10 +14,9 @@ use crate::app::App;
 use crate::auth::Access;
 use crate::db::schema::users;
 use crate::error::{Error, Result};
-use crate::http::docs;
-use crate::http::headers::PAGE;
 use crate::http::openapi::{self, schema_of};
 use crate::http::route::{Answer, Content, Doc, Endpoint, Request};
+use crate::page::answer;
 
 const TAG: &str = "Service";
 
@@ -30,7 +30,6 @@ pub fn endpoints() -> Vec<Endpoint> {
     const JSON: &[Answer] =
         &[Answer { status: 200, what: "The document", content: Content::Media(&["application/json"]) }];
     const HTML: &[Answer] = &[Answer { status: 200, what: "The page", content: Content::Media(&["text/html"]) }];
-    const CSS: &[Answer] = &[Answer { status: 200, what: "The style sheet", content: Content::Media(&["text/css"]) }];
     let endpoint = |path, summary, answers, handler| Endpoint {
         method: Method::GET,
         path,
@@ -43,8 +42,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint("/readyz", "Do the database and the storage answer?", STATUS, || web::to(readyz)),
         endpoint("/metrics", "What the server counts", TEXT, || web::to(metrics)),
         endpoint("/openapi.json", "This API as an OpenAPI document", JSON, || web::to(document)),
-        endpoint("/docs", "This API as a page", HTML, || web::to(docs_page)),
-        endpoint("/assets/handover.css", "The style of the pages", CSS, || web::to(style)),
+        endpoint("/docs", "This API as a page", HTML, || web::to(api_page)),
     ]
 }
 
@@ -109,16 +107,6 @@ async fn document() -> HttpResponse {
     HttpResponse::Ok().json(openapi::document(crate::server::endpoints()))
 }
 
-async fn docs_page() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE)))
-        .body(docs::page(crate::server::endpoints()))
-}
-
-async fn style() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/css; charset=utf-8")
-        .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")))
-        .body(include_str!("../page/handover.css"))
+async fn api_page() -> HttpResponse {
+    answer(HttpResponse::Ok()).body(docs::page(crate::server::endpoints()))
 }

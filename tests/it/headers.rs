@@ -29,7 +29,8 @@ async fn of_every_kind(server: &TestServer) -> Vec<(&'static str, u16, RequestBu
         ("wrong type", 415, server.request(Method::PUT, "/upload/a.exe").bearer_auth(&operation).body("x")),
         ("the document", 200, server.get("/openapi.json")),
         ("the docs", 200, server.get("/docs")),
-        ("the style sheet", 200, server.get("/assets/handover.css")),
+        ("a screen", 200, server.get("/desk")),
+        ("the style sheet", 200, server.get(&format!("/assets/{}/style/2-base.css", handover::page::version()))),
         ("metrics", 200, server.get("/metrics")),
         ("alive", 200, server.get("/healthz")),
         ("HEAD", 200, server.request(Method::HEAD, "/healthz")),
@@ -71,7 +72,9 @@ async fn every_answer_tells_browsers_what_they_must_not_do() {
         assert_eq!(page, !policy.contains("sandbox"), "{what}: only pages of ours are more than inert");
         let caching = required("cache-control");
         let public = what == "the style sheet";
-        assert_eq!(public, !caching.contains("no-store"), "{what}: {caching}");
+        let shared = public || what == "a screen";
+        assert_eq!(shared, !caching.contains("no-store"), "{what}: {caching}");
+        assert_eq!(public, caching.contains("immutable"), "{what}: {caching}");
         for absent in
             ["strict-transport-security", "access-control-allow-origin", "set-cookie", "server", "x-powered-by"]
         {

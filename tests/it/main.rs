@@ -33,6 +33,7 @@ mod matrix;
 mod memory;
 mod names;
 mod openapi;
+mod page;
 mod peer;
 mod process;
 mod public_url;

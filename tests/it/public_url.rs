@@ -42,7 +42,10 @@ async fn routes_work_under_the_base_path_and_without_it() {
         assert_eq!(pressed.status(), 303, "{page}");
         // Wherever the page lies, its button and its style sheet lie beside it.
         let here = reqwest::Url::parse(&format!("{}{page}", server.url)).unwrap();
-        let style = here.join("../assets/handover.css").unwrap();
+        let html = server.get(&page).send().await.unwrap().text().await.unwrap();
+        let style = html.split("rel=\"stylesheet\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+        let style = here.join(style).unwrap();
+        assert!(style.path().starts_with(&format!("{base}/assets/")), "{style}");
         assert_eq!(server.get(style.path()).send().await.unwrap().status(), 200, "{style}");
         let file = here.join(pressed.headers()["location"].to_str().unwrap()).unwrap();
         assert_eq!(file.path(), format!("{base}/download_file/{token}"));

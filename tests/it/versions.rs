@@ -53,10 +53,18 @@ async fn deleting_takes_one_version_or_all_of_them() {
     expect_problem(twice, 404, "file_not_found", Some("File not found")).await;
     // The number is not given out again.
     assert_eq!(stored(&server, &token, "plan.docx", contents[0].clone()).await["version"], 4);
+    for user in [&token, &client] {
+        let shown = json_of(server.get("/files/plan.docx").bearer_auth(user).send().await.unwrap()).await;
+        let shown = shown["versions"].as_array().unwrap().clone();
+        assert!(shown.iter().map(|file| file["version"].as_i64().unwrap()).eq([4, 2, 1]), "{shown:?}");
+        assert_eq!(shown[2]["blake3"], blake3::hash(&contents[0]).to_hex().as_str());
+    }
     eventually("the contents of one version are gone", async || server.blobs().len() == 4).await;
 
     assert_eq!(delete(&server, &token, "plan.docx", "").await.status(), 204);
     assert_eq!(shown().await, [("plan.docx.docx".into(), 1)], "a name that begins alike is another document");
+    let gone = server.get("/files/plan.docx").bearer_auth(&client);
+    expect_problem(gone, 404, "file_not_found", Some("File not found")).await;
     eventually("all contents are gone", async || server.blobs().len() == 1).await;
     assert_eq!(usage(&server).await, contents[0].len() as u64);
     let gone = server.get("/generate_download_url/plan.docx?version=1").bearer_auth(&client);

@@ -1,14 +1,14 @@
-//! The page that shows the API's document to people.
+//! The API's document as a page that needs no script and no network.
 
 use std::fmt::Write as _;
 
-use super::json::LIMIT;
-use super::openapi::{codes, escape};
-use super::route::{Endpoint, Request};
 use crate::auth::Access;
 use crate::error::Error;
+use crate::http::json::LIMIT;
+use crate::http::openapi::codes;
+use crate::http::route::{Endpoint, Request};
+use crate::page::{Frame, escape, fill};
 
-/// The document as a page that needs no script and no network.
 pub fn page(endpoints: &[Endpoint]) -> String {
     let catalogue = Error::catalogue();
     let mut html = String::new();
@@ -83,8 +83,13 @@ pub fn page(endpoints: &[Endpoint]) -> String {
         }
         html.push_str("</table></details>");
     }
-    include_str!("../page/docs.html")
-        .replace("{{version}}", env!("CARGO_PKG_VERSION"))
-        .replace("{{json_limit}}", &format!("{} KiB", LIMIT / 1024))
-        .replace("{{endpoints}}", &html)
+    let main = fill(
+        include_str!("docs.html"),
+        &[
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("json_limit", &format!("{} KiB", LIMIT / 1024)),
+            ("endpoints", &html),
+        ],
+    );
+    Frame { root: "./", title: "API", module: None, main: &main }.html()
 }

@@ -1,0 +1,44 @@
+// Files that a person drops or chooses, those in folders too.
+
+/**
+ * All files of a drop. Folders are walked; what cannot be read is left out and counted.
+ * @param {DataTransfer} transfer
+ * @returns {Promise<{ files: File[], unread: number }>}
+ */
+export async function filesOf(transfer) {
+  // The items are gone after the first wait.
+  const entries = [...transfer.items].filter((item) => item.kind === "file").map((item) => item.webkitGetAsEntry());
+  if (!entries.some((entry) => entry?.isDirectory)) return { files: [...transfer.files], unread: 0 };
+  /** @type {File[]} */
+  const files = [];
+  let unread = 0;
+  for (const waiting = entries.reverse(); waiting.length > 0; ) {
+    const entry = waiting.pop();
+    if (!entry) continue;
+    try {
+      if (entry.isDirectory) waiting.push(...(await children(/** @type {FileSystemDirectoryEntry} */ (entry))).reverse());
+      else files.push(await file(/** @type {FileSystemFileEntry} */ (entry)));
+    } catch {
+      unread += 1;
+    }
+  }
+  return { files, unread };
+}
+
+/** @param {FileSystemFileEntry} entry @returns {Promise<File>} */
+function file(entry) {
+  return new Promise((resolve, reject) => entry.file(resolve, reject));
+}
+
+/** A reader gives a hundred at a time, and none when it is through. @param {FileSystemDirectoryEntry} folder */
+async function children(folder) {
+  const reader = folder.createReader();
+  /** @type {FileSystemEntry[]} */
+  const all = [];
+  for (;;) {
+    /** @type {FileSystemEntry[]} */
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (some.length === 0) return all.sort((a, b) => a.name.localeCompare(b.name));
+    all.push(...some);
+  }
+}

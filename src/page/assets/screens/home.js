@@ -1,0 +1,74 @@
+// Where people begin: what this is, in one look, and the ways in.
+
+import { at, pathOf } from "../parts/address.js";
+import { alertLine } from "../parts/alert.js";
+import { fill, h, newId, screen } from "../parts/dom.js";
+import { frame, title } from "../parts/frame.js";
+import { icon } from "../parts/icons.js";
+import * as session from "../parts/session.js";
+import { words } from "../parts/words.js";
+
+const main = screen();
+main.classList.add("wide");
+frame();
+title(words.handOver);
+const ways = h("ul", { class: "ways" });
+fill(main, h("div", { class: "head hero" }, h("div", {}, h("h1", { class: "large" }, words.handOver), h("p", { class: "quiet" }, words.handOverHint)), receive()), ways);
+show();
+session.changes.addEventListener("change", show);
+if (await session.find()) session.changes.dispatchEvent(new Event("change"));
+
+function show() {
+  const user = session.current();
+  const desk = user ? (user.role === "operation" ? words.wayDeskOperation : words.wayDeskClient) : words.wayDesk;
+  fill(ways,
+    way("batch", "new", words.newBatch, words.wayBatch, words.startBatch),
+    way("desk", "desk", words.desk, desk, user ? words.openDesk : words.signIn,
+      !user && h("a", { class: "quiet small second", href: at("desk#register") }, words.register)));
+}
+
+/**
+ * @param {"batch" | "desk"} drawing
+ * @param {string} path
+ * @param {string} name
+ * @param {string} text
+ * @param {string} verb
+ * @param {import("../parts/dom.js").Child[]} more
+ */
+function way(drawing, path, name, text, verb, ...more) {
+  return h("li", { class: "way card" }, icon(drawing), h("h2", {}, name), h("p", { class: "quiet" }, text),
+    h("p", { class: "go" }, h("a", { class: "stretched", href: at(path) }, verb, icon("arrow")), ...more));
+}
+
+function receive() {
+  const id = newId();
+  const alert = alertLine();
+  const input = h("input", { id, placeholder: words.codeOrLink, autocomplete: "off", autocapitalize: "none", spellcheck: "false", enterkeyhint: "go" });
+  const form = h("form", { class: "receive", role: "search" }, h("label", { for: id }, words.receive),
+    h("div", { class: "with-button" }, input, h("button", { type: "submit" }, words.receiveGo)), alert.element);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const to = whereTo(input.value.trim());
+    if ("path" in to) location.assign(at(to.path));
+    else alert.say(to.sorry);
+    if ("sorry" in to) input.focus();
+  });
+  return form;
+}
+
+/**
+ * Where a link or a code leads, within this site.
+ * @param {string} text
+ * @returns {{ path: string } | { sorry: string }}
+ */
+function whereTo(text) {
+  if (text === "") return { sorry: words.receiveHint };
+  if (/^https?:\/\//i.test(text)) {
+    const path = pathOf(text);
+    if (path !== null && /^(b|d|download_file)\//.test(path)) return { path };
+    return { sorry: path === null ? words.otherSite : words.noSuchLink };
+  }
+  if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return { path: `d/${text}` };
+  if (/^[\w-]{12,64}$/.test(text)) return { path: `b/${text}` };
+  return { sorry: words.noSuchCode };
+}

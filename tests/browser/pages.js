@@ -1,0 +1,100 @@
+// Every page of the site, as somebody sees it who uses it: for tests that look at all of them.
+
+import { signIn } from "./browser.js";
+import { content, fixture, makeBatch } from "./server.js";
+
+/** Fills a server, and gives back its pages: what each is called and how one gets there. */
+export async function allPages(server) {
+  const olga = await server.register("olga", true);
+  const carl = await server.register("carl");
+  const document = await content("report-python-docx.docx");
+  for (const name of ["report.docx", "report.docx", "another name.docx"]) await olga.upload(name, document);
+  await fetch((await carl.link("report.docx")).download_url).then((answer) => answer.arrayBuffer());
+  const batch = await makeBatch(server.url, { title: "Photos and agenda" });
+  await batch.add(["clip.mp4", "x".repeat(100_000)], ["trip/day 1/notes.txt", "notes"], ["offer.pdf", "y"]);
+  await fetch(`${server.url}/api/batches/${batch.path.slice(3)}/zip`).then((answer) => answer.arrayBuffer());
+  const locked = await makeBatch(server.url, { password: "secret words" });
+  const used = await carl.link("report.docx");
+  await fetch(used.download_url).then((answer) => answer.arrayBuffer());
+  const open = await carl.link("report.docx");
+  const pathOf = (url) => new URL(url).pathname.split("/").slice(-2).join("/");
+
+  return {
+    "the first page": async (page) => {
+      await page.goto("");
+      await page.getByRole("button", { name: "Receive" }).click();
+      await page.getByRole("alert").waitFor();
+    },
+    "signing in": async (page) => {
+      await page.goto("desk");
+      await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    },
+    "registering": async (page) => {
+      await page.goto("desk#register");
+      await page.getByLabel(/I upload office files/).check();
+    },
+    "the desk of an operation user": async (page) => {
+      await signIn(page, "olga");
+      await page.locator("input[type=file]").setInputFiles([fixture("hostile-macro-inside.docx"), fixture("ledger-openpyxl.xlsx")]);
+      await page.locator("li[data-state=refused]").waitFor();
+      await page.locator("li[data-state=done]").waitFor();
+      await page.getByRole("button", { name: "Delete another name.docx" }).click();
+    },
+    "the details of a file": async (page) => {
+      await signIn(page, "olga");
+      await page.getByRole("table").getByRole("button", { name: "report.docx", exact: true }).click();
+      await page.getByText("Version 1 ·").waitFor();
+    },
+    "the desk of a client user": async (page) => {
+      await signIn(page, "carl");
+      await page.getByRole("button", { name: "Get link to report.docx" }).waitFor();
+    },
+    "a fresh link": async (page) => {
+      await signIn(page, "carl");
+      await page.getByRole("button", { name: "Get link to report.docx" }).click();
+      await page.getByRole("dialog").getByText(/Open for/).waitFor();
+    },
+    "a link's page": async (page) => {
+      await page.goto(pathOf(open.page_url));
+      await page.getByRole("timer").waitFor();
+    },
+    "a used link": async (page) => {
+      await page.goto(pathOf(used.page_url));
+      await page.getByRole("heading", { name: "This link has been used" }).waitFor();
+    },
+    "a new batch": async (page) => {
+      await page.goto("new");
+      await page.getByRole("heading", { name: "Drop files or a folder here" }).waitFor();
+    },
+    "a new batch with files": async (page) => {
+      await page.goto("new");
+      await page.locator("input[type=file]").first().setInputFiles(["notes.txt", "ledger.xlsx"].map((name) => ({ name, mimeType: "", buffer: Buffer.from("Agenda") })));
+      await page.getByText("Agenda").first().waitFor();
+    },
+    "the sender's page": async (page) => {
+      await page.goto(batch.senderPath.slice(1));
+      await page.getByRole("img", { name: /QR code/ }).waitFor();
+      await page.getByText("3 files as a ZIP").waitFor();
+      await page.locator("input[type=file]").first().setInputFiles({ name: "more.txt", mimeType: "text/plain", buffer: Buffer.from("more") });
+      await page.locator(".total[data-state=done]").waitFor();
+    },
+    "the receiver's page": async (page) => {
+      await page.goto(batch.path.slice(1));
+      await page.getByRole("link", { name: /^Download all/ }).waitFor();
+    },
+    "a batch with a password": async (page) => {
+      await page.goto(locked.path.slice(1));
+      await page.getByLabel("Password").fill("wrong words");
+      await page.getByRole("button", { name: "Open" }).click();
+      await page.getByRole("alert").waitFor();
+    },
+    "no such batch": async (page) => {
+      await page.goto("b/aaaaaaaaaaaaaaaaaaaa");
+      await page.getByRole("heading", { name: "There is no such batch" }).waitFor();
+    },
+    "the API's page": async (page) => {
+      await page.goto("docs");
+      await page.getByRole("group").first().click();
+    },
+  };
+}

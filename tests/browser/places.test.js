@@ -1,0 +1,109 @@
+// The site behind a real nginx: at the root and under a path, which the proxy passes on or takes off.
+
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { downloaded, drop, openBrowser, rowOf, scanned, signIn } from "./browser.js";
+import { content, fixture, freePort, startServer } from "./server.js";
+
+const NAME = "report-python-docx.docx";
+
+let browser;
+before(async () => (browser = await openBrowser()));
+after(() => browser?.close());
+
+/** nginx in front of `upstream`: what the README tells people to write, for a path. */
+async function nginx(port, path, upstream) {
+  const folder = await mkdtemp(join(tmpdir(), "handover-nginx-"));
+  const config = `
+    daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
+    events {}
+    http {
+      access_log off; client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
+      server {
+        listen 127.0.0.1:${port};
+        location ${path} {
+          proxy_pass ${upstream};
+          proxy_http_version 1.1;
+          proxy_set_header Host $host;
+          proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+          proxy_request_buffering off;
+          proxy_buffering off;
+          client_max_body_size 0;
+        }
+      }
+    }`;
+  await writeFile(join(folder, "nginx.conf"), config);
+  execFileSync("/usr/sbin/nginx", ["-t", "-q", "-c", join(folder, "nginx.conf")]);
+  const child = spawn("/usr/sbin/nginx", ["-c", join(folder, "nginx.conf")], { stdio: "ignore" });
+  while (!(await fetch(`http://127.0.0.1:${port}/`).catch(() => null))) assert.equal(child.exitCode, null, "nginx has ended");
+  return async () => {
+    child.kill("SIGTERM");
+    await once(child, "exit");
+    await rm(folder, { recursive: true, force: true });
+  };
+}
+
+for (const [what, path, passesOn] of [
+  ["at the root", "/", true],
+  ["under a path that the proxy passes on", "/files/handover/", true],
+  ["under a path that the proxy takes off", "/handover/", false],
+]) {
+  test(`everything works ${what}`, async () => {
+    const port = await freePort();
+    const site = `http://127.0.0.1:${port}${path}`;
+    const server = await startServer("--public-url", site, "--trusted-proxies", "127.0.0.1");
+    const stopProxy = await nginx(port, path, passesOn ? server.url : `${server.url}/`);
+    try {
+      await server.register("olga", true);
+      await server.register("carl");
+      const olga = await browser.person(site);
+      await signIn(olga, "olga");
+      await olga.locator("input[type=file]").setInputFiles(fixture(NAME));
+      await rowOf(olga.getByRole("table"), NAME).waitFor();
+
+      const carl = await browser.person(site);
+      await signIn(carl, "carl");
+      await carl.getByRole("button", { name: `Get link to ${NAME}` }).click();
+      const address = await carl.getByLabel("Address of the link").inputValue();
+      assert.ok(address.startsWith(`${site}d/`), address);
+      const taken = await downloaded(carl, async () => {
+        await carl.goto(address);
+        await carl.getByRole("button", { name: "Download" }).click();
+      });
+      assert.deepEqual(taken.bytes, await content(NAME));
+
+      await olga.getByRole("link", { name: "Handover" }).click();
+      await olga.getByRole("link", { name: "Choose files" }).click();
+      await olga.getByRole("heading", { name: "New batch" }).waitFor();
+      await drop(olga, "main", [["a #%&+ż.txt", "text"]]);
+      await olga.getByLabel("Password").fill("secret words");
+      await olga.getByRole("button", { name: /^Send/ }).click();
+      await olga.locator(".total[data-state=done]").waitFor();
+      const batch = await scanned(olga.getByRole("img", { name: /QR code/ }));
+      assert.ok(batch.startsWith(`${site}b/`), batch);
+
+      const guest = await browser.person(site);
+      await guest.goto(batch);
+      await guest.getByLabel("Password").fill("secret words");
+      await guest.getByRole("button", { name: "Open" }).click();
+      const file = await downloaded(guest, () => guest.getByRole("link", { name: "Download a #%&+ż.txt" }).click());
+      assert.deepEqual([file.name, String(file.bytes)], ["a #%&+ż.txt", "text"]);
+      await drop(olga, "main", [["live.txt", "more"]]);
+      await rowOf(guest, "live.txt").waitFor(); // events pass the proxy as they happen
+      await olga.reload();
+      await rowOf(olga, "live.txt").waitFor();
+      await olga.getByRole("link", { name: "Handover" }).click();
+      await olga.getByRole("heading", { name: "Hand a file over" }).waitFor();
+      assert.equal(olga.url(), site);
+      browser.check();
+    } finally {
+      await stopProxy();
+      await server.stop();
+    }
+  });
+}
