@@ -1,4 +1,5 @@
-//! The files of the page: embedded in the binary, packed once, and cached for good under a path that names their version.
+//! The files of the page: embedded in the binary, packed once, and cached for good under a path that names their
+//! version.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -30,6 +31,7 @@ const FILES: &[(&str, &[u8])] = embed! {
     "parts/announce.js"
     "parts/api.js"
     "parts/batch-list.js"
+    "parts/batch-watch.js"
     "parts/batch.js"
     "parts/clock.js"
     "parts/confirm.js"
@@ -55,6 +57,7 @@ const FILES: &[(&str, &[u8])] = embed! {
     "parts/upload-row.js"
     "parts/upload.js"
     "parts/words.js"
+    "screens/batch-fetched.js"
     "screens/batch-receiver.js"
     "screens/batch-sender.js"
     "screens/batch.js"
@@ -66,6 +69,7 @@ const FILES: &[(&str, &[u8])] = embed! {
     "screens/home.js"
     "screens/link.js"
     "screens/new.js"
+    "screens/sorry.js"
     "vendor/uqr.js"
 };
 

@@ -1,8 +1,8 @@
 //! The web page: plain ES modules and style sheets that are embedded in the binary, in one frame of HTML.
 //!
-//! Each screen is a page of its own with a real address. The server sends the frame; the screen's module fills it and talks
-//! to the API like any other client. What has to work without scripts (the page of a link) is HTML of its own in the same
-//! frame. All addresses in a page are relative, so that it works under every base path.
+//! Each screen is a page of its own with a real address. The server sends the frame; the screen's module fills it and
+//! talks to the API like any other client. What has to work without scripts (the page of a link) is HTML of its own in
+//! the same frame. All addresses in a page are relative, so that it works under every base path.
 
 mod assets;
 mod html;

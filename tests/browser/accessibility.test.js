@@ -25,15 +25,22 @@ async function violations(page) {
   // In a world of its own, which the page's policy is not for.
   const session = await page.context().newCDPSession(page);
   const { frameTree } = await session.send("Page.getFrameTree");
-  const { executionContextId: contextId } = await session.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id });
+  const { executionContextId: contextId } = await session.send("Page.createIsolatedWorld", {
+    frameId: frameTree.frame.id,
+  });
   const run = async (expression) => {
-    const { result, exceptionDetails } = await session.send("Runtime.evaluate", { expression, contextId, awaitPromise: true, returnByValue: true });
+    const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
+      expression,
+      contextId,
+      awaitPromise: true,
+      returnByValue: true,
+    });
     assert.equal(exceptionDetails, undefined, JSON.stringify(exceptionDetails));
     return result.value;
   };
   await run(`${AXE}; 0`);
-  return run(`axe.run({ resultTypes: ["violations"] }).then(({ violations }) =>
-    violations.map(({ id, help, nodes }) => [id, help, ...nodes.map((node) => node.html.slice(0, 200) + " " + node.failureSummary)]))`);
+  const found = await run(`axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations)`);
+  return found.map(({ id, help, nodes }) => [id, help, ...nodes.map((node) => `${node.html} ${node.failureSummary}`)]);
 }
 
 /** Elements that stick out of the page, or whose text does. */

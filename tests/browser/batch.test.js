@@ -30,7 +30,8 @@ after(async () => {
 });
 
 const files = (...names) => names.map((name) => join(folder, name));
-const choose = (page, ...names) => page.locator("input[type=file]:not([webkitdirectory])").setInputFiles(files(...names));
+const choose = (page, ...names) =>
+  page.locator("input[type=file]:not([webkitdirectory])").setInputFiles(files(...names));
 const address = (page) => page.getByLabel("Address of the link").inputValue();
 
 /** Sends what was chosen and waits until all of it is there. */
@@ -69,7 +70,11 @@ test("files are chosen, looked over, sent and received, one and all", async () =
   assert.match(all.name, /\.zip$/);
   const zip = join(folder, "all.zip");
   await writeFile(zip, all.bytes);
-  const unpacked = execFileSync("python3", ["-c", "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); z.testzip(); print(*sorted(z.namelist()))", zip]);
+  const unpacked = execFileSync("python3", [
+    "-c",
+    "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); z.testzip(); print(*sorted(z.namelist()))",
+    zip,
+  ]);
   assert.equal(String(unpacked).trim(), "clip.mp4 notes.txt");
   assert.equal(await receiver.getByRole("button", { name: /Remove|End batch/ }).count(), 0);
 
@@ -103,7 +108,10 @@ test("whoever looks sees what is added, removed and ended at once", async () => 
   await receiver.getByText("Nothing here yet.").waitFor();
   await sender.goto(batch.senderPath.slice(1));
   await sender.getByRole("img", { name: /QR code/ }).waitFor();
-  await drop(sender, "main", [["<img src=x onerror=alert(1)>.txt", "a"], ["second.txt", "bb"]]);
+  await drop(sender, "main", [
+    ["<img src=x onerror=alert(1)>.txt", "a"],
+    ["second.txt", "bb"],
+  ]);
   await rowOf(receiver, "<img src=x onerror=alert(1)>.txt").waitFor();
   await rowOf(receiver, "second.txt").waitFor();
   const row = rowOf(sender, "second.txt");
@@ -112,7 +120,10 @@ test("whoever looks sees what is added, removed and ended at once", async () => 
   await rowOf(receiver, "second.txt").waitFor({ state: "detached" });
   await receiver.getByText(/1 file ·/).waitFor();
   await sender.getByRole("button", { name: "End batch" }).click();
-  await sender.getByRole("group", { name: /Remove all files/ }).getByRole("button", { name: "End batch" }).click();
+  await sender
+    .getByRole("group", { name: /Remove all files/ })
+    .getByRole("button", { name: "End batch" })
+    .click();
   for (const page of [sender, receiver]) await page.getByRole("heading", { name: "This batch has ended" }).waitFor();
   await receiver.reload();
   await receiver.getByRole("heading", { name: "There is no such batch" }).waitFor();

@@ -32,18 +32,26 @@ test("one upload of the desk breaks, the others arrive, and a retry brings it, t
   await signIn(page, "olga");
   const document = await content("report-python-docx.docx");
   line.cutAfter('filename="broken.docx"', 5000);
-  const chosen = ["first.docx", "broken.docx", "third.docx", "fourth.docx"].map((name) => ({ name, mimeType: "", buffer: document }));
+  const chosen = ["first.docx", "broken.docx", "third.docx", "fourth.docx"].map((name) => ({
+    name,
+    mimeType: "",
+    buffer: document,
+  }));
   await page.locator("input[type=file]").setInputFiles(chosen);
   const uploads = page.getByRole("list", { name: "Uploads" });
   const broken = uploads.locator("li").filter({ hasText: "broken.docx" });
   await broken.getByText("The connection broke. Check it and try again.").waitFor();
-  for (const name of ["first.docx", "third.docx", "fourth.docx"]) await uploads.locator("li[data-state=done]").filter({ hasText: name }).waitFor();
+  for (const name of ["first.docx", "third.docx", "fourth.docx"])
+    await uploads.locator("li[data-state=done]").filter({ hasText: name }).waitFor();
   assert.ok(line.cuts() > 0);
   line.mend();
   await broken.getByRole("button", { name: "Retry the upload of broken.docx" }).click();
   await uploads.locator("li[data-state=done]").filter({ hasText: "broken.docx" }).waitFor();
   const { files } = await olga.get("/files");
-  assert.deepEqual(files.map((file) => [file.filename, file.version]).sort(), chosen.map(({ name }) => [name, 1]).sort());
+  assert.deepEqual(
+    files.map((file) => [file.filename, file.version]).sort(),
+    chosen.map(({ name }) => [name, 1]).sort(),
+  );
 });
 
 test("one file of a batch breaks, the others arrive, and a retry makes it whole", async () => {
@@ -53,7 +61,10 @@ test("one file of a batch breaks, the others arrive, and a retry makes it whole"
   const chosen = ["one.bin", "broken.bin", "three.bin"].map((name) => ({ name, mimeType: "", buffer: large }));
   await page.locator("input[type=file]").first().setInputFiles(chosen);
   await page.getByRole("button", { name: /^Send/ }).click();
-  await page.locator(".total[data-state=failed]").getByText("1 file has not arrived. Retry or leave them out.").waitFor();
+  await page
+    .locator(".total[data-state=failed]")
+    .getByText("1 file has not arrived. Retry or leave them out.")
+    .waitFor();
   line.mend();
   await page.getByRole("button", { name: "Retry the upload of broken.bin" }).click();
   await page.locator(".total[data-state=done]").getByText("All 3 files are there.").waitFor();

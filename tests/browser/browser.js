@@ -7,8 +7,16 @@ import jsQR from "jsqr";
 import { PNG } from "pngjs";
 import { PASSWORD } from "./server.js";
 
-const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync"];
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
 export async function openBrowser() {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -33,7 +41,7 @@ export async function openBrowser() {
         if (message.type() === "error" && !/Failed to load resource/.test(message.text())) wrong.push(message.text());
       });
       const page = await context.newPage();
-      page.on("filechooser", () => {}); // from now on they are ours, and not only from the moment that a test waits for one
+      page.on("filechooser", () => {}); // ours from now on, and not only from when a test waits for one
       return page;
     },
     check() {

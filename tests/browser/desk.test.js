@@ -62,7 +62,10 @@ test("files are chosen and dropped, and each is told its fate", async () => {
   const refused = uploads.locator("li[data-state=refused]").filter({ hasText: "hostile-macro-inside.docx" });
   await refused.getByText(/macros/).waitFor();
   await drop(page, "main", [["notes.txt", "not an office file"]]);
-  await uploads.locator("li[data-state=refused]").getByText("Invalid file type. Only .pptx, .docx, and .xlsx are allowed.").waitFor();
+  await uploads
+    .locator("li[data-state=refused]")
+    .getByText("Invalid file type. Only .pptx, .docx, and .xlsx are allowed.")
+    .waitFor();
   await refused.getByRole("button", { name: /Remove/ }).click();
   await refused.waitFor({ state: "detached" });
 
@@ -84,7 +87,10 @@ test("the same name becomes another version, and both can be seen", async () => 
   await page.getByRole("button", { name: "Delete version 1" }).click();
   await page.getByRole("group", { name: "Delete?" }).getByRole("button", { name: "Delete" }).click();
   await page.waitForFunction(() => !document.querySelector("tr.details"));
-  assert.deepEqual((await olga.get("/files/plan.docx")).versions.map((file) => file.version), [2]);
+  assert.deepEqual(
+    (await olga.get("/files/plan.docx")).versions.map((file) => file.version),
+    [2],
+  );
   await row.waitFor();
 });
 

@@ -84,7 +84,10 @@ test("a client user finds, gets a link, closes the sheet and downloads", async (
   const link = page.getByRole("button", { name: `Get link to ${NAME}` });
   await tabTo(page, link);
   await page.keyboard.press("Enter");
-  await page.getByRole("dialog").getByText(/Open for/).waitFor();
+  await page
+    .getByRole("dialog")
+    .getByText(/Open for/)
+    .waitFor();
   await tabTo(page, page.getByRole("dialog").getByLabel("Address of the link"));
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => document.activeElement?.textContent === "Get link");
@@ -98,7 +101,10 @@ test("somebody sends a batch, and another receives it", async () => {
   await sender.goto("");
   await tabTo(sender, sender.getByRole("link", { name: "Choose files" }));
   await sender.keyboard.press("Enter");
-  await choose(sender, sender.getByRole("button", { name: "Choose files" }), [fixture(NAME), fixture("ledger-openpyxl.xlsx")]);
+  await choose(sender, sender.getByRole("button", { name: "Choose files" }), [
+    fixture(NAME),
+    fixture("ledger-openpyxl.xlsx"),
+  ]);
   await tabTo(sender, sender.getByRole("button", { name: "Remove ledger-openpyxl.xlsx" }));
   await sender.keyboard.press("Enter");
   await tabTo(sender, sender.getByLabel("Title"));

@@ -84,7 +84,11 @@ test("the first page takes a pasted link, and says when it can not", async () =>
   const page = await browser.person(server.url);
   await page.goto("");
   const field = page.getByLabel("Receive");
-  for (const [text, answer] of [["", /Type the code or paste/], ["hello", /no code of this site/], ["https://other.example/d/x", /another site/]]) {
+  for (const [text, answer] of [
+    ["", /Type the code or paste/],
+    ["hello", /no code of this site/],
+    ["https://other.example/d/x", /another site/],
+  ]) {
     await field.first().fill(text);
     await page.getByRole("button", { name: "Receive" }).click();
     await page.getByRole("alert").filter({ hasText: answer }).waitFor();

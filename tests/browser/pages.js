@@ -29,13 +29,15 @@ export async function allPages(server) {
       await page.goto("desk");
       await page.getByRole("heading", { name: "Sign in" }).waitFor();
     },
-    "registering": async (page) => {
+    registering: async (page) => {
       await page.goto("desk#register");
       await page.getByLabel(/I upload office files/).check();
     },
     "the desk of an operation user": async (page) => {
       await signIn(page, "olga");
-      await page.locator("input[type=file]").setInputFiles([fixture("hostile-macro-inside.docx"), fixture("ledger-openpyxl.xlsx")]);
+      await page
+        .locator("input[type=file]")
+        .setInputFiles([fixture("hostile-macro-inside.docx"), fixture("ledger-openpyxl.xlsx")]);
       await page.locator("li[data-state=refused]").waitFor();
       await page.locator("li[data-state=done]").waitFor();
       await page.getByRole("button", { name: "Delete another name.docx" }).click();
@@ -52,7 +54,10 @@ export async function allPages(server) {
     "a fresh link": async (page) => {
       await signIn(page, "carl");
       await page.getByRole("button", { name: "Get link to report.docx" }).click();
-      await page.getByRole("dialog").getByText(/Open for/).waitFor();
+      await page
+        .getByRole("dialog")
+        .getByText(/Open for/)
+        .waitFor();
     },
     "a link's page": async (page) => {
       await page.goto(pathOf(open.page_url));
@@ -68,14 +73,22 @@ export async function allPages(server) {
     },
     "a new batch with files": async (page) => {
       await page.goto("new");
-      await page.locator("input[type=file]").first().setInputFiles(["notes.txt", "ledger.xlsx"].map((name) => ({ name, mimeType: "", buffer: Buffer.from("Agenda") })));
+      await page
+        .locator("input[type=file]")
+        .first()
+        .setInputFiles(
+          ["notes.txt", "ledger.xlsx"].map((name) => ({ name, mimeType: "", buffer: Buffer.from("Agenda") })),
+        );
       await page.getByText("Agenda").first().waitFor();
     },
     "the sender's page": async (page) => {
       await page.goto(batch.senderPath.slice(1));
       await page.getByRole("img", { name: /QR code/ }).waitFor();
       await page.getByText("3 files as a ZIP").waitFor();
-      await page.locator("input[type=file]").first().setInputFiles({ name: "more.txt", mimeType: "text/plain", buffer: Buffer.from("more") });
+      await page
+        .locator("input[type=file]")
+        .first()
+        .setInputFiles({ name: "more.txt", mimeType: "text/plain", buffer: Buffer.from("more") });
       await page.locator(".total[data-state=done]").waitFor();
     },
     "the receiver's page": async (page) => {

@@ -23,7 +23,8 @@ async function nginx(port, path, upstream) {
     daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
     events {}
     http {
-      access_log off; client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
+      access_log off; client_body_temp_path ${folder}; proxy_temp_path ${folder};
+      fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
       server {
         listen 127.0.0.1:${port};
         location ${path} {
@@ -40,7 +41,8 @@ async function nginx(port, path, upstream) {
   await writeFile(join(folder, "nginx.conf"), config);
   execFileSync("/usr/sbin/nginx", ["-t", "-q", "-c", join(folder, "nginx.conf")]);
   const child = spawn("/usr/sbin/nginx", ["-c", join(folder, "nginx.conf")], { stdio: "ignore" });
-  while (!(await fetch(`http://127.0.0.1:${port}/`).catch(() => null))) assert.equal(child.exitCode, null, "nginx has ended");
+  while (!(await fetch(`http://127.0.0.1:${port}/`).catch(() => null)))
+    assert.equal(child.exitCode, null, "nginx has ended");
   return async () => {
     child.kill("SIGTERM");
     await once(child, "exit");

@@ -24,7 +24,16 @@ export async function freePort() {
 export async function startServer(...flags) {
   const port = await freePort();
   const folder = await mkdtemp(join(tmpdir(), "handover-browser-"));
-  const fixed = ["--bind", `127.0.0.1:${port}`, "--data", join(folder, "data"), "--free-space-floor", "1MiB", "--log-filter", "info"];
+  const fixed = [
+    "--bind",
+    `127.0.0.1:${port}`,
+    "--data",
+    join(folder, "data"),
+    "--free-space-floor",
+    "1MiB",
+    "--log-filter",
+    "info",
+  ];
   const child = spawn(BINARY, [...fixed, ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   child.stderr.on("data", (chunk) => (log += chunk));
@@ -55,12 +64,15 @@ async function register(url, name, operation) {
   return {
     name,
     get: async (path) => (await ok(fetch(`${url}${path}`, { headers }))).json(),
-    upload: async (filename, content) => ok(fetch(`${url}/upload/${encodeURIComponent(filename)}`, { method: "PUT", body: content, headers })),
-    link: async (filename) => (await ok(fetch(`${url}/generate_download_url/${encodeURIComponent(filename)}`, { headers }))).json(),
+    upload: async (filename, content) =>
+      ok(fetch(`${url}/upload/${encodeURIComponent(filename)}`, { method: "PUT", body: content, headers })),
+    link: async (filename) =>
+      (await ok(fetch(`${url}/generate_download_url/${encodeURIComponent(filename)}`, { headers }))).json(),
   };
 }
 
-const post = (url, json) => fetch(url, { method: "POST", body: JSON.stringify(json), headers: { "Content-Type": "application/json" } });
+const post = (url, json) =>
+  fetch(url, { method: "POST", body: JSON.stringify(json), headers: { "Content-Type": "application/json" } });
 
 async function ok(answer) {
   const response = await answer;
@@ -81,7 +93,9 @@ export async function makeBatch(url, fields = {}) {
     async add(...files) {
       const form = new FormData();
       for (const [name, content] of files) form.append("files", new Blob([content]), name);
-      return (await ok(fetch(`${url}/api/batches/${made.batch_id}/files`, { method: "POST", body: form, headers }))).json();
+      return (
+        await ok(fetch(`${url}/api/batches/${made.batch_id}/files`, { method: "POST", body: form, headers }))
+      ).json();
     },
     remove: (id) => ok(fetch(`${url}/api/batches/${made.batch_id}/files/${id}`, { method: "DELETE", headers })),
     end: () => ok(fetch(`${url}/api/batches/${made.batch_id}`, { method: "DELETE", headers })),

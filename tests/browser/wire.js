@@ -44,8 +44,8 @@ export async function wire(port) {
   return {
     url: `http://127.0.0.1:${proxy.address().port}`,
     /**
-     * Breaks each connection whose bytes hold `text`, that many bytes later, until it is mended: a browser tries once more
-     * by itself when a connection breaks that it had used before.
+     * Breaks each connection whose bytes hold `text`, that many bytes later, until it is mended: a browser tries once
+     * more by itself when a connection breaks that it had used before.
      */
     cutAfter(text, after) {
       cut = { text, after };

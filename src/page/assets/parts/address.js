@@ -1,5 +1,5 @@
-// Where the site is. Modules lie at ROOT/assets/VERSION/FOLDER/FILE, so the root follows from this one's own address, and
-// everything works under any base path without being told which.
+// Where the site is. Modules lie at ROOT/assets/VERSION/FOLDER/FILE, so the root follows from this one's own address,
+// and everything works under any base path without being told which.
 
 const root = new URL("../../../", import.meta.url);
 

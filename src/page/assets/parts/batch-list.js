@@ -48,11 +48,13 @@ export function batchList(label, empty, action, changed) {
     /** @param {BatchFile[]} files those that are known already are left as they are */
     add(files) {
       const fresh = files.filter((file) => !rows.has(file.file_id) && !gone.has(file.file_id));
-      list.append(...fresh.map((file) => {
-        const row = fileRow(file, action(file));
-        rows.set(file.file_id, { file, row });
-        return row;
-      }));
+      list.append(
+        ...fresh.map((file) => {
+          const row = fileRow(file, action(file));
+          rows.set(file.file_id, { file, row });
+          return row;
+        }),
+      );
       show();
     },
     /** @param {string} id */
@@ -71,7 +73,13 @@ function fileRow(file, action) {
   const name = h("p", { class: "name" });
   fill(name, folder && h("span", { class: "quiet folder" }, folder), last);
   const left = file.downloads_left === null ? "" : ` · ${words.downloadsLeft(file.downloads_left)}`;
-  return h("li", { class: "row" }, kindOf(last), h("div", { class: "grow" }, name, h("p", { class: "small quiet number" }, size(file.size), left)), action);
+  return h(
+    "li",
+    { class: "row" },
+    kindOf(last),
+    h("div", { class: "grow" }, name, h("p", { class: "small quiet number" }, size(file.size), left)),
+    action,
+  );
 }
 
 /** "4 files · 12 MB". @param {BatchFile[]} files */

@@ -1,5 +1,5 @@
-// What time it is on the server. A browser's clock may be minutes off, and a countdown of ten minutes would be wrong by as
-// much; every answer carries the server's time.
+// What time it is on the server. A browser's clock may be minutes off, and a countdown of ten minutes would be wrong by
+// as much; every answer carries the server's time.
 
 let ahead = 0;
 

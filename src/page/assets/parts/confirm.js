@@ -4,7 +4,8 @@ import { button, h } from "../parts/dom.js";
 import { words } from "../parts/words.js";
 
 /**
- * Makes `trigger` ask before it acts. The question stands in the trigger's place; Escape and the second button take it back.
+ * Makes `trigger` ask before it acts. The question stands in the trigger's place; Escape and the second button take it
+ * back.
  * @param {HTMLButtonElement} trigger
  * @param {string} question
  * @param {string} yes
@@ -16,12 +17,21 @@ export function confirmed(trigger, question, yes, act) {
       asked.replaceWith(trigger);
       trigger.focus();
     };
-    const go = button({ class: "plain danger short" }, () => {
-      asked.replaceWith(trigger);
-      act();
-    }, yes);
-    const asked = h("span", { class: "confirm", role: "group", "aria-label": question }, h("span", { class: "small" }, question), go,
-      button({ class: "bare short" }, back, words.keep));
+    const go = button(
+      { class: "plain danger short" },
+      () => {
+        asked.replaceWith(trigger);
+        act();
+      },
+      yes,
+    );
+    const asked = h(
+      "span",
+      { class: "confirm", role: "group", "aria-label": question },
+      h("span", { class: "small" }, question),
+      go,
+      button({ class: "bare short" }, back, words.keep),
+    );
     asked.addEventListener("keydown", (event) => {
       if (event.key === "Escape") {
         event.stopPropagation();

@@ -12,13 +12,18 @@ import { words } from "../parts/words.js";
 export function copyField(label, text) {
   const field = h("input", { readonly: true, "aria-label": label, value: text, class: "code" });
   field.addEventListener("focus", () => field.select());
-  const press = button({ class: "copy" }, async () => {
-    if (await copied(field)) {
-      fill(press, icon("check"), words.copied);
-      announce(words.copied);
-      setTimeout(() => fill(press, icon("copy"), words.copy), 2000);
-    }
-  }, icon("copy"), words.copy);
+  const press = button(
+    { class: "copy" },
+    async () => {
+      if (await copied(field)) {
+        fill(press, icon("check"), words.copied);
+        announce(words.copied);
+        setTimeout(() => fill(press, icon("copy"), words.copy), 2000);
+      }
+    },
+    icon("copy"),
+    words.copy,
+  );
   return h("div", { class: "copy-field" }, field, press);
 }
 

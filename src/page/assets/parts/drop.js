@@ -25,9 +25,12 @@ export function dropZone({ title, hint, accept, folders, take }) {
     icon("upload"),
     h("h2", { id }, title),
     h("p", { class: "quiet" }, hint),
-    h("div", { class: "actions" },
+    h(
+      "div",
+      { class: "actions" },
       button({}, () => files.click(), words.chooseFiles),
-      folder && button({ class: "bare" }, () => folder.click(), words.chooseFolder)),
+      folder && button({ class: "bare" }, () => folder.click(), words.chooseFolder),
+    ),
     files,
     folder,
   );

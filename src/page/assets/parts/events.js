@@ -1,5 +1,5 @@
-// Server-sent events (WHATWG HTML, section 9.2), read with fetch: an EventSource sends no headers, and the sender's key has
-// to be in one. The stream is open while the page is looked at; whoever comes back reads everything anew.
+// Server-sent events (WHATWG HTML, section 9.2), read with fetch: an EventSource sends no headers, and the sender's key
+// has to be in one. The stream is open while the page is looked at; whoever comes back reads everything anew.
 
 import { at } from "../parts/address.js";
 import { refusal } from "../parts/api.js";
@@ -11,6 +11,7 @@ const LAST_WAIT = 30_000;
 /**
  * @typedef {object} Listener
  * @property {() => void} connected what came before is to be read now
+ * @property {() => void} failed it did not work this time, and is tried again
  * @property {(name: string, data: any) => void} event
  * @property {(error: unknown) => void} refused there is nothing to listen to, and it is not tried again
  */
@@ -40,7 +41,7 @@ export function listen(path, headers, listener) {
           wait = FIRST_WAIT;
           listener.connected();
           await read(response.body, listener.event);
-        }
+        } else listener.failed();
       } catch {
         // A broken stream is the same as one that has ended: try again.
       }
@@ -74,7 +75,11 @@ async function read(body, tell) {
     for (const block of blocks) {
       const lines = block.split("\n");
       /** @param {string} field */
-      const get = (field) => lines.filter((line) => line.startsWith(`${field}: `)).map((line) => line.slice(field.length + 2)).join("\n");
+      const get = (field) =>
+        lines
+          .filter((line) => line.startsWith(`${field}: `))
+          .map((line) => line.slice(field.length + 2))
+          .join("\n");
       if (get("event")) tell(get("event"), JSON.parse(get("data") || "null"));
     }
   }

@@ -37,11 +37,23 @@ export function fileList({ title, columns, row, before, empty }) {
   const table = h("table", { class: "files", hidden: true }, h("thead", {}, h("tr", {}, ...heads)), body);
   const nothing = h("p", { class: "empty quiet", hidden: true });
   const alert = alertLine();
-  const search = h("input", { type: "search", "aria-label": words.searchFiles, placeholder: words.searchFiles, autocomplete: "off", spellcheck: "false" });
+  const search = h("input", {
+    type: "search",
+    "aria-label": words.searchFiles,
+    placeholder: words.searchFiles,
+    autocomplete: "off",
+    spellcheck: "false",
+  });
   const more = button({ class: "plain more", hidden: true }, () => void load(next), words.more);
-  const element = h("section", { class: "list", "aria-label": title },
+  const element = h(
+    "section",
+    { class: "list", "aria-label": title },
     h("div", { class: "list-head" }, h("h2", {}, title), h("div", { class: "search" }, icon("search"), search)),
-    alert.element, table, nothing, more);
+    alert.element,
+    table,
+    nothing,
+    more,
+  );
 
   /** @type {string | null} */
   let next = null;
@@ -81,9 +93,12 @@ export function fileList({ title, columns, row, before, empty }) {
     clearTimeout(pause);
     pause = setTimeout(() => void load(null), PAUSE);
   });
-  new IntersectionObserver((seen) => {
-    if (next && !element.hasAttribute("aria-busy") && seen.some((one) => one.isIntersecting)) void load(next);
-  }, { rootMargin: "400px" }).observe(more);
+  new IntersectionObserver(
+    (seen) => {
+      if (next && !element.hasAttribute("aria-busy") && seen.some((one) => one.isIntersecting)) void load(next);
+    },
+    { rootMargin: "400px" },
+  ).observe(more);
 
   return { element, refresh: () => load(null) };
 }

@@ -12,11 +12,12 @@ export async function filesOf(transfer) {
   /** @type {File[]} */
   const files = [];
   let unread = 0;
-  for (const waiting = entries.reverse(); waiting.length > 0; ) {
+  for (const waiting = entries.reverse(); waiting.length > 0;) {
     const entry = waiting.pop();
     if (!entry) continue;
     try {
-      if (entry.isDirectory) waiting.push(...(await children(/** @type {FileSystemDirectoryEntry} */ (entry))).reverse());
+      if (entry.isDirectory)
+        waiting.push(...(await children(/** @type {FileSystemDirectoryEntry} */ (entry))).reverse());
       else files.push(await file(/** @type {FileSystemFileEntry} */ (entry)));
     } catch {
       unread += 1;

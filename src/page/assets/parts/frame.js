@@ -19,8 +19,10 @@ let leads = true;
  */
 export function frame({ signIn = true } = {}) {
   leads = signIn;
-  // The address of the page may change while it is open (a batch that is sent gets its own), and what is relative to it.
-  for (const link of document.querySelectorAll("link, a")) if ("href" in link) link.setAttribute("href", String(link.href));
+  // The address of the page may change while it is open (a batch that is sent gets its own), and what is relative to
+  // it.
+  for (const link of document.querySelectorAll("link, a"))
+    if ("href" in link) link.setAttribute("href", String(link.href));
   document.querySelector("header.top")?.append(nav);
   show();
   session.changes.addEventListener("change", show);
@@ -38,7 +40,11 @@ function show() {
     return;
   }
   const role = user.role === "operation" ? words.operationUser : words.clientUser;
-  fill(nav, h("span", { class: "who quiet", title: role }, icon("user"), h("span", {}, user.username)), button({ class: "bare" }, signOut, words.signOut));
+  fill(
+    nav,
+    h("span", { class: "who quiet", title: role }, icon("user"), h("span", {}, user.username)),
+    button({ class: "bare" }, signOut, words.signOut),
+  );
 }
 
 async function signOut() {

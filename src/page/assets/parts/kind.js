@@ -12,12 +12,20 @@ const KINDS = [
   ["ZIP", "brown", ["zip", "7z", "gz", "tgz", "tar", "bz2", "xz", "zst", "rar"]],
   ["MOV", "violet", ["mp4", "mov", "mkv", "webm", "avi"]],
   ["MUS", "orange", ["mp3", "wav", "flac", "ogg", "m4a", "opus"]],
-  ["TXT", "grey", ["txt", "md", "log", "json", "xml", "yaml", "yml", "toml", "html", "css", "js", "ts", "rs", "py", "sh"]],
+  [
+    "TXT",
+    "grey",
+    ["txt", "md", "log", "json", "xml", "yaml", "yml", "toml", "html", "css", "js", "ts", "rs", "py", "sh"],
+  ],
 ];
 
 /** @param {string} name */
 export function kindOf(name) {
   const ending = /\.([^.]+)$/.exec(name)?.[1]?.toLowerCase() ?? "";
   const [letters, tint] = KINDS.find(([, , endings]) => endings.includes(ending)) ?? ["", "grey"];
-  return h("span", { class: "kind", "data-tint": tint, "data-letters": letters.length, "aria-hidden": "true" }, letters);
+  return h(
+    "span",
+    { class: "kind", "data-tint": tint, "data-letters": letters.length, "aria-hidden": "true" },
+    letters,
+  );
 }

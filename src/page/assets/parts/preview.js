@@ -1,5 +1,5 @@
-// What a file of the user's own looks like, before it is sent: made from the file itself, here. Nothing that somebody else
-// has uploaded is ever shown this way.
+// What a file of the user's own looks like, before it is sent: made from the file itself, here. Nothing that somebody
+// else has uploaded is ever shown this way.
 
 import { h } from "../parts/dom.js";
 import { kindOf } from "../parts/kind.js";
@@ -57,7 +57,16 @@ async function draw(file, holder) {
  */
 export async function firstLine(file) {
   if (!TEXTS.test(file.type) && !TEXTS.test(file.name)) return "";
-  const start = await file.slice(0, 400).text().catch(() => "");
+  const start = await file
+    .slice(0, 400)
+    .text()
+    .catch(() => "");
   if (start.includes("\0")) return "";
-  return start.split("\n").map((line) => line.trim()).find((line) => line !== "")?.slice(0, 120) ?? "";
+  return (
+    start
+      .split("\n")
+      .map((line) => line.trim())
+      .find((line) => line !== "")
+      ?.slice(0, 120) ?? ""
+  );
 }

@@ -5,7 +5,11 @@ import { h, set } from "../parts/dom.js";
 /** @param {string} label what is progressing */
 export function progressBar(label) {
   const fill = h("span", { class: "bar-fill" });
-  const bar = h("span", { class: "bar", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100 }, fill);
+  const bar = h(
+    "span",
+    { class: "bar", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100 },
+    fill,
+  );
   let shown = 0;
   return {
     element: bar,

@@ -11,5 +11,9 @@ export function qrCode(text, label) {
   const { data, size } = encode(text, { ecc: text.length > 120 ? "L" : "M", border: 4 });
   let path = "";
   data.forEach((row, y) => row.forEach((dark, x) => (path += dark ? `M${x} ${y}h1v1h-1z` : "")));
-  return svg(`0 0 ${size} ${size}`, { class: "qr", role: "img", "aria-label": label, "shape-rendering": "crispEdges" }, path);
+  return svg(
+    `0 0 ${size} ${size}`,
+    { class: "qr", role: "img", "aria-label": label, "shape-rendering": "crispEdges" },
+    path,
+  );
 }

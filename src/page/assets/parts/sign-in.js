@@ -13,13 +13,29 @@ import { words } from "../parts/words.js";
  */
 export function signInForm({ register = false, heading = true } = {}) {
   const card = h("div", { class: "sign-in" });
-  const show = () => fill(card, heading && h("h1", {}, register ? words.register : words.signIn), register ? registration() : signIn(), other());
+  const show = () =>
+    fill(
+      card,
+      heading && h("h1", {}, register ? words.register : words.signIn),
+      register ? registration() : signIn(),
+      other(),
+    );
   const other = () =>
-    h("p", { class: "quiet" }, register ? words.haveAccount : words.noAccount, " ", button({ class: "bare inline" }, () => {
-      register = !register;
-      show();
-      card.querySelector("input")?.focus();
-    }, register ? words.signIn : words.register));
+    h(
+      "p",
+      { class: "quiet" },
+      register ? words.haveAccount : words.noAccount,
+      " ",
+      button(
+        { class: "bare inline" },
+        () => {
+          register = !register;
+          show();
+          card.querySelector("input")?.focus();
+        },
+        register ? words.signIn : words.register,
+      ),
+    );
   show();
   return card;
 }
@@ -41,15 +57,29 @@ export function signInSheet(title = words.signIn) {
 }
 
 function signIn() {
-  const username = field(words.username, { name: "username", autocomplete: "username", autocapitalize: "none", spellcheck: "false" });
+  const username = field(words.username, {
+    name: "username",
+    autocomplete: "username",
+    autocapitalize: "none",
+    spellcheck: "false",
+  });
   const password = field(words.password, { name: "password", type: "password", autocomplete: "current-password" });
   return form(words.signIn, [username, password], () => enter(username.input.value, password.input.value));
 }
 
 function registration() {
-  const username = field(words.username, { name: "username", autocomplete: "username", autocapitalize: "none", spellcheck: "false" });
+  const username = field(words.username, {
+    name: "username",
+    autocomplete: "username",
+    autocapitalize: "none",
+    spellcheck: "false",
+  });
   const email = field(words.email, { name: "email", type: "email", autocomplete: "email" });
-  const password = field(words.password, { name: "password", type: "password", autocomplete: "new-password", minlength: 8 }, words.passwordRule);
+  const password = field(
+    words.password,
+    { name: "password", type: "password", autocomplete: "new-password", minlength: 8 },
+    words.passwordRule,
+  );
   const code = field(words.signupCode, { name: "code", autocomplete: "off" }, words.signupCodeHint, false);
   const uploads = h("input", { type: "checkbox", name: "operation" });
   const role = { element: h("label", { class: "check" }, uploads, h("span", {}, words.wantsToUpload)), input: uploads };
@@ -90,7 +120,13 @@ function field(label, attributes, hint = "", required = true) {
 function form(verb, fields, act) {
   const alert = alertLine();
   const go = h("button", { type: "submit", class: "wide-button" }, verb);
-  const element = h("form", { class: "stack", "aria-label": verb }, ...fields.map((one) => one.element), alert.element, go);
+  const element = h(
+    "form",
+    { class: "stack", "aria-label": verb },
+    ...fields.map((one) => one.element),
+    alert.element,
+    go,
+  );
   element.addEventListener("submit", (event) => {
     event.preventDefault();
     alert.clear();

@@ -36,7 +36,8 @@ export function exact(iso) {
 export function left(iso) {
   const seconds = Math.max(0, Math.ceil((Date.parse(iso) - now()) / 1000));
   if (seconds < 3600) return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  const [unit, length] = seconds < 172_800 ? /** @type {const} */ (["hour", 3600]) : /** @type {const} */ (["day", 86_400]);
+  const [unit, length] =
+    seconds < 172_800 ? /** @type {const} */ (["hour", 3600]) : /** @type {const} */ (["day", 86_400]);
   const number = Math.round(seconds / length);
   return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(number);
 }

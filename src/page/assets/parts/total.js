@@ -10,7 +10,12 @@ import { words } from "../parts/words.js";
 export function totalProgress(queue) {
   const bar = progressBar(words.sendingAll);
   const text = h("p", { class: "number" });
-  const element = h("section", { class: "total card", hidden: true, "aria-label": words.sendingAll }, text, bar.element);
+  const element = h(
+    "section",
+    { class: "total card", hidden: true, "aria-label": words.sendingAll },
+    text,
+    bar.element,
+  );
   let asked = false;
   let ran = false;
 
@@ -28,7 +33,11 @@ export function totalProgress(queue) {
     bar.element.hidden = !queue.runs;
     element.dataset.state = queue.runs ? "running" : failed > 0 ? "failed" : "done";
     const parts = queue.runs
-      ? [words.filesOf(done, uploads.length), words.ofSize(size(sent), size(all)), speed > 0 && words.secondsLeft((all - sent) / speed)]
+      ? [
+          words.filesOf(done, uploads.length),
+          words.ofSize(size(sent), size(all)),
+          speed > 0 && words.secondsLeft((all - sent) / speed),
+        ]
       : [failed > 0 ? words.someFailed(failed) : words.allSent(done)];
     text.textContent = parts.filter((part) => !!part).join(" · ");
     if (ran && !queue.runs) announce(text.textContent);

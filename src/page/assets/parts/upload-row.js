@@ -19,7 +19,13 @@ export function uploadRow(upload, queue, done) {
   const bar = progressBar(name);
   const note = h("p", { class: "small quiet number" });
   const actions = h("div", { class: "actions" });
-  const row = h("li", { class: "row upload" }, kindOf(name), h("div", { class: "grow" }, h("p", { class: "name" }, name), bar.element, note), actions);
+  const row = h(
+    "li",
+    { class: "row upload" },
+    kindOf(name),
+    h("div", { class: "grow" }, h("p", { class: "name" }, name), bar.element, note),
+    actions,
+  );
 
   const remove = () => {
     queue.drop(upload);
@@ -27,10 +33,15 @@ export function uploadRow(upload, queue, done) {
   };
   const close = button({ class: "icon-button", "aria-label": words.dismiss(name) }, remove, icon("close"));
   const cancel = button({ class: "icon-button", "aria-label": words.cancelUpload(name) }, remove, icon("close"));
-  const retry = button({ class: "plain short", "aria-label": words.retryUpload(name) }, () => {
-    bar.reset();
-    queue.retry(upload);
-  }, icon("retry"), words.retry);
+  const retry = button(
+    { class: "plain short", "aria-label": words.retryUpload(name) },
+    () => {
+      bar.reset();
+      queue.retry(upload);
+    },
+    icon("retry"),
+    words.retry,
+  );
 
   let state = "";
   const show = () => {

@@ -137,19 +137,26 @@ const en = {
   /** @param {number} number */
   allAsZip: (number) => `${count(number, "file", "files")} as a ZIP`,
   /** @param {number} number */
-  allSent: (number) => (number === 1 ? "The file is there. Share the link." : `All ${number} files are there. Share the link.`),
+  allSent: (number) =>
+    number === 1 ? "The file is there. Share the link." : `All ${number} files are there. Share the link.`,
   batchOver: "This batch has ended",
   batchOverForSender: "Its files are gone, and its link leads nowhere. Make a new one to send more.",
   batchOverHint: "Its time is over, or its sender has ended it. Ask them for a new link if you still need the files.",
   batchPassword: "Password",
   /** @param {string} size */
   downloadAll: (size) => `Download all, ${size}`,
-  downloadLimits: /** @type {const} */ ([["", "As often as needed"], ["1", "Once"], ["5", "5 times"], ["25", "25 times"]]),
+  downloadLimits: /** @type {const} */ ([
+    ["", "As often as needed"],
+    ["1", "Once"],
+    ["5", "5 times"],
+    ["25", "25 times"],
+  ]),
   /** @param {string} size */
   downloadOne: (size) => `Download, ${size}`,
   downloadsLabel: "Each file can be fetched",
   /** @param {number} number */
-  downloadsLeft: (number) => (number === 0 ? "fetched as often as its sender allows" : `${count(number, "download", "downloads")} left`),
+  downloadsLeft: (number) =>
+    number === 0 ? "fetched as often as its sender allows" : `${count(number, "download", "downloads")} left`,
   dropAny: "Drop files or a folder here",
   dropAnyHint: "Any kind, any size the server takes.",
   endBatch: "End batch",
@@ -162,7 +169,12 @@ const en = {
   /** @param {number} done @param {number} all */
   filesOf: (done, all) => `${done} of ${count(all, "file", "files")} sent`,
   keepPage: "Keep this page's address for yourself: whoever has it can add, remove and end.",
-  lives: /** @type {const} */ ([["604800", "7 days"], ["3600", "1 hour"], ["86400", "1 day"], ["2592000", "30 days"]]),
+  lives: /** @type {const} */ ([
+    ["604800", "7 days"],
+    ["3600", "1 hour"],
+    ["86400", "1 day"],
+    ["2592000", "30 days"],
+  ]),
   locked: "This batch has a password",
   lockedHint: "Its sender can tell you.",
   newBatchHint: "One link and one QR code for all files. Whoever has the link can download them.",
@@ -189,14 +201,17 @@ const en = {
   shareHint: "Share this link or let somebody scan the code.",
   /** @param {number} number */
   someFailed: (number) => `${count(number, "file has", "files have")} not arrived. Retry or leave them out.`,
+  stillOpenFor: "open for",
   thatDidNotWork: "That did not work",
   title: "Title",
   titleHint: "What receivers see",
   /** @param {number} number */
-  unread: (number) => `${count(number, "item", "items")} could not be read and ${number === 1 ? "is" : "are"} left out.`,
+  unread: (number) =>
+    `${count(number, "item", "items")} could not be read and ${number === 1 ? "is" : "are"} left out.`,
   withPassword: "with a password",
   wrongKey: "This key does not open the batch",
-  wrongKeyHint: "The part of the address after # is cut off or mistyped. Use the address of the page that you sent the files from.",
+  wrongKeyHint:
+    "The part of the address after # is cut off or mistyped. Use the address of the page that you sent the files from.",
   yourBatch: "Your batch",
 
   // Links

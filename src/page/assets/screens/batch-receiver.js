@@ -4,13 +4,14 @@ import { alertLine } from "../parts/alert.js";
 import { Refusal, told } from "../parts/api.js";
 import { parts } from "../parts/batch.js";
 import { batchList, summary } from "../parts/batch-list.js";
+import { watchBatch } from "../parts/batch-watch.js";
 import { fill, h, newId, set } from "../parts/dom.js";
-import { listen } from "../parts/events.js";
 import { title } from "../parts/frame.js";
 import { icon } from "../parts/icons.js";
 import { size } from "../parts/size.js";
 import { countdown } from "../parts/time.js";
 import { words } from "../parts/words.js";
+import { sorry } from "../screens/sorry.js";
 
 /** @typedef {import("../parts/batch.js").BatchFile} BatchFile */
 
@@ -43,36 +44,34 @@ export function receiverPage(main, batch) {
   function showHead(now) {
     heading.textContent = now.title || words.filesForYou;
     title(heading.textContent);
-    fill(about, now.made_by && `${words.sentBy(now.made_by)} · `, `${summary(list.files)} · ${words.openFor.toLowerCase()} `, countdown(now.expires_at, () => over()));
+    fill(
+      about,
+      now.made_by && `${words.sentBy(now.made_by)} · `,
+      `${summary(list.files)} · ${words.stillOpenFor} `,
+      countdown(now.expires_at, over),
+    );
   }
 
   const over = () => sorry(main, words.batchOver, words.batchOverHint);
-  const read = async () => {
-    try {
-      view = await list.sync(() => batch.read());
-      showHead(view);
-      if (!page.isConnected) fill(main, page);
-    } catch (error) {
-      refused(error);
-    }
-  };
   /** @param {unknown} error */
   const refused = (error) => {
-    if (error instanceof Refusal && error.code === "password_required") return askPassword(main, batch, begin);
-    if (error instanceof Refusal && error.code === "batch_not_found") return sorry(main, words.noBatch, words.noBatchHint);
+    const code = error instanceof Refusal ? error.code : "";
+    if (code === "password_required") askPassword(main, batch, begin);
+    else if (code === "batch_not_found") sorry(main, words.noBatch, words.noBatchHint);
     // What is shown already is still true; else there is nothing to look at.
-    if (!page.isConnected) sorry(main, words.thatDidNotWork, told(error));
+    else if (!page.isConnected) sorry(main, words.thatDidNotWork, told(error));
   };
-  const begin = () => void listen(`${batch.path}/events`, batch.headers, {
-    connected: () => void read(),
-    event: (name, data) => {
-      if (name === "added") list.add(data.files);
-      if (name === "removed") list.drop(data.file_id);
-      if (name === "changed" && view) showHead(Object.assign(view, data));
-      if (name === "ended") over();
-    },
-    refused,
-  });
+  /** @param {import("../parts/batch.js").BatchView} now */
+  const shown = (now) => {
+    view = now;
+    showHead(now);
+    if (!page.isConnected) fill(main, page);
+  };
+  let stop = () => {};
+  const begin = () => {
+    stop();
+    stop = watchBatch(batch, list, { shown, over, refused });
+  };
   begin();
 }
 
@@ -83,7 +82,17 @@ export function receiverPage(main, batch) {
 function fileLink(batch, file) {
   if (file.downloads_left === 0) return null;
   const { last } = parts(file.filename);
-  return h("a", { class: "icon-button button", href: batch.addressOf(file), download: last, "aria-label": words.downloadFile(file.filename), title: words.download }, icon("download"));
+  return h(
+    "a",
+    {
+      class: "icon-button button",
+      href: batch.addressOf(file),
+      download: last,
+      "aria-label": words.downloadFile(file.filename),
+      title: words.download,
+    },
+    icon("download"),
+  );
 }
 
 /**
@@ -95,8 +104,13 @@ function askPassword(main, batch, opened) {
   const id = newId();
   const input = h("input", { id, type: "password", required: true, autocomplete: "off" });
   const alert = alertLine();
-  const form = h("form", { class: "stack" }, h("div", { class: "field" }, h("label", { for: id }, words.password), input), alert.element,
-    h("button", { type: "submit", class: "wide-button" }, words.openBatch));
+  const form = h(
+    "form",
+    { class: "stack" },
+    h("div", { class: "field" }, h("label", { for: id }, words.password), input),
+    alert.element,
+    h("button", { type: "submit", class: "wide-button" }, words.openBatch),
+  );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     alert.clear();
@@ -109,13 +123,16 @@ function askPassword(main, batch, opened) {
     }
   });
   title(words.locked);
-  fill(main, h("div", { class: "card entry stack" }, icon("lock"), h("h1", {}, words.locked), h("p", { class: "quiet" }, words.lockedHint), form));
+  fill(
+    main,
+    h(
+      "div",
+      { class: "card entry stack" },
+      icon("lock"),
+      h("h1", {}, words.locked),
+      h("p", { class: "quiet" }, words.lockedHint),
+      form,
+    ),
+  );
   input.focus();
-}
-
-/** @param {HTMLElement} main @param {string} heading @param {string} text */
-export function sorry(main, heading, text) {
-  title(heading);
-  fill(main, h("div", { class: "card entry" }, h("h1", {}, heading), h("p", {}, text)));
-  main.classList.remove("wide");
 }

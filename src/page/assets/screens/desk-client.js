@@ -25,7 +25,12 @@ const COLUMNS = [
 
 export function clientDesk() {
   const list = fileList({ title: words.files, columns: COLUMNS, empty: words.noFilesForYou, row: fileRow });
-  const head = h("div", { class: "head" }, h("h1", { class: "large" }, words.desk), h("p", { class: "quiet" }, words.deskForClient));
+  const head = h(
+    "div",
+    { class: "head" },
+    h("h1", { class: "large" }, words.desk),
+    h("p", { class: "quiet" }, words.deskForClient),
+  );
   return { element: h("div", {}, head, list.element), refresh: () => void list.refresh() };
 }
 
@@ -33,14 +38,23 @@ export function clientDesk() {
 function fileRow(file) {
   const alert = alertLine();
   /** @param {HTMLButtonElement} pressed @param {() => Promise<void>} act */
-  const attempt = (pressed, act) => once(pressed, () => {
-    alert.clear();
-    return act().catch(alert.show);
-  });
-  const link = button({ class: "plain short", "aria-label": words.getLinkTo(file.filename) }, () => void attempt(link, () => linkSheet(file)),
-    icon("link"), words.getLink);
-  const take = button({ class: "plain short", "aria-label": words.downloadFile(file.filename) }, () => void attempt(take, () => download(file)),
-    icon("download"), words.download);
+  const attempt = (pressed, act) =>
+    once(pressed, () => {
+      alert.clear();
+      return act().catch(alert.show);
+    });
+  const link = button(
+    { class: "plain short", "aria-label": words.getLinkTo(file.filename) },
+    () => void attempt(link, () => linkSheet(file)),
+    icon("link"),
+    words.getLink,
+  );
+  const take = button(
+    { class: "plain short", "aria-label": words.downloadFile(file.filename) },
+    () => void attempt(take, () => download(file)),
+    icon("download"),
+    words.download,
+  );
   return tableRow(COLUMNS, [
     [h("span", { class: "named" }, kindOf(file.filename), h("span", { class: "name" }, file.filename)), alert.element],
     [h("span", { class: "label" }, `${words.version} `), String(file.version)],

@@ -20,10 +20,13 @@ export function fileDetails(file, changed) {
   const versions = h("ul", { class: "rows small" });
   const links = h("ul", { class: "rows small" });
   const alert = alertLine();
-  const element = h("div", { class: "columns" },
+  const element = h(
+    "div",
+    { class: "columns" },
     h("section", {}, h("h3", {}, words.versions), versions),
     h("section", {}, h("h3", {}, words.whoFetched), links),
-    alert.element);
+    alert.element,
+  );
 
   const load = async () => {
     try {
@@ -41,22 +44,33 @@ export function fileDetails(file, changed) {
 
   /** @param {Document} one @param {number} count */
   const version = (one, count) => {
-    const remove = count > 1 && confirmed(
-      button({ class: "icon-button", "aria-label": words.deleteVersion(one.version) }, () => {}, icon("trash")),
-      words.deleteQuestion,
-      words.delete,
-      async () => {
-        try {
-          await call("DELETE", `files/${segment(one.filename)}?version=${one.version}`);
-          changed();
-        } catch (error) {
-          alert.show(error);
-        }
-      },
+    const remove =
+      count > 1 &&
+      confirmed(
+        button({ class: "icon-button", "aria-label": words.deleteVersion(one.version) }, () => {}, icon("trash")),
+        words.deleteQuestion,
+        words.delete,
+        async () => {
+          try {
+            await call("DELETE", `files/${segment(one.filename)}?version=${one.version}`);
+            changed();
+          } catch (error) {
+            alert.show(error);
+          }
+        },
+      );
+    return h(
+      "li",
+      { class: "row" },
+      h(
+        "span",
+        { class: "grow" },
+        words.versionNumber(one.version),
+        h("span", { class: "quiet" }, ` · ${size(one.size)} · ${one.uploaded_by} · `),
+        timeOf(one.uploaded_at),
+      ),
+      remove,
     );
-    return h("li", { class: "row" },
-      h("span", { class: "grow" }, words.versionNumber(one.version), h("span", { class: "quiet" }, ` · ${size(one.size)} · ${one.uploaded_by} · `), timeOf(one.uploaded_at)),
-      remove);
   };
 
   void load();
@@ -66,6 +80,21 @@ export function fileDetails(file, changed) {
 /** @param {any} link a row of GET /api/links */
 function link(link) {
   const what = words.linkState(link.state, link.issued_to);
-  return h("li", { class: "row" }, h("span", { class: "grow" }, what, " ", timeOf(link.fetched_at ?? link.issued_at),
-    h("span", { class: "quiet" }, ` · ${words.versionNumber(link.version)}`, link.fetched_from ? ` · ${words.from(link.fetched_from)}` : "")));
+  return h(
+    "li",
+    { class: "row" },
+    h(
+      "span",
+      { class: "grow" },
+      what,
+      " ",
+      timeOf(link.fetched_at ?? link.issued_at),
+      h(
+        "span",
+        { class: "quiet" },
+        ` · ${words.versionNumber(link.version)}`,
+        link.fetched_from ? ` · ${words.from(link.fetched_from)}` : "",
+      ),
+    ),
+  );
 }

@@ -22,20 +22,34 @@ export async function linkSheet(file) {
   const minted = await call("POST", `generate_download_url/${segment(file.filename)}`);
   const state = h("p", { class: "state", role: "status" });
   const alert = alertLine();
-  const withdraw = confirmed(button({ class: "bare danger" }, () => {}, words.withdraw), words.withdrawQuestion, words.withdraw, async () => {
-    try {
-      await call("DELETE", `api/links/${minted.link_id}`);
-      await watch.ask();
-    } catch (error) {
-      alert.show(error);
-    }
-  });
-  const open = h("div", { class: "open-link" },
+  const withdraw = confirmed(
+    button({ class: "bare danger" }, () => {}, words.withdraw),
+    words.withdrawQuestion,
+    words.withdraw,
+    async () => {
+      try {
+        await call("DELETE", `api/links/${minted.link_id}`);
+        await watch.ask();
+      } catch (error) {
+        alert.show(error);
+      }
+    },
+  );
+  const open = h(
+    "div",
+    { class: "open-link" },
     qrCode(minted.page_url, words.qrOf(file.filename)),
     copyField(words.address, minted.page_url),
-    h("p", { class: "quiet small" }, words.linkHint));
-  const dialog = openSheet(words.linkTo, h("p", { class: "name" }, file.filename, h("span", { class: "quiet" }, ` · ${size(minted.size)}`)),
-    open, state, alert.element, h("div", { class: "actions end" }, withdraw));
+    h("p", { class: "quiet small" }, words.linkHint),
+  );
+  const dialog = openSheet(
+    words.linkTo,
+    h("p", { class: "name" }, file.filename, h("span", { class: "quiet" }, ` · ${size(minted.size)}`)),
+    open,
+    state,
+    alert.element,
+    h("div", { class: "actions end" }, withdraw),
+  );
   const watch = watched(minted, dialog, state, (over) => {
     open.hidden = over;
     withdraw.hidden = over;
@@ -60,11 +74,25 @@ function watched(minted, dialog, state, change) {
     change(over);
     switch (shown) {
       case "issued":
-        return fill(state, icon("link"), h("span", {}, words.openFor, " ", countdown(minted.expires_at, () => show({ state: "expired" }))));
+        return fill(
+          state,
+          icon("link"),
+          h(
+            "span",
+            {},
+            words.openFor,
+            " ",
+            countdown(minted.expires_at, () => show({ state: "expired" })),
+          ),
+        );
       case "claimed":
         return fill(state, icon("download"), h("span", {}, words.beingDownloaded));
       case "consumed":
-        return fill(state, icon("check"), h("span", {}, words.linkUsed, " ", timeOf(link.fetched_at ?? new Date().toISOString())));
+        return fill(
+          state,
+          icon("check"),
+          h("span", {}, words.linkUsed, " ", timeOf(link.fetched_at ?? new Date().toISOString())),
+        );
       case "revoked":
         return fill(state, icon("close"), h("span", {}, words.linkWithdrawn));
       default:

@@ -55,7 +55,12 @@ export function operationDesk() {
   };
   queue.addEventListener("change", () => (section.hidden = queue.uploads.length === 0));
   const drop = dropZone({ title: words.dropOffice, hint: words.dropOfficeHint, accept: ".docx,.xlsx,.pptx", take });
-  const head = h("div", { class: "head" }, h("h1", { class: "large" }, words.desk), h("p", { class: "quiet" }, words.deskForOperation));
+  const head = h(
+    "div",
+    { class: "head" },
+    h("h1", { class: "large" }, words.desk),
+    h("p", { class: "quiet" }, words.deskForOperation),
+  );
   return { element: h("div", {}, head, drop, section, list.element), refresh: () => void list.refresh() };
 }
 
@@ -82,7 +87,11 @@ class Fetches {
   cell(name) {
     const known = this.#files.get(name);
     if (!known) return [h("span", { class: "quiet" }, this.more ? words.notFetchedLately : words.notFetched)];
-    return [h("span", {}, words.fetchedBy(known.by), " "), timeOf(known.at), known.count > 1 && h("span", { class: "quiet" }, ` ${words.andMore(known.count - 1)}`)];
+    return [
+      h("span", {}, words.fetchedBy(known.by), " "),
+      timeOf(known.at),
+      known.count > 1 && h("span", { class: "quiet" }, ` ${words.andMore(known.count - 1)}`),
+    ];
   }
 }
 
@@ -93,11 +102,20 @@ class Fetches {
  */
 function fileRow(file, fetches, changed) {
   const detailsId = newId();
-  const open = button({ class: "disclosure", "aria-expanded": "false", "aria-controls": detailsId }, toggle,
-    kindOf(file.filename), h("span", { class: "name" }, file.filename), icon("down"));
+  const open = button(
+    { class: "disclosure", "aria-expanded": "false", "aria-controls": detailsId },
+    toggle,
+    kindOf(file.filename),
+    h("span", { class: "name" }, file.filename),
+    icon("down"),
+  );
   const alert = alertLine();
   const remove = confirmed(
-    button({ class: "icon-button", "aria-label": words.deleteFile(file.filename), title: words.delete }, () => {}, icon("trash")),
+    button(
+      { class: "icon-button", "aria-label": words.deleteFile(file.filename), title: words.delete },
+      () => {},
+      icon("trash"),
+    ),
     file.version > 1 ? words.deleteAllVersions : words.deleteQuestion,
     words.delete,
     async () => {

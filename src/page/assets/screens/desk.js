@@ -24,7 +24,9 @@ fill(main, entry, desk);
 session.changes.addEventListener("change", show);
 show();
 
-/** When a sign-in ends, the desk is only hidden: uploads that run go on, and whoever signs in again finds it as it was. */
+/**
+ * When a sign-in ends, the desk is only hidden: uploads that run go on, and whoever signs in again finds it as it was.
+ */
 function show() {
   const user = session.current();
   main.classList.toggle("wide", user !== null);

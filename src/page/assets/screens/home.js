@@ -13,7 +13,16 @@ main.classList.add("wide");
 frame();
 title(words.handOver);
 const ways = h("ul", { class: "ways" });
-fill(main, h("div", { class: "head hero" }, h("div", {}, h("h1", { class: "large" }, words.handOver), h("p", { class: "quiet" }, words.handOverHint)), receive()), ways);
+fill(
+  main,
+  h(
+    "div",
+    { class: "head hero" },
+    h("div", {}, h("h1", { class: "large" }, words.handOver), h("p", { class: "quiet" }, words.handOverHint)),
+    receive(),
+  ),
+  ways,
+);
 show();
 session.changes.addEventListener("change", show);
 if (await session.find()) session.changes.dispatchEvent(new Event("change"));
@@ -21,10 +30,18 @@ if (await session.find()) session.changes.dispatchEvent(new Event("change"));
 function show() {
   const user = session.current();
   const desk = user ? (user.role === "operation" ? words.wayDeskOperation : words.wayDeskClient) : words.wayDesk;
-  fill(ways,
+  fill(
+    ways,
     way("batch", "new", words.newBatch, words.wayBatch, words.startBatch),
-    way("desk", "desk", words.desk, desk, user ? words.openDesk : words.signIn,
-      !user && h("a", { class: "quiet small second", href: at("desk#register") }, words.register)));
+    way(
+      "desk",
+      "desk",
+      words.desk,
+      desk,
+      user ? words.openDesk : words.signIn,
+      !user && h("a", { class: "quiet small second", href: at("desk#register") }, words.register),
+    ),
+  );
 }
 
 /**
@@ -36,16 +53,34 @@ function show() {
  * @param {import("../parts/dom.js").Child[]} more
  */
 function way(drawing, path, name, text, verb, ...more) {
-  return h("li", { class: "way card" }, icon(drawing), h("h2", {}, name), h("p", { class: "quiet" }, text),
-    h("p", { class: "go" }, h("a", { class: "stretched", href: at(path) }, verb, icon("arrow")), ...more));
+  return h(
+    "li",
+    { class: "way card" },
+    icon(drawing),
+    h("h2", {}, name),
+    h("p", { class: "quiet" }, text),
+    h("p", { class: "go" }, h("a", { class: "stretched", href: at(path) }, verb, icon("arrow")), ...more),
+  );
 }
 
 function receive() {
   const id = newId();
   const alert = alertLine();
-  const input = h("input", { id, placeholder: words.codeOrLink, autocomplete: "off", autocapitalize: "none", spellcheck: "false", enterkeyhint: "go" });
-  const form = h("form", { class: "receive", role: "search" }, h("label", { for: id }, words.receive),
-    h("div", { class: "with-button" }, input, h("button", { type: "submit" }, words.receiveGo)), alert.element);
+  const input = h("input", {
+    id,
+    placeholder: words.codeOrLink,
+    autocomplete: "off",
+    autocapitalize: "none",
+    spellcheck: "false",
+    enterkeyhint: "go",
+  });
+  const form = h(
+    "form",
+    { class: "receive", role: "search" },
+    h("label", { for: id }, words.receive),
+    h("div", { class: "with-button" }, input, h("button", { type: "submit" }, words.receiveGo)),
+    alert.element,
+  );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const to = whereTo(input.value.trim());

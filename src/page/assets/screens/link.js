@@ -17,7 +17,11 @@ const end = expires?.getAttribute("datetime") ?? "";
 const token = location.pathname.split("/").pop() ?? "";
 
 frame();
-expires?.replaceChildren(`${exact(end)} (`, countdown(end, () => tell(words.linkExpired, "expired")), ")");
+expires?.replaceChildren(
+  `${exact(end)} (`,
+  countdown(end, () => tell(words.linkExpired, "expired")),
+  ")",
+);
 form?.addEventListener("submit", begun, { once: true });
 if (await session.find()) session.changes.dispatchEvent(new Event("change"));
 

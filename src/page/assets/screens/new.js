@@ -29,13 +29,30 @@ const drop = dropZone({ title: words.dropAny, hint: words.dropAnyHint, folders: 
 const alert = alertLine();
 const send = h("button", { type: "submit", class: "wide-button" }, words.send);
 const wishes = {
-  title: field(words.title, h("input", { name: "title", maxlength: 200, autocomplete: "off", placeholder: words.titleHint })),
-  password: field(words.batchPassword, h("input", { name: "password", type: "password", autocomplete: "new-password", minlength: 4, placeholder: words.none })),
+  title: field(
+    words.title,
+    h("input", { name: "title", maxlength: 200, autocomplete: "off", placeholder: words.titleHint }),
+  ),
+  password: field(
+    words.batchPassword,
+    h("input", {
+      name: "password",
+      type: "password",
+      autocomplete: "new-password",
+      minlength: 4,
+      placeholder: words.none,
+    }),
+  ),
   expires_in: field(words.openForLabel, select("expires_in", words.lives)),
   max_downloads: field(words.downloadsLabel, select("max_downloads", words.downloadLimits)),
 };
-const form = h("form", { class: "stack", hidden: true, "aria-label": words.newBatchTitle },
-  h("div", { class: "wishes" }, ...Object.values(wishes).map((wish) => wish.element)), alert.element, send);
+const form = h(
+  "form",
+  { class: "stack", hidden: true, "aria-label": words.newBatchTitle },
+  h("div", { class: "wishes" }, ...Object.values(wishes).map((wish) => wish.element)),
+  alert.element,
+  send,
+);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   void once(send, start);
@@ -43,19 +60,32 @@ form.addEventListener("submit", (event) => {
 const leaving = (/** @type {BeforeUnloadEvent} */ event) => {
   if (chosen.size > 0) event.preventDefault();
 };
-fill(main, h("div", { class: "head" }, h("h1", { class: "large" }, words.newBatchTitle), h("p", { class: "quiet" }, words.newBatchHint)), drop, picked, form);
+fill(
+  main,
+  h(
+    "div",
+    { class: "head" },
+    h("h1", { class: "large" }, words.newBatchTitle),
+    h("p", { class: "quiet" }, words.newBatchHint),
+  ),
+  drop,
+  picked,
+  form,
+);
 await session.find();
 session.changes.dispatchEvent(new Event("change"));
 
 /** @param {File[]} files @param {number} unread */
 function take(files, unread) {
   const fresh = files.filter((file) => !chosen.has(idOf(file)));
-  list.append(...fresh.map((file) => {
-    const name = file.webkitRelativePath || file.name;
-    const row = fileRow(file, name);
-    chosen.set(idOf(file), { file, name, row });
-    return row;
-  }));
+  list.append(
+    ...fresh.map((file) => {
+      const name = file.webkitRelativePath || file.name;
+      const row = fileRow(file, name);
+      chosen.set(idOf(file), { file, name, row });
+      return row;
+    }),
+  );
   alert.clear();
   if (unread > 0) alert.say(words.unread(unread));
   show();
@@ -71,14 +101,24 @@ function idOf(file) {
 function fileRow(file, name) {
   const about = h("p", { class: "small quiet number clip" }, size(file.size));
   void firstLine(file).then((line) => line && about.append(` · ${line}`));
-  const remove = button({ class: "icon-button", "aria-label": words.removeFile(name) }, () => {
-    const next = /** @type {HTMLElement | null} */ (row.nextElementSibling ?? row.previousElementSibling);
-    chosen.delete(idOf(file));
-    row.remove();
-    show();
-    (next?.querySelector("button") ?? drop.querySelector("button"))?.focus();
-  }, icon("close"));
-  const row = h("li", { class: "row" }, thumbnail(file), h("div", { class: "grow" }, h("p", { class: "name" }, name), about), remove);
+  const remove = button(
+    { class: "icon-button", "aria-label": words.removeFile(name) },
+    () => {
+      const next = /** @type {HTMLElement | null} */ (row.nextElementSibling ?? row.previousElementSibling);
+      chosen.delete(idOf(file));
+      row.remove();
+      show();
+      (next?.querySelector("button") ?? drop.querySelector("button"))?.focus();
+    },
+    icon("close"),
+  );
+  const row = h(
+    "li",
+    { class: "row" },
+    thumbnail(file),
+    h("div", { class: "grow" }, h("p", { class: "name" }, name), about),
+    remove,
+  );
   return row;
 }
 
@@ -98,12 +138,14 @@ function show() {
 async function start() {
   alert.clear();
   try {
-    const { batch, key } = await signedIn(() => Batch.make({
-      title: wishes.title.input.value.trim(),
-      expires_in: wishes.expires_in.input.value,
-      password: wishes.password.input.value,
-      max_downloads: wishes.max_downloads.input.value,
-    }));
+    const { batch, key } = await signedIn(() =>
+      Batch.make({
+        title: wishes.title.input.value.trim(),
+        expires_in: wishes.expires_in.input.value,
+        password: wishes.password.input.value,
+        max_downloads: wishes.max_downloads.input.value,
+      }),
+    );
     window.removeEventListener("beforeunload", leaving);
     history.replaceState(null, "", `${at(`b/${batch.id}`)}#${key}`);
     senderPage(main, batch, [...chosen.values()]);
