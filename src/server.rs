@@ -33,15 +33,22 @@ use crate::http::route::{Endpoint, register};
 use crate::http::wire::{Connection, Limits};
 use crate::http::{cors, headers, log};
 use crate::metrics::Metrics;
-use crate::{accounts, batches, desk, links, service, sweeper};
+use crate::{accounts, batches, desk, direct, links, service, sweeper};
 
 /// All routes, feature by feature.
 pub fn endpoints() -> &'static [Endpoint] {
     static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
-        [accounts::endpoints(), desk::endpoints(), links::endpoints(), batches::endpoints(), service::endpoints()]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            accounts::endpoints(),
+            desk::endpoints(),
+            links::endpoints(),
+            batches::endpoints(),
+            direct::endpoints(),
+            service::endpoints(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     });
     &ENDPOINTS
 }
@@ -145,10 +152,12 @@ impl Server {
             .shutdown_timeout(config.grace.as_secs())
             .disable_signals(); // actix gives running transfers no time after Ctrl-C
         let (stopping, stopped) = (builder.graceful_shutdown_signal(), builder.graceful_shutdown_signal());
-        let shared = app.clone();
+        let hub = direct::hub::Hub::new(config);
+        let shared = (app.clone(), hub.clone());
         let server = builder
             .listen("http", listener, move || {
-                let (app, metrics, stopping) = (shared.clone(), shared.metrics.clone(), stopping.clone());
+                let (app, hub) = shared.clone();
+                let (metrics, stopping) = (app.metrics.clone(), stopping.clone());
                 let service = HttpService::build()
                     .graceful_shutdown_signal(move || {
                         let stopping = stopping.clone();
@@ -160,7 +169,7 @@ impl Server {
                     .client_disconnect_timeout(LINGER)
                     .local_addr(address)
                     .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.wire())))
-                    .h1(map_config(application(app).into_factory(), |_| AppConfig::default()));
+                    .h1(map_config(application(app, hub).into_factory(), |_| AppConfig::default()));
                 fn_service(move |tcp: TcpStream| {
                     let peer = tcp.peer_addr().ok();
                     std::future::ready(Ok((Connection::new(tcp, limits, metrics.clone()), peer)))
@@ -173,13 +182,16 @@ impl Server {
         }
         started(server.handle());
         let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
+        let watch = actix_rt::spawn(direct::watch(app.clone(), hub.clone()));
         let bus = app.bus.clone();
         actix_rt::spawn(async move {
             stopped.notified().await;
-            bus.close(); // whoever only listens does not hold up the end
+            bus.close(); // whoever only listens, or waits, does not hold up the end
+            hub.close();
         });
         let result = server.await;
         sweeper.abort();
+        watch.abort();
         // The writer ends once nobody can ask it for anything any more.
         drop(app);
         actix_rt::task::spawn_blocking(move || drop(writer.join())).await?;
@@ -213,6 +225,7 @@ const LINGER: std::time::Duration = std::time::Duration::from_secs(5);
 /// The application of one worker: middleware from the inside out, then the routes.
 pub fn application(
     app: web::Data<App>,
+    hub: direct::hub::Hub,
 ) -> actix_web::App<
     impl actix_service::ServiceFactory<
         actix_web::dev::ServiceRequest,
@@ -228,6 +241,7 @@ pub fn application(
         |error: actix_web::error::QueryPayloadError| Error::BadRequest(format!("The query does not fit: {error}."));
     actix_web::App::new()
         .app_data(app)
+        .app_data(web::Data::new(hub))
         .app_data(web::QueryConfig::default().error_handler(move |error, _| bad_query(error).into()))
         .app_data(web::PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
         .wrap(cors)
