@@ -87,7 +87,7 @@ pub struct Config {
     #[arg(long, env = "HANDOVER_HASH_QUEUE", default_value_t = 64, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Accounts")]
     pub hash_queue: u16,
 
-    /// Whether people without an account may make batches: allow or deny [default: allow on a loopback address, else deny]
+    /// Whether people without an account may make batches and send directly: allow or deny [default: allow on a loopback address, else deny]
     #[arg(long, env = "HANDOVER_GUESTS", value_enum, value_name = "RULE", help_heading = "Accounts")]
     pub guests: Option<Guests>,
 
@@ -151,6 +151,32 @@ pub struct Config {
     #[arg(long, env = "HANDOVER_MAX_BATCH_LIFE", default_value = "30days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
     pub max_batch_life: Duration,
 
+    /// How long the code of a direct transfer waits for its receiver
+    #[arg(long, env = "HANDOVER_CODE_LIFE", default_value = "10m", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
+    pub code_life: Duration,
+
+    /// Codes of direct transfers that may wait at once; one address may have a quarter of them
+    #[arg(long, env = "HANDOVER_MAX_CODES", default_value_t = 10_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub max_codes: u32,
+
+    /// Direct transfers at once, each of which takes up to 0.5 MiB of memory; one address may have a quarter of them
+    #[arg(long, env = "HANDOVER_MAX_TRANSFERS", default_value_t = 1_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub max_transfers: u32,
+
+    /// What the direct transfers from one address may pass through the server in a day
+    #[arg(long, env = "HANDOVER_DIRECT_QUOTA", default_value = "1TiB", value_name = "SIZE", help_heading = "Limits")]
+    pub direct_quota: ByteSize,
+
+    /// What all direct transfers together may pass through the server in a day
+    #[arg(
+        long,
+        env = "HANDOVER_DIRECT_TOTAL_QUOTA",
+        default_value = "20TiB",
+        value_name = "SIZE",
+        help_heading = "Limits"
+    )]
+    pub direct_total_quota: ByteSize,
+
     /// How long the audit is kept
     #[arg(long, env = "HANDOVER_AUDIT_LIFE", default_value = "400days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
     pub audit_life: Duration,
@@ -170,6 +196,10 @@ pub struct Config {
     /// Time in which a running transfer, either way, must move at least one byte
     #[arg(long, env = "HANDOVER_STALL_TIMEOUT", default_value = "60s", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Time limits")]
     pub stall_timeout: Duration,
+
+    /// How long a side of a direct transfer whose connection broke may take to come back
+    #[arg(long, env = "HANDOVER_REJOIN_TIME", default_value = "3m", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Time limits")]
+    pub rejoin_time: Duration,
 
     /// How long an idle connection is kept open
     #[arg(long, env = "HANDOVER_KEEP_ALIVE", default_value = "75s", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Time limits")]

@@ -36,6 +36,10 @@ pub enum Error {
     NotFound,
     #[error("This address takes {0} only.")]
     MethodNotAllowed(String),
+    #[error("This address is a WebSocket (RFC 6455). The page and `handover send` and `handover receive` speak to it.")]
+    UpgradeRequired,
+    #[error("Pages of this origin may not do this here.")]
+    ForeignOrigin,
 
     // Accounts
     #[error("A username has 3 to 64 characters: letters, digits, dots, underscores and hyphens.")]
@@ -164,6 +168,8 @@ impl Error {
             Error::RequestTimeout => (S::REQUEST_TIMEOUT, "request_timeout"),
             Error::NotFound => (S::NOT_FOUND, "not_found"),
             Error::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Error::UpgradeRequired => (S::UPGRADE_REQUIRED, "upgrade_required"),
+            Error::ForeignOrigin => (S::FORBIDDEN, "foreign_origin"),
 
             Error::InvalidUsername => (S::BAD_REQUEST, "invalid_username"),
             Error::InvalidEmail => (S::BAD_REQUEST, "invalid_email"),
@@ -226,6 +232,8 @@ impl Error {
             Error::RequestTimeout,
             Error::NotFound,
             Error::MethodNotAllowed("GET".into()),
+            Error::UpgradeRequired,
+            Error::ForeignOrigin,
             Error::InvalidUsername,
             Error::InvalidEmail,
             Error::WeakPassword,
@@ -312,6 +320,9 @@ impl ResponseError for Error {
             }
             Error::MethodNotAllowed(allow) => {
                 response.insert_header((header::ALLOW, allow.as_str()));
+            }
+            Error::UpgradeRequired => {
+                response.insert_header((header::UPGRADE, "websocket"));
             }
             Error::RangeNotSatisfiable(size) => {
                 response.insert_header((header::CONTENT_RANGE, format!("bytes */{size}")));

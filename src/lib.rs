@@ -1,7 +1,7 @@
 //! Handover hands files from one person to another.
 //!
 //! The base (`http`, `auth`, `db`, `blobs`, `audit`, …) knows nothing of the features; a feature (`accounts`, `desk`,
-//! `links`, `batches`, `page`, `service`) is a folder with its routes, handlers and rows, and calls another's model
+//! `links`, `batches`, `direct`, `page`, `service`) is a folder with its routes, handlers and rows, and calls another's model
 //! functions, never its handlers; `server` alone knows all of them.
 
 #![forbid(unsafe_code)]
@@ -28,6 +28,7 @@ pub mod sweeper;
 pub mod accounts;
 pub mod batches;
 pub mod desk;
+pub mod direct;
 pub mod links;
 pub mod page;
 pub mod service;

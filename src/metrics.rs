@@ -50,6 +50,7 @@ pub struct Metrics {
     /// As the sweeper counts them.
     pub batches: SignedGauge,
     pub subscribers: SignedGauge,
+    direct: Family<StateLabel, SignedGauge>,
     readers: Family<StateLabel, SignedGauge>,
     writes_waiting: SignedGauge,
     commits: Counter<u64, AtomicU64>,
@@ -75,6 +76,7 @@ impl Default for Metrics {
             links: Family::default(),
             batches: Gauge::default(),
             subscribers: Gauge::default(),
+            direct: Family::default(),
             readers: Family::default(),
             writes_waiting: Gauge::default(),
             commits: Counter::default(),
@@ -98,6 +100,11 @@ impl Default for Metrics {
         r.register("links", "One-time links by state", m.links.clone());
         r.register("batches", "Batches that are open", m.batches.clone());
         r.register("subscribers", "Clients that listen for events", m.subscribers.clone());
+        r.register(
+            "direct_transfers",
+            "Direct transfers by state: waiting for a receiver, or paired",
+            m.direct.clone(),
+        );
         r.register("db_readers", "Connections that read, by state", m.readers.clone());
         r.register("db_writes_waiting", "Writes waiting for the next commit", m.writes_waiting.clone());
         r.register("db_commits", "Commits, one sync to disk each", m.commits.clone());
@@ -146,6 +153,11 @@ impl Metrics {
 
     pub fn links(&self, state: &'static str, number: i64) {
         self.links.get_or_create(&StateLabel { state }).set(number);
+    }
+
+    pub fn direct(&self, waiting: usize, paired: usize) {
+        self.direct.get_or_create(&StateLabel { state: "waiting" }).set(waiting as i64);
+        self.direct.get_or_create(&StateLabel { state: "paired" }).set(paired as i64);
     }
 
     /// The text that Prometheus reads, with the database's gauges as they are now.

@@ -34,7 +34,7 @@ use crate::http::route::{Endpoint, register};
 use crate::http::wire::{Connection, Limits};
 use crate::http::{cors, expect, headers, log};
 use crate::metrics::Metrics;
-use crate::{accounts, batches, desk, links, page, service, sweeper};
+use crate::{accounts, batches, desk, direct, links, page, service, sweeper};
 
 /// All routes, feature by feature.
 pub fn endpoints() -> &'static [Endpoint] {
@@ -45,6 +45,7 @@ pub fn endpoints() -> &'static [Endpoint] {
             links::endpoints(),
             batches::endpoints(),
             page::endpoints(),
+            direct::endpoints(),
             service::endpoints(),
         ]
         .into_iter()
@@ -154,11 +155,14 @@ impl Server {
             .shutdown_timeout(whole_seconds(config.grace))
             .disable_signals(); // actix gives running transfers no time after Ctrl-C
         let (stopping, stopped) = (builder.graceful_shutdown_signal(), builder.graceful_shutdown_signal());
-        let shared = app.clone();
+        let hub = direct::hub::Hub::new(config);
+        let shared = (app.clone(), hub.clone());
         let server = builder
             .listen("http", listener, move || {
-                let (app, metrics, stopping) = (shared.clone(), shared.metrics.clone(), stopping.clone());
-                let application = || map_config(application(app.clone()).into_factory(), |()| AppConfig::default());
+                let (app, hub) = shared.clone();
+                let (metrics, stopping) = (app.metrics.clone(), stopping.clone());
+                let application =
+                    || map_config(application(app.clone(), hub.clone()).into_factory(), |()| AppConfig::default());
                 let service = HttpService::build()
                     .expect(expect::on_demand(application()))
                     .graceful_shutdown_signal(move || {
@@ -184,13 +188,16 @@ impl Server {
         }
         started(server.handle());
         let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
+        let watch = actix_rt::spawn(direct::watch(app.clone(), hub.clone()));
         let bus = app.bus.clone();
         actix_rt::spawn(async move {
             stopped.notified().await;
-            bus.close(); // whoever only listens does not hold up the end
+            bus.close(); // whoever only listens, or waits, does not hold up the end
+            hub.close();
         });
         let result = server.await;
         sweeper.abort();
+        watch.abort();
         // The writer ends once nobody can ask it for anything any more.
         drop(app);
         actix_rt::task::spawn_blocking(move || drop(writer.join())).await?;
@@ -229,6 +236,7 @@ const LINGER: Duration = Duration::from_secs(5);
 /// The application of one worker: middleware from the inside out, then the routes.
 pub fn application(
     app: web::Data<App>,
+    hub: direct::hub::Hub,
 ) -> actix_web::App<
     impl actix_service::ServiceFactory<
         actix_web::dev::ServiceRequest,
@@ -244,6 +252,7 @@ pub fn application(
         |error: actix_web::error::QueryPayloadError| Error::BadRequest(format!("The query does not fit: {error}."));
     actix_web::App::new()
         .app_data(app)
+        .app_data(web::Data::new(hub))
         .app_data(web::QueryConfig::default().error_handler(move |error, _| bad_query(error).into()))
         .app_data(web::PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
         .wrap(cors)

@@ -27,6 +27,8 @@ const ACCOUNT: Rate = Rate { burst: 10, drain: Duration::from_secs(30) };
 /// Batches that the guests of one address make, and all guests together.
 const GUEST: Rate = Rate { burst: 60, drain: Duration::from_secs(20) };
 const GUESTS: Rate = Rate { burst: 600, drain: Duration::from_secs(1) };
+/// Codes of direct transfers that are not there, or whose words were wrong.
+const GUESS: Rate = Rate { burst: 20, drain: Duration::from_secs(15) };
 /// An address may be a whole office behind one router.
 const ADDRESS: Rate = Rate { burst: 50, drain: Duration::from_secs(10) };
 
@@ -35,6 +37,7 @@ pub struct Throttle {
     addresses: Mutex<Buckets<IpAddr>>,
     guest: Mutex<Buckets<IpAddr>>,
     guests: Mutex<Buckets<()>>,
+    guesses: Mutex<Buckets<IpAddr>>,
 }
 
 impl Default for Throttle {
@@ -44,6 +47,7 @@ impl Default for Throttle {
             addresses: Mutex::new(Buckets::new(ADDRESS)),
             guest: Mutex::new(Buckets::new(GUEST)),
             guests: Mutex::new(Buckets::new(GUESTS)),
+            guesses: Mutex::new(Buckets::new(GUESS)),
         }
     }
 }
@@ -81,6 +85,27 @@ impl Throttle {
         guest.add(address, now);
         guests.add((), now);
         Ok(())
+    }
+
+    /// Books a guess of a short code, before it is known whether it is right; see [`Throttle::forgive_guess`].
+    ///
+    /// # Errors
+    /// [`Error::TooManyAttempts`] when the address has no guess left.
+    pub fn guess(&self, address: IpAddr, now: NaiveDateTime) -> Result<()> {
+        let address = network_of(address);
+        let mut guesses = lock(&self.guesses);
+        match guesses.wait(&address, now) {
+            Duration::ZERO => {
+                guesses.add(address, now);
+                Ok(())
+            }
+            wait => Err(Error::TooManyAttempts(wait.as_secs() + 1)),
+        }
+    }
+
+    /// Takes back what [`Throttle::guess`] booked.
+    pub fn forgive_guess(&self, address: IpAddr) {
+        lock(&self.guesses).remove(&network_of(address));
     }
 
     /// Takes back what [`Throttle::attempt`] booked.

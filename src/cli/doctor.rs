@@ -157,11 +157,11 @@ fn signup(config: &Config) -> Finding {
 fn guests(config: &Config) -> Finding {
     match (config.guests(), config.bind.ip().is_loopback()) {
         (Guests::Allow, false) => Warning(format!(
-            "anybody on the network may make batches, with {} from one address and {} in all; --guests deny asks them to sign in",
+            "anybody on the network may send directly and make batches, with {} from one address and {} in all; --guests deny asks them to sign in",
             config.guest_quota, config.guests_quota
         )),
-        (Guests::Allow, true) => Good("people without an account may make batches".into()),
-        (Guests::Deny, _) => Good("batches are made by signed-in users alone".into()),
+        (Guests::Allow, true) => Good("people without an account may make batches and send directly".into()),
+        (Guests::Deny, _) => Good("batches and direct transfers are made by signed-in users alone".into()),
     }
 }
 

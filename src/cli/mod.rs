@@ -2,7 +2,10 @@
 
 mod doctor;
 mod openapi;
+mod receive;
+mod send;
 mod serve;
+mod transfer;
 mod users;
 
 use std::process::ExitCode;
@@ -31,6 +34,10 @@ struct Cli {
 enum Command {
     /// Start the server (also what happens without a command)
     Serve(Config),
+    /// Send files, folders or a text to somebody who is there now
+    Send(send::Args),
+    /// Receive what somebody sends with a code
+    Receive(receive::Args),
     /// Add, list, enable, disable and change users
     Users {
         #[command(flatten)]
@@ -51,12 +58,14 @@ enum Command {
 }
 
 /// Parses the command line and runs the command. An error is one line on standard error and exit code 1 (2 for a command
-/// line that cannot be understood).
+/// line that cannot be understood; `send` and `receive` have more, see [`transfer::exit_code`]).
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit());
     let result = match cli.command {
         None => serve::run(cli.config),
         Some(Command::Serve(config)) => serve::run(config),
+        Some(Command::Send(args)) => send::run(args),
+        Some(Command::Receive(args)) => receive::run(args),
         Some(Command::Users { store, command }) => users::run(&store, command),
         Some(Command::Doctor { config, live: true }) => doctor::live(&config),
         Some(Command::Doctor { config, live: false }) => doctor::run(&config),
@@ -68,7 +77,7 @@ pub fn main() -> ExitCode {
             // In a terminal the cause of a failure belongs to the person who asked.
             let text = error.downcast_ref::<Error>().map_or_else(|| error.to_string(), Error::in_full);
             eprintln!("handover: {text}");
-            ExitCode::FAILURE
+            error.downcast_ref().map_or(ExitCode::FAILURE, transfer::exit_code)
         }
     }
 }

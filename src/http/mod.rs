@@ -17,4 +17,5 @@ pub mod range;
 pub mod request_id;
 pub mod route;
 pub mod slow_body;
+pub mod socket;
 pub mod wire;

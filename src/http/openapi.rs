@@ -116,7 +116,7 @@ fn operation(endpoint: &Endpoint, catalogue: &[Error], schemas: &mut BTreeMap<St
         operation["parameters"] = json!(params);
     }
     let body = match doc.request {
-        Request::None => Value::Null,
+        Request::None | Request::Socket => Value::Null,
         Request::Json(schema) => json!({"application/json": {"schema": schema(schemas)}}),
         Request::Form(parts) => json!({"multipart/form-data": {"schema": form_schema(parts)}}),
         Request::Raw => json!({"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}),
@@ -179,6 +179,9 @@ pub fn codes(endpoint: &Endpoint) -> Vec<&'static str> {
     });
     if matches!(endpoint.doc.request, Request::Json(_)) {
         codes.extend(["bad_request", "body_too_large", "request_timeout"]);
+    }
+    if matches!(endpoint.doc.request, Request::Socket) {
+        codes.extend(["upgrade_required", "foreign_origin", "bad_request"]);
     }
     if endpoint.method != Method::GET && endpoint.method != Method::HEAD {
         codes.push("busy");

@@ -50,6 +50,8 @@ pub enum Request {
     Form(&'static [Part]),
     /// The file itself
     Raw,
+    /// The handshake of a WebSocket
+    Socket,
 }
 
 /// A part of a form.
@@ -125,6 +127,8 @@ pub fn register(endpoints: &'static [Endpoint], config: &mut web::ServiceConfig)
 impl Endpoint {
     /// Whether HEAD is answered like GET, without the body: where a GET has no effect and no row of the table says else.
     pub fn answers_head(&self) -> bool {
-        self.method == Method::GET && !matches!(self.access, Access::Token | Access::Client)
+        self.method == Method::GET
+            && !matches!(self.access, Access::Token | Access::Client)
+            && !matches!(self.doc.request, Request::Socket)
     }
 }

@@ -39,6 +39,7 @@ pub fn page(endpoints: &[Endpoint]) -> String {
             Request::Json(_) => "JSON",
             Request::Form(_) => "multipart/form-data",
             Request::Raw => "the file itself",
+            Request::Socket => "none; the answer opens a WebSocket",
         };
         if !body.is_empty() {
             let _ = write!(html, "<p>Body: {body}</p>");

@@ -1,5 +1,6 @@
 //! Downloads on the wire: plain HTTP/1.1 with sendfile, and the path without it.
 
+use handover::direct::hub::Hub;
 use std::process::Command;
 
 use actix_web::body::MessageBody as _;
@@ -121,7 +122,8 @@ async fn a_slow_reader_gets_the_file() {
 #[actix_rt::test]
 async fn without_sendfile_it_is_the_same() {
     let scene = Scene::new(3_000_000, &[]).await;
-    let service = init_service(handover::server::application(scene.server.data())).await;
+    let service =
+        init_service(handover::server::application(scene.server.data(), Hub::new(&scene.server.data().config))).await;
     let get = |minted: &Value, range: &'static str| {
         let request = TestRequest::get().uri(path_of(&minted["download_url"])).insert_header(("range", range));
         call_service(&service, request.to_request())

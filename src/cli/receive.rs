@@ -1,0 +1,124 @@
+//! `handover receive CODE`: from whoever made the code to this terminal.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use bytesize::ByteSize;
+
+use super::Outcome;
+use super::transfer::{Link, Shown, printable, run_to_end};
+use crate::direct::client::{Choice, Offered, Pace, Receiving, Target, receive};
+use crate::direct::protocol::Code;
+
+/// Entries that are listed before somebody is asked.
+const LISTED: usize = 20;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The code, such as 7-acorn-puzzle, or the link; asked for if it is left out, which hides it from others on this machine
+    #[arg(env = "HANDOVER_CODE", hide_env_values = true)]
+    code: Option<String>,
+
+    /// Folder for the files; - writes their contents to standard output
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    to: PathBuf,
+
+    /// Accept everything without asking
+    #[arg(long, short)]
+    yes: bool,
+
+    #[command(flatten)]
+    link: Link,
+}
+
+pub fn run(args: Args) -> Outcome {
+    let code: Code = match args.code {
+        Some(code) => code.parse()?,
+        None => ask("Code: ")?.parse()?,
+    };
+    let to_output = args.to == Path::new("-");
+    let yes = args.yes || to_output;
+    if !yes && (args.link.json || !std::io::stdin().is_terminal()) {
+        return Err("there is nobody to ask what to accept; say --yes".into());
+    }
+    let target = match to_output {
+        true => Target::Output(Box::new(std::io::stdout())),
+        false => Target::Folder(args.to),
+    };
+    let mut shown = Shown::receiving(args.link.json, to_output);
+    let bars = shown.bars();
+    let decide = Box::new(move |offered: Offered| match yes {
+        true => Choice::All,
+        false => bars.suspend(|| choose(&offered)),
+    });
+    run_to_end(&mut shown, async |stop, tell| {
+        receive(Receiving { server: args.link.server, pace: Pace::default(), code, target, decide, stop }, tell).await
+    })
+}
+
+/// Shows what there is and asks what is wanted.
+fn choose(offered: &Offered) -> Choice {
+    let mut text = String::new();
+    for (number, entry) in offered.entries.iter().enumerate().take(LISTED) {
+        let size = entry.size.map_or_else(String::new, |size| ByteSize(size).to_string());
+        text += &format!("{:>4}  {size:>10}  {}\n", number + 1, printable(&entry.path));
+    }
+    if offered.entries.len() > LISTED {
+        text += &format!("      … and {} more\n", offered.entries.len() - LISTED);
+    }
+    eprint!("{text}");
+    loop {
+        let Ok(answer) = ask(&format!("Accept {}? [yes, no, or numbers: 1,3-5] ", ByteSize(offered.bytes))) else {
+            return Choice::None;
+        };
+        if let Some(choice) = parse(&answer, offered.entries.len()) {
+            return choice;
+        }
+    }
+}
+
+fn ask(question: &str) -> std::io::Result<String> {
+    eprint!("{question}");
+    std::io::stderr().flush()?;
+    let mut line = String::new();
+    match std::io::stdin().lock().read_line(&mut line)? {
+        0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(line.trim().to_owned()),
+    }
+}
+
+/// An answer; `None` if it is none. Numbers are counted from 1.
+fn parse(answer: &str, count: usize) -> Option<Choice> {
+    match answer.to_lowercase().as_str() {
+        "" => return None,
+        "y" | "yes" | "a" | "all" => return Some(Choice::All),
+        "n" | "no" | "none" => return Some(Choice::None),
+        _ => {}
+    }
+    let mut wanted = std::collections::BTreeSet::new();
+    for part in answer.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last): (usize, usize) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        if first < 1 || first > last || last > count {
+            return None;
+        }
+        wanted.extend((first..=last).filter_map(|number| u32::try_from(number - 1).ok()));
+    }
+    Some(Choice::Some(wanted.into_iter().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers() {
+        assert_eq!(parse("Yes", 3), Some(Choice::All));
+        assert_eq!(parse("n", 3), Some(Choice::None));
+        assert_eq!(parse("3, 1-2,1", 3), Some(Choice::Some(vec![0, 1, 2])));
+        assert_eq!(parse("2", 3), Some(Choice::Some(vec![1])));
+        for bad in ["", "perhaps", "0", "4", "2-1", "1-4", "1,,2", "-1"] {
+            assert_eq!(parse(bad, 3), None, "{bad}");
+        }
+    }
+}

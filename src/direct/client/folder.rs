@@ -1,0 +1,302 @@
+//! Where a receiver's files go: below one folder, whatever the sender calls them.
+//!
+//! Names are data until [`FileName::with_folders`] has made them a relative path of harmless parts. Then each folder on the
+//! way is opened from the one above it without following links (openat(2) with O_NOFOLLOW), so that neither a link that was
+//! there before nor one that is put there meanwhile leads outside. A file is written under a name of its own and gets its
+//! real one, or the next free one, when it is complete (renameat2(2) with RENAME_NOREPLACE).
+
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom, Write};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, mkdirat, open, openat, renameat_with, unlinkat};
+use rustix::io::Errno;
+
+use crate::file_name::FileName;
+
+/// What a file's name ends with until the file is complete.
+pub const SUFFIX: &str = ".handover-part";
+/// Longest name that file systems take, in bytes.
+const LONGEST: usize = 255;
+/// Names that are tried: `a.txt`, `a (2).txt` …
+const TRIES: u32 = 10_000;
+
+/// See the module.
+pub struct Folder {
+    root: OwnedFd,
+}
+
+impl Folder {
+    /// The folder that the receiver has chosen; made when it is missing.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn open(path: &Path) -> io::Result<Folder> {
+        std::fs::create_dir_all(path)?;
+        let root = open(path, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Folder { root })
+    }
+
+    /// Begins a file that the sender calls `offered`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn begin(&self, offered: &str) -> io::Result<Partial> {
+        let path = local(offered);
+        let (folders, name) = path.rsplit_once('/').map_or(("", path.as_str()), |(folders, name)| (folders, name));
+        let (folder, shown) = self.descend(folders)?;
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o666);
+        let (file, partial) = first_free(|number| {
+            let partial = format!("{}{SUFFIX}", numbered(name, number, LONGEST - SUFFIX.len()));
+            openat(&folder, &partial, flags, mode).map(|file| (File::from(file), partial))
+        })?;
+        Ok(Partial { folder, shown, name: name.to_owned(), partial: Some(partial), file })
+    }
+
+    /// Makes an empty folder; returns its name here.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn make(&self, offered: &str) -> io::Result<String> {
+        self.descend(&local(offered)).map(|(_, shown)| shown)
+    }
+
+    /// The folder of this path, made where it is missing. A part that is there and is no folder gets another name.
+    fn descend(&self, path: &str) -> io::Result<(OwnedFd, String)> {
+        let mut folder = self.root.as_fd().try_clone_to_owned()?;
+        let mut shown = Vec::new();
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            let (next, name) = first_free(|number| {
+                let name = numbered(part, number, LONGEST);
+                match mkdirat(&folder, &name, Mode::from_raw_mode(0o777)) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => return Err(error),
+                }
+                match openat(&folder, &name, flags, Mode::empty()) {
+                    Ok(next) => Ok((next, name)),
+                    Err(Errno::NOTDIR | Errno::LOOP) => Err(Errno::EXIST),
+                    Err(error) => Err(error),
+                }
+            })?;
+            folder = next;
+            shown.push(name);
+        }
+        Ok((folder, shown.join("/")))
+    }
+}
+
+/// A file that is not complete. When it is dropped before it is, nothing of it stays.
+pub struct Partial {
+    folder: OwnedFd,
+    /// The folder as it is shown, relative to the chosen one.
+    shown: String,
+    name: String,
+    /// What it is called until it is complete; `None` then.
+    partial: Option<String>,
+    file: File,
+}
+
+impl Partial {
+    /// Forgets what has been written.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0)).map(drop)
+    }
+
+    /// Gives the file its name, or the next free one; returns it, relative to the chosen folder.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn finish(mut self) -> io::Result<String> {
+        let Some(partial) = self.partial.clone() else { return Err(io::ErrorKind::NotFound.into()) };
+        let name = first_free(|number| {
+            let name = numbered(&self.name, number, LONGEST);
+            rename(&self.folder, &partial, &name).map(|()| name)
+        })?;
+        self.partial = None;
+        Ok(if self.shown.is_empty() { name } else { format!("{}/{name}", self.shown) })
+    }
+}
+
+impl Write for Partial {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if let Some(partial) = &self.partial
+            && let Err(error) = unlinkat(&self.folder, partial, AtFlags::empty())
+        {
+            tracing::warn!(cause = %error, "a file that was not completed is left");
+        }
+    }
+}
+
+/// Renames without replacing what is there.
+fn rename(folder: &OwnedFd, from: &str, to: &str) -> Result<(), Errno> {
+    match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
+        // A file system, or a system, that cannot: the name is taken first and then replaced.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            drop(openat(folder, to, flags, Mode::from_raw_mode(0o666))?);
+            rustix::fs::renameat(folder, from, folder, to)
+        }
+        renamed => renamed,
+    }
+}
+
+/// Tries numbers until a name is not taken.
+fn first_free<T>(mut attempt: impl FnMut(u32) -> Result<T, Errno>) -> io::Result<T> {
+    for number in 1..TRIES {
+        match attempt(number) {
+            Err(Errno::EXIST) => {}
+            result => return Ok(result?),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// `a.txt`, `a (2).txt` …, cut so that it fits.
+fn numbered(name: &str, number: u32, longest: usize) -> String {
+    let (stem, extension) = match name.rfind('.') {
+        Some(dot) if dot > 0 && name.len() - dot <= 16 => name.split_at(dot),
+        _ => (name, ""),
+    };
+    let number = if number < 2 { String::new() } else { format!(" ({number})") };
+    let mut end = stem.len().min(longest.saturating_sub(number.len() + extension.len()));
+    while !stem.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{number}{extension}", &stem[..end])
+}
+
+/// A sender's path as a relative one of harmless parts. A first part that begins with a dot would be hidden from whoever
+/// looks at the folder, and some of such files are read and run by themselves (`.bashrc`): the dot is replaced.
+fn local(offered: &str) -> String {
+    let path = FileName::with_folders(offered).map_or_else(|| "file".to_owned(), FileName::into_inner);
+    match path.strip_prefix('.') {
+        Some(rest) => format!("_{rest}"),
+        None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// Everything below a folder, links included and not followed.
+    fn all(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            match entry.file_type().unwrap() {
+                kind if kind.is_dir() => found.extend(all(&entry.path())),
+                kind if kind.is_file() => drop(found.insert(entry.path(), fs::read(entry.path()).unwrap())),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn put(folder: &Folder, name: &str, content: &[u8]) -> String {
+        let mut partial = folder.begin(name).unwrap();
+        partial.write_all(content).unwrap();
+        partial.finish().unwrap()
+    }
+
+    #[test]
+    fn nothing_lands_outside_whatever_it_is_called() {
+        let dir = tempfile::tempdir().unwrap();
+        let chosen = dir.path().join("chosen");
+        fs::create_dir(dir.path().join("outside")).unwrap();
+        fs::write(dir.path().join("outside/file"), "mine").unwrap();
+        fs::create_dir(&chosen).unwrap();
+        symlink("../outside", chosen.join("link")).unwrap();
+        symlink("../outside/file", chosen.join("file-link")).unwrap();
+        symlink("../outside/new", chosen.join("dangling")).unwrap();
+        let folder = Folder::open(&chosen).unwrap();
+        for name in [
+            "../outside/file",
+            "../../../../../../tmp/x",
+            "/etc/passwd",
+            "\\\\server\\share\\x",
+            "C:\\Windows\\x",
+            "C:x",
+            "a/../../outside/file",
+            "link/file",
+            "link",
+            "file-link",
+            "dangling",
+            "file-link/x",
+            "a\0b",
+            "",
+            "..",
+            ".",
+            "/",
+            ".bashrc",
+            ".ssh/authorized_keys",
+            "CON",
+            "x\n\r\u{202e}y",
+            &"a/".repeat(500),
+            &"ż".repeat(400),
+        ] {
+            let saved = put(&folder, name, name.as_bytes());
+            assert!(!saved.starts_with(['/', '.']) && !saved.contains("../"), "{name}: {saved}");
+            assert_eq!(fs::read(chosen.join(&saved)).unwrap(), name.as_bytes(), "{name}: {saved}");
+        }
+        folder.make("link/sub").unwrap();
+        let found = all(dir.path());
+        let (inside, outside): (Vec<_>, Vec<_>) = found.iter().partition(|(path, _)| path.starts_with(&chosen));
+        assert_eq!((inside.len(), outside.len()), (23, 1));
+        assert_eq!(outside[0].1, b"mine");
+        assert!(inside.iter().all(|(path, _)| !path.to_string_lossy().ends_with(SUFFIX)));
+    }
+
+    #[test]
+    fn nothing_is_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a.txt"), "mine").unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let long = format!("{}.txt", "x".repeat(251));
+        assert_eq!(put(&folder, "a.txt", b"1"), "a (2).txt");
+        assert_eq!(put(&folder, "a.txt", b"2"), "a (3).txt");
+        assert_eq!(put(&folder, "a.txt/b", b"3"), "a (4).txt/b");
+        assert_eq!(put(&folder, &long, b"4"), long);
+        assert_eq!(put(&folder, &long, b"5"), format!("{} (2).txt", "x".repeat(247)));
+        assert_eq!(fs::read(dir.path().join("a.txt")).unwrap(), b"mine");
+        // One that comes while the file is being written
+        let partial = folder.begin("late").unwrap();
+        fs::write(dir.path().join("late"), "mine").unwrap();
+        assert_eq!(partial.finish().unwrap(), "late (2)");
+        assert_eq!(fs::read(dir.path().join("late")).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn what_is_not_complete_does_not_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let mut partial = folder.begin("a.txt").unwrap();
+        partial.write_all(b"half").unwrap();
+        let during: Vec<_> = all(dir.path()).into_keys().collect();
+        assert_eq!(during, [dir.path().join(format!("a.txt{SUFFIX}"))]);
+        drop(partial);
+        assert!(all(dir.path()).is_empty());
+    }
+}

@@ -1,0 +1,62 @@
+//! The ends of a direct transfer in a terminal, without the terminal: [`send`] and [`receive`] say what happens as
+//! [`Event`]s, and end with a [`Failure`] or a summary.
+
+pub mod event;
+mod folder;
+mod link;
+mod peer;
+mod rate;
+mod receive;
+mod send;
+mod source;
+
+pub use event::{Event, Failure, Summary};
+pub use link::Server;
+pub use receive::{Choice, Offered, Receiving, Target, receive};
+pub use send::{Sending, send};
+pub use source::{Source, Sources};
+
+use std::time::Duration;
+
+/// Time limits of an end.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// After so long without a word of its own an end says that it is there.
+    pub alive: Duration,
+    /// After so long without a word from the other end it is said to have stalled.
+    pub stall: Duration,
+    /// After so long without a word from the server, which asks every ten seconds, the connection is given up.
+    pub silence: Duration,
+    /// Between two tries to connect again.
+    pub retry: Duration,
+    /// For one try.
+    pub connect: Duration,
+    /// How long an end that has everything waits for the other to say goodbye.
+    pub goodbye: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace {
+            alive: Duration::from_secs(4),
+            stall: Duration::from_secs(15),
+            silence: Duration::from_secs(30),
+            retry: Duration::from_millis(500),
+            connect: Duration::from_secs(15),
+            goodbye: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How often progress and remaining time are told.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Tells an end to stop; the other end is told.
+pub type Stop = tokio::sync::watch::Receiver<bool>;
+
+/// Waits until it is said; for ever when nobody can say it any more.
+async fn stopped(stop: &mut Stop) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

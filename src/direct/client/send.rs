@@ -1,0 +1,294 @@
+//! The sender's end.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::tungstenite;
+
+use super::event::{Event, Failure, Summary};
+use super::link::{Heard, Link, Server};
+use super::peer::{Happening, Peer, Place};
+use super::rate::{Rate, progress};
+use super::source::{Piece, Reading, Source, Sources};
+use super::{Pace, Stop, TICK, stopped};
+use crate::direct::protocol::message::{Accept, Entry, Offer, Start, offers};
+use crate::direct::protocol::{Code, End, Message, PIECE, Role, Signal};
+
+/// What is sent, and where.
+pub struct Sending {
+    pub server: Server,
+    pub pace: Pace,
+    pub text: Option<String>,
+    pub sources: Sources,
+    pub stop: Stop,
+}
+
+/// Sends to whoever comes with the code, which is the first event.
+///
+/// # Errors
+/// [`Failure`]. The other side and the server have been told then, if they can be.
+pub async fn send(sending: Sending, tell: &mut dyn FnMut(Event)) -> Result<Summary, Failure> {
+    let Sending { server, pace, text, sources, mut stop } = sending;
+    let offers = offers(text, sources.entries.clone()).map_err(|error| Failure::Local(error.to_string()))?;
+    let (link, place, code, life) = tokio::select! {
+        opened = open(&server, &pace) => opened?,
+        () = stopped(&mut stop) => return Err(Failure::Stopped),
+    };
+    tell(Event::Code { code: code.0.to_string(), page_url: code.1, expires_in: life.as_secs() });
+    let mut sender = Sender {
+        peer: Peer::new(server, pace, place, code.0, link),
+        offers,
+        entries: sources.entries,
+        sources: sources.sources,
+        round: None,
+        expires: Some(Instant::now() + life),
+        started: None,
+        rate: Rate::new(Instant::now()),
+        accepted: Summary::default(),
+    };
+    let result = sender.run(&mut stop, tell).await;
+    sender.peer.leave(&result).await;
+    result
+}
+
+async fn open(server: &Server, pace: &Pace) -> Result<(Link, Place, (Code, String), Duration), Failure> {
+    let mut link = Link::open(server, "/api/direct/send", pace).await?;
+    match timeout(pace.connect, link.next()).await {
+        Ok(Ok(Heard::Signal(Signal::Code { nameplate, expires_in, token, grace, page_url, .. }))) => {
+            let place = Place { role: Role::Sender, nameplate, token, grace: Duration::from_secs(grace) };
+            Ok((link, place, (Code::random(nameplate), page_url), Duration::from_secs(expires_in)))
+        }
+        Ok(Ok(Heard::Signal(Signal::Ended { code, by, .. }))) => Err(Failure::Ended { code, by }),
+        _ => Err(Failure::Unreachable("it does not say what a Handover server says".into())),
+    }
+}
+
+struct Sender {
+    peer: Peer,
+    offers: Vec<Offer>,
+    entries: Vec<Entry>,
+    sources: Vec<Source>,
+    /// What runs since the receiver has accepted, for as long as both are connected.
+    round: Option<Round>,
+    /// When the code ends, until somebody comes.
+    expires: Option<Instant>,
+    started: Option<Instant>,
+    rate: Rate,
+    accepted: Summary,
+}
+
+/// What remains to be sent in this round.
+struct Round {
+    outbox: mpsc::Sender<tungstenite::Message>,
+    /// The entry that is being sent, and those after it.
+    reading: Option<Reading>,
+    wanted: VecDeque<u32>,
+    window: u64,
+    /// Content that was there before this round, that was sent in it, and the part of that which the receiver has confirmed.
+    before: u64,
+    sent: u64,
+    acked: u64,
+    /// Entries that are sent, with the count of content at their end, until the receiver has confirmed it.
+    unconfirmed: VecDeque<(u64, u32)>,
+}
+
+enum Next {
+    Happening(Happening),
+    Piece(OwnedPermit<tungstenite::Message>, Result<Piece, String>),
+    Tick,
+}
+
+impl Round {
+    /// Waits for room in the window and on the connection, and reads what goes there.
+    async fn next(round: &mut Option<Round>, sources: &mut [Source]) -> Next {
+        if let Some(round) = round
+            && let Some(reading) = &mut round.reading
+            && round.sent - round.acked + PIECE as u64 <= round.window
+            && let Some(source) = sources.get_mut(reading.entry as usize)
+            && let Ok(permit) = round.outbox.clone().reserve_owned().await
+        {
+            return Next::Piece(permit, reading.next(source).await);
+        }
+        std::future::pending().await
+    }
+}
+
+impl Sender {
+    async fn run(&mut self, stop: &mut Stop, tell: &mut dyn FnMut(Event)) -> Result<Summary, Failure> {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let next = tokio::select! {
+                happening = self.peer.next() => Next::Happening(happening?),
+                piece = Round::next(&mut self.round, &mut self.sources) => piece,
+                _ = tick.tick() => Next::Tick,
+                () = stopped(stop) => return Err(Failure::Stopped),
+            };
+            match next {
+                Next::Happening(happening) => {
+                    if let Some(summary) = self.happened(happening, tell).await? {
+                        return Ok(summary);
+                    }
+                }
+                Next::Piece(permit, piece) => self.pass(permit, piece.map_err(Failure::Local)?, tell)?,
+                Next::Tick => self.tick(tell),
+            }
+        }
+    }
+
+    async fn happened(
+        &mut self,
+        happening: Happening,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<Option<Summary>, Failure> {
+        match happening {
+            Happening::Joined => {
+                if self.expires.take().is_some() {
+                    tell(Event::PeerJoined);
+                }
+            }
+            Happening::Ready { .. } => {
+                happening.event().into_iter().for_each(tell);
+                for offer in self.offers.clone() {
+                    self.peer.say(&Message::Offer(offer)).await?;
+                }
+            }
+            Happening::Message(message) => return self.heard(message, tell),
+            Happening::PeerLost { .. } | Happening::ConnectionLost => {
+                self.round = None;
+                happening.event().into_iter().for_each(tell);
+            }
+            Happening::ConnectionBack | Happening::Stalled(_) => happening.event().into_iter().for_each(tell),
+            Happening::Ended { code, by } => return Err(Failure::Ended { code, by }),
+        }
+        Ok(None)
+    }
+
+    fn heard(&mut self, message: Message, tell: &mut dyn FnMut(Event)) -> Result<Option<Summary>, Failure> {
+        if self.peer.was_stalled() {
+            tell(Event::PeerBack);
+        }
+        match message {
+            Message::Accept(accept) => self.begin(accept, tell)?,
+            Message::Decline => return Err(Failure::Ended { code: End::Declined, by: Some(Role::Receiver) }),
+            Message::Ack { bytes } => {
+                if let Some(round) = &mut self.round {
+                    if bytes > round.sent || bytes < round.acked {
+                        return Err(Failure::Protocol("it confirms what was not sent"));
+                    }
+                    self.rate.bytes += bytes - round.acked;
+                    round.acked = bytes;
+                    while let Some((_, entry)) = round.unconfirmed.pop_front_if(|(end, _)| *end <= bytes) {
+                        let Entry { path, size, folder } = &self.entries[entry as usize];
+                        if !folder {
+                            tell(Event::FileDone { entry, path: path.clone(), bytes: size.unwrap_or_default() });
+                        }
+                    }
+                }
+            }
+            Message::Received => {
+                let is_over = self.round.as_ref().is_some_and(|round| round.reading.is_none());
+                if !is_over {
+                    return Err(Failure::Protocol("it says that it has what was not sent"));
+                }
+                let seconds = self.started.map_or(0.0, |started| started.elapsed().as_secs_f64());
+                return Ok(Some(Summary { seconds, ..self.accepted }));
+            }
+            Message::Paused { paused } => tell(Event::PeerPaused { paused }),
+            Message::Cancel { reason } => return Err(Failure::PeerCancelled(reason)),
+            Message::Alive => {}
+            Message::Offer(_) | Message::Data(_) => {
+                return Err(Failure::Protocol("a receiver sends what senders send"));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The receiver has said what it wants, and where to begin.
+    fn begin(&mut self, accept: Accept, tell: &mut dyn FnMut(Event)) -> Result<(), Failure> {
+        let all = || (0..self.entries.len() as u32).collect();
+        let wanted: Vec<u32> = accept.entries.unwrap_or_else(all);
+        let in_order = wanted.is_sorted_by(|one, next| one < next);
+        if !in_order || wanted.iter().any(|entry| *entry as usize >= self.entries.len()) {
+            return Err(Failure::Protocol("it accepts what was not offered"));
+        }
+        let Some(outbox) = self.peer.outbox() else { return Ok(()) };
+        let size = |entry: &u32| self.entries[*entry as usize].size.unwrap_or_default();
+        let bytes = wanted.iter().map(size).sum();
+        let files = wanted.iter().filter(|entry| !self.entries[**entry as usize].folder).count() as u64;
+        if self.started.is_none() {
+            self.started = Some(Instant::now());
+            self.rate = Rate::new(Instant::now());
+            self.accepted = Summary { files, bytes, seconds: 0.0 };
+            tell(Event::Accepted { files, bytes });
+        }
+        let start = accept.start.filter(|start| start.entry > 0 || start.offset > 0);
+        let first = start.as_ref().map_or(0, |start| start.entry);
+        let before: u64 = wanted.iter().filter(|entry| **entry < first).map(size).sum();
+        let mut wanted: VecDeque<u32> = wanted.into_iter().filter(|entry| *entry >= first).collect();
+        let start = start.filter(|start| wanted.front() == Some(&start.entry));
+        let reading = match wanted.pop_front() {
+            Some(entry) => Some(self.open(entry, start.as_ref(), tell)?),
+            None => None,
+        };
+        self.round = Some(Round {
+            outbox,
+            before: before + reading.as_ref().map_or(0, |reading| reading.offset),
+            reading,
+            wanted,
+            window: accept.window.max(PIECE as u64),
+            sent: 0,
+            acked: 0,
+            unconfirmed: VecDeque::new(),
+        });
+        Ok(())
+    }
+
+    fn open(&self, entry: u32, start: Option<&Start>, tell: &mut dyn FnMut(Event)) -> Result<Reading, Failure> {
+        let reading = Reading::open(&self.sources[entry as usize], entry, start).map_err(Failure::Local)?;
+        let Entry { path, size, folder } = &self.entries[entry as usize];
+        if !folder {
+            tell(Event::FileStarted { entry, path: path.clone(), size: *size, offset: reading.offset });
+        }
+        Ok(reading)
+    }
+
+    /// Sends a piece, and opens the next entry after the last one of this.
+    fn pass(
+        &mut self,
+        permit: OwnedPermit<tungstenite::Message>,
+        piece: Piece,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<(), Failure> {
+        let Some(sealed) = self.peer.seal(piece.buffer)? else { return Ok(()) };
+        permit.send(tungstenite::Message::Binary(sealed));
+        let Some(round) = &mut self.round else { return Ok(()) };
+        round.sent += piece.length as u64;
+        if piece.last {
+            let done = round.reading.take().map(|reading| (round.sent, reading.entry));
+            round.unconfirmed.extend(done);
+            if let Some(entry) = round.wanted.pop_front() {
+                let reading = self.open(entry, None, tell)?;
+                if let Some(round) = &mut self.round {
+                    round.reading = Some(reading);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, tell: &mut dyn FnMut(Event)) {
+        let now = Instant::now();
+        if let Some(expires) = self.expires {
+            tell(Event::TimeLeft { seconds: expires.saturating_duration_since(now).as_secs() });
+        }
+        if let Some(round) = &self.round {
+            let entry = round.unconfirmed.front().map(|(_, entry)| *entry);
+            let entry = entry.or(round.reading.as_ref().map(|reading| reading.entry));
+            let bytes = round.before + round.acked;
+            tell(progress(entry, bytes, Some(self.accepted.bytes), &mut self.rate, now));
+        }
+    }
+}

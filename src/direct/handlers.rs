@@ -1,0 +1,99 @@
+//! The two sockets.
+
+use std::net::IpAddr;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use super::hub::{BOUNDS, Hub};
+use super::protocol::{Role, Signal};
+use super::relay::{refuse, serve, serve_again};
+use crate::app::App;
+use crate::auth::network_of;
+use crate::error::{Error, Result};
+use crate::http::peer::{client_address, public_url};
+use crate::http::socket::upgrade;
+
+/// The page where a receiver types the code; the fragment of its address may hold it.
+const PAGE: &str = "/direct";
+
+#[derive(Deserialize)]
+pub struct Again {
+    /// The nameplate of a sender whose connection broke.
+    rejoin: Option<u32>,
+}
+
+pub async fn send(
+    req: HttpRequest,
+    app: web::Data<App>,
+    hub: web::Data<Hub>,
+    again: web::Query<Again>,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    let (now, address) = (app.clock.now(), address_of(&req)?);
+    let page_url = public_url(&req, &app, PAGE)?;
+    let (response, incoming, outgoing) = upgrade(&req, &app, payload, BOUNDS)?;
+    let hub = hub.get_ref().clone();
+    if let Some(nameplate) = again.rejoin {
+        actix_rt::spawn(serve_again(app, hub, nameplate, Role::Sender, incoming, outgoing));
+        return Ok(response);
+    }
+    match hub.open(address, outgoing.clone(), now) {
+        Ok(admitted) => {
+            let expires_in = (admitted.expires_at - now).num_seconds().unsigned_abs();
+            admitted.seat.welcome(&Signal::Code {
+                nameplate: admitted.seat.nameplate,
+                expires_at: admitted.expires_at.and_utc(),
+                expires_in,
+                token: admitted.token,
+                grace: app.config.rejoin_time.as_secs(),
+                page_url,
+            });
+            actix_rt::spawn(serve(app, admitted.seat, incoming));
+        }
+        Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),
+    }
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+pub struct ReceiverAgain {
+    /// Whether this is a receiver whose connection broke.
+    #[serde(default)]
+    rejoin: bool,
+}
+
+pub async fn receive(
+    req: HttpRequest,
+    app: web::Data<App>,
+    hub: web::Data<Hub>,
+    nameplate: web::Path<String>,
+    again: web::Query<ReceiverAgain>,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    let (now, address) = (app.clock.now(), address_of(&req)?);
+    let (response, incoming, outgoing) = upgrade(&req, &app, payload, BOUNDS)?;
+    let hub = hub.get_ref().clone();
+    // What is not a number is nobody's nameplate.
+    let nameplate = nameplate.parse().unwrap_or_default();
+    app.throttle.guess(address, now)?;
+    if again.rejoin {
+        actix_rt::spawn(serve_again(app, hub, nameplate, Role::Receiver, incoming, outgoing));
+        return Ok(response);
+    }
+    match hub.join(nameplate, address, outgoing.clone(), now) {
+        Ok(admitted) => {
+            app.throttle.forgive_guess(address);
+            let grace = app.config.rejoin_time.as_secs();
+            admitted.seat.welcome(&Signal::Joined { nameplate, token: admitted.token, grace });
+            actix_rt::spawn(serve(app, admitted.seat, incoming));
+        }
+        Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),
+    }
+    Ok(response)
+}
+
+/// The network that a client is counted by.
+fn address_of(req: &HttpRequest) -> Result<IpAddr> {
+    client_address(req).map(network_of).ok_or_else(|| Error::Internal("a request without a peer".into()))
+}

@@ -1,0 +1,61 @@
+//! How many bytes are passed on, for one address and for all, in a day.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{NaiveDateTime, TimeDelta};
+
+/// Addresses that are counted; past it new ones are refused until the day is over.
+const ADDRESSES: usize = 100_000;
+
+pub struct Quota {
+    limits: [u64; 2],
+    since: NaiveDateTime,
+    all: Arc<AtomicU64>,
+    of_address: HashMap<IpAddr, Arc<AtomicU64>>,
+}
+
+/// The counters that a transfer is booked on.
+#[derive(Clone)]
+pub struct Spent {
+    limits: [u64; 2],
+    counters: [Arc<AtomicU64>; 2],
+}
+
+impl Quota {
+    pub fn new(of_address: u64, of_all: u64) -> Quota {
+        Quota {
+            limits: [of_address, of_all],
+            since: NaiveDateTime::MIN,
+            all: Arc::default(),
+            of_address: HashMap::new(),
+        }
+    }
+
+    /// `None` when there are too many addresses.
+    pub fn of(&mut self, address: IpAddr, now: NaiveDateTime) -> Option<Spent> {
+        if now.signed_duration_since(self.since) >= TimeDelta::days(1) {
+            *self = Quota { since: now, ..Quota::new(self.limits[0], self.limits[1]) };
+        }
+        if self.of_address.len() >= ADDRESSES && !self.of_address.contains_key(&address) {
+            return None;
+        }
+        let own = self.of_address.entry(address).or_default().clone();
+        Some(Spent { limits: self.limits, counters: [own, self.all.clone()] })
+    }
+}
+
+impl Spent {
+    /// Books bytes.
+    pub fn add(&self, bytes: usize) {
+        for counter in &self.counters {
+            counter.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.counters.iter().zip(self.limits).any(|(counter, limit)| counter.load(Ordering::Relaxed) >= limit)
+    }
+}

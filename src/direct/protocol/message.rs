@@ -1,0 +1,258 @@
+//! What the two ends say to each other inside the encryption.
+//!
+//! The first byte of a message tells its form: 0 is JSON, told apart by `type`, and 1 is a piece of a file:
+//!
+//! ```text
+//!   1 ‖ flags, 1 byte ‖ file, 4 bytes ‖ offset, 8 bytes ‖ content          flags: 1 = the last piece of this file
+//! ```
+//!
+//! File and offset are repeated in each piece, so that a sender that has lost its place is noticed.
+
+use bytes::{Buf as _, BufMut as _, Bytes};
+use serde::{Deserialize, Serialize};
+
+use super::{LARGEST_FRAME, PIECE, seal};
+
+/// Largest text of an [`Offer`], in bytes.
+pub const LARGEST_TEXT: usize = 32 << 10;
+/// Entries of all [`Offer`]s together.
+pub const MOST_ENTRIES: usize = 100_000;
+/// What precedes the content of a piece.
+const DATA_HEADER: usize = 14;
+const LAST: u8 = 1;
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Message {
+    // The sender says
+    /// What there is. A long list comes in several, the last of which says so.
+    Offer(Offer),
+    /// A piece of a file. The pieces of a file follow one another, and the files come in the order of the offer.
+    #[serde(skip)]
+    Data(Data),
+
+    // The receiver says
+    Accept(Accept),
+    /// None of it.
+    Decline,
+    /// How many bytes of content it has verified and written in this round.
+    Ack {
+        bytes: u64,
+    },
+    /// Every file that it accepted is in its place.
+    Received,
+
+    // Either says
+    /// It is there, and has nothing else to say.
+    Alive,
+    /// It stops for a while, or goes on.
+    Paused {
+        paused: bool,
+    },
+    /// It ends the transfer; the reason is for the person on the other side.
+    Cancel {
+        reason: String,
+    },
+}
+
+/// See [`Message::Offer`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// A message of its own, which needs no file; in the first offer alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    pub entries: Vec<Entry>,
+    pub last: bool,
+}
+
+/// A file or an empty folder. Its number is its place in the list, counted from 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// With its folders, separated by `/`. Data: the receiver decides what it is called there.
+    pub path: String,
+    /// In bytes; `None` where the sender does not know it, and for a folder.
+    pub size: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub folder: bool,
+}
+
+/// See [`Message::Accept`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accept {
+    /// The numbers of the entries that are wanted, in order; all if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<Vec<u32>>,
+    /// Bytes of content that may be on their way.
+    pub window: u64,
+    /// Where to begin; at the start of the first one if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
+}
+
+/// Where a transfer goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The number of the first entry that is not complete; one past the last when all are.
+    pub entry: u32,
+    /// How much of it is there.
+    pub offset: u64,
+    /// BLAKE3 of that much, in hex. A sender whose file begins with anything else begins at offset 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// See [`Message::Data`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Data {
+    pub entry: u32,
+    pub offset: u64,
+    pub last: bool,
+    pub content: Bytes,
+}
+
+impl Message {
+    /// The message after one free byte, for [`seal::Sealer::seal`].
+    ///
+    /// # Errors
+    /// When it does not fit into a frame.
+    pub fn encode(&self) -> Result<Vec<u8>, TooLong> {
+        let buffer = match self {
+            Message::Data(data) => {
+                let mut buffer = Data::buffer(data.entry, data.offset);
+                buffer.extend_from_slice(&data.content);
+                Data::finish(buffer, data.last)
+            }
+            message => {
+                let mut buffer = vec![0, 0];
+                serde_json::to_writer(&mut buffer, message).map_err(|_| TooLong)?;
+                buffer
+            }
+        };
+        if buffer.len() + seal::OVERHEAD > LARGEST_FRAME { Err(TooLong) } else { Ok(buffer) }
+    }
+
+    /// Reads what a sealed frame held; `None` if it is none of ours.
+    pub fn parse(mut bytes: Bytes) -> Option<Message> {
+        match bytes.try_get_u8().ok()? {
+            0 => serde_json::from_slice(&bytes).ok(),
+            1 => {
+                let flags = bytes.try_get_u8().ok()?;
+                let (entry, offset) = (bytes.try_get_u32().ok()?, bytes.try_get_u64().ok()?);
+                let ordered = flags & !LAST == 0 && bytes.len() <= PIECE && offset.checked_add(PIECE as u64).is_some();
+                ordered.then(|| Message::Data(Data { entry, offset, last: flags == LAST, content: bytes }))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Data {
+    /// A buffer for a piece, which is read straight into it behind what is there already.
+    pub fn buffer(entry: u32, offset: u64) -> Vec<u8> {
+        let mut buffer = Vec::with_capacity(1 + DATA_HEADER + PIECE + seal::OVERHEAD);
+        buffer.put_slice(&[0, 1, 0]);
+        buffer.put_u32(entry);
+        buffer.put_u64(offset);
+        buffer
+    }
+
+    /// Completes a buffer for [`seal::Sealer::seal`].
+    pub fn finish(mut buffer: Vec<u8>, last: bool) -> Vec<u8> {
+        buffer[2] = if last { LAST } else { 0 };
+        buffer
+    }
+}
+
+/// A message does not fit into a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the message is too long")]
+pub struct TooLong;
+
+/// Cuts a list into offers that fit into a frame each.
+///
+/// # Errors
+/// When the text, or a single path, does not fit.
+pub fn offers(text: Option<String>, entries: Vec<Entry>) -> Result<Vec<Offer>, TooLong> {
+    // JSON writes a byte with six at most, `\u0000`.
+    const ROOM: usize = PIECE / 6;
+    if text.as_ref().is_some_and(|text| text.len() > LARGEST_TEXT) || entries.len() > MOST_ENTRIES {
+        return Err(TooLong);
+    }
+    let mut offers = vec![Offer { text, ..Offer::default() }];
+    let mut used = ROOM; // a text has the first one for itself
+    if offers[0].text.is_none() {
+        used = 0;
+    }
+    for entry in entries {
+        let length = entry.path.len() + 16;
+        if used + length > ROOM {
+            offers.push(Offer::default());
+            used = 0;
+        }
+        used += length;
+        let Some(offer) = offers.last_mut() else { return Err(TooLong) };
+        offer.entries.push(entry);
+    }
+    offers.last_mut().ok_or(TooLong)?.last = true;
+    Ok(offers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(message: &Message) -> Option<Message> {
+        Message::parse(Bytes::from(message.encode().unwrap()).slice(1..))
+    }
+
+    #[test]
+    fn messages_read_as_they_are_written() {
+        let entry = Entry { path: "a/ż.txt".into(), size: Some(1 << 40), folder: false };
+        let start = Start { entry: 3, offset: 7, digest: Some("ab".into()) };
+        for message in [
+            Message::Offer(Offer { text: Some("hi".into()), entries: vec![entry], last: true }),
+            Message::Data(Data { entry: 9, offset: 1 << 40, last: true, content: Bytes::from_static(b"content") }),
+            Message::Data(Data { entry: 0, offset: 0, last: false, content: vec![7; PIECE].into() }),
+            Message::Accept(Accept { entries: Some(vec![0, 2]), window: 1 << 20, start: Some(start) }),
+            Message::Accept(Accept { entries: None, window: 1, start: None }),
+            Message::Decline,
+            Message::Ack { bytes: 1 << 33 },
+            Message::Received,
+            Message::Alive,
+            Message::Paused { paused: true },
+            Message::Cancel { reason: "no".into() },
+        ] {
+            assert_eq!(read(&message), Some(message));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_message_is_refused() {
+        for bad in [&b""[..], b"\0{", b"\0{\"type\":\"data\"}", b"\x01\0", b"\x02", b"\x01\x02\0\0\0\0\0\0\0\0\0\0\0\0"]
+        {
+            assert_eq!(Message::parse(Bytes::from_static(bad)), None, "{bad:?}");
+        }
+        let far = [&[1, 0, 0, 0, 0, 0], &u64::MAX.to_be_bytes()[..]].concat();
+        assert_eq!(Message::parse(far.into()), None, "an offset whose end cannot be counted");
+    }
+
+    #[test]
+    fn long_lists_are_cut_into_frames() {
+        let entry =
+            |i: usize| Entry { path: format!("{i}{}", "\u{1}".repeat(1000)), size: Some(u64::MAX), folder: false };
+        let entries: Vec<_> = (0..1000).map(entry).collect();
+        let text = Some("\u{1}".repeat(10_000));
+        let cut = offers(text.clone(), entries.clone()).unwrap();
+        assert!(cut.len() > 50 && cut.iter().filter(|offer| offer.last).count() == 1 && cut.last().unwrap().last);
+        let read: Vec<_> = cut.into_iter().map(|offer| read(&Message::Offer(offer)).unwrap()).collect();
+        assert!(matches!(&read[0], Message::Offer(offer) if offer.text == text));
+        let all = read.into_iter().flat_map(|message| match message {
+            Message::Offer(offer) => offer.entries,
+            other => panic!("{other:?}"),
+        });
+        assert!(all.eq(entries));
+        assert_eq!(offers(None, vec![]).unwrap(), [Offer { last: true, ..Offer::default() }]);
+        assert!(offers(Some("x".repeat(LARGEST_TEXT + 1)), vec![]).is_err());
+    }
+}

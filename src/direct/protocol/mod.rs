@@ -1,0 +1,58 @@
+//! What the two ends of a transfer and the hub between them say to each other. The server, the terminal client and the
+//! tests share these types; the page's module mirrors them.
+//!
+//! ```text
+//!   sender                          hub                          receiver
+//!     │ GET /api/direct/send         │                              │
+//!     │◄─ code {nameplate, token …} ─│                              │
+//!     │      "7-acorn-puzzle" is passed on by voice, chat or QR     │
+//!     │                              │  GET /api/direct/receive/7   │
+//!     │                              │─ joined {token …} ──────────►│
+//!     │◄─ paired {round: 1} ─────────│─ paired {round: 1} ─────────►│
+//!     │◄════════════ Key (SPAKE2 messages, both ways) ═════════════►│
+//!     │◄════════════ Confirm (the receiver's first) ═══════════════►│
+//!     │◄════════════ Sealed (AES-256-GCM): Message ════════════════►│
+//! ```
+//!
+//! **Text messages** of the sockets are [`Signal`]s: between one end and the hub. **Binary messages** are [`Frame`]s: from
+//! end to end, and opaque to the hub, which passes on what comes from one side to the other, whole, in order, at most
+//! [`LARGEST_FRAME`] bytes each. Both ends are pinged by the hub (WebSocket pings) and answer.
+//!
+//! **Rounds.** Each time that both sides are connected the hub says `paired` with the number of the round. A frame of a
+//! round begins with what agrees on its keys ([`exchange`]): in the first one a SPAKE2 exchange, later two nonces. All that
+//! comes before the first frame of the present round is left over from an earlier one and is dropped unread.
+//!
+//! **Inside** ([`Message`], sealed as [`seal`] says) each round runs the same way:
+//!
+//! ```text
+//!   sender ── offer … offer (last) ──► receiver      what there is: names, sizes, a text
+//!   sender ◄── accept {files, window, start} ──────  all or some; or decline; where to begin
+//!   sender ── data … data (last of a file) … ──────► at most `window` bytes past the last ack
+//!   sender ◄── ack {bytes} …
+//!   sender ◄── received                              every frame verified, every file in its place
+//!   sender ── end {done} to the hub
+//! ```
+//!
+//! Either end may say `cancel` at any time, and says `alive` when it has had nothing to say for a while.
+
+pub mod code;
+pub mod exchange;
+pub mod frame;
+pub mod message;
+pub mod seal;
+pub mod signal;
+
+pub use code::Code;
+pub use frame::Frame;
+pub use message::Message;
+pub use signal::{End, Role, Signal};
+
+/// Bytes of file content in one [`Message::Data`].
+pub const PIECE: usize = 64 << 10;
+/// Largest frame, with all that is added to a piece.
+pub const LARGEST_FRAME: usize = PIECE + 64;
+/// Largest [`Signal`].
+pub const LARGEST_SIGNAL: usize = 4 << 10;
+
+/// Says which protocol the keys are for; both ends must use the same bytes.
+const CONTEXT: &str = "handover direct 1";

@@ -1,0 +1,132 @@
+//! One side's socket, from the handshake to its end.
+
+use std::time::Duration;
+
+use actix_web::web;
+use bytes::Bytes;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use super::hub::{Hub, Seat, text};
+use super::protocol::{End, LARGEST_SIGNAL, Role, Signal};
+use crate::app::App;
+use crate::http::socket::{Broken, In, Incoming, Out, Outgoing};
+
+/// How often a side is asked whether it is there, and how long it may take to show it.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Time for the token of a side that comes back.
+const TOKEN_TIME: Duration = Duration::from_secs(10);
+
+const NORMAL: u16 = 1000;
+
+/// Serves a side until its connection or the transfer is over.
+pub async fn serve(app: web::Data<App>, mut seat: Seat, mut incoming: Incoming) {
+    if let Gone::Malformed(code) = listen(&app, &mut seat, &mut incoming).await {
+        seat.urgent(Out::Farewell(Some(text(&End::BadMessage.ended(None))), code));
+    }
+    seat.leave(app.clock.now());
+}
+
+enum Gone {
+    Quietly,
+    Malformed(u16),
+}
+
+async fn listen(app: &App, seat: &mut Seat, incoming: &mut Incoming) -> Gone {
+    let mut heartbeat = interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut heard = Instant::now();
+    loop {
+        tokio::select! {
+            message = incoming.next() => {
+                heard = Instant::now();
+                match message {
+                    Ok(In::Binary(frame)) => {
+                        if !pass_on(seat, frame, &mut heartbeat).await {
+                            return Gone::Quietly;
+                        }
+                        // While the other side held it up it was not listened to.
+                        heard = Instant::now();
+                    }
+                    Ok(In::Text(text)) => match read(&text) {
+                        Some(Signal::End { code }) if code.is_of_an_end() => end(app, seat, code),
+                        _ => return Gone::Malformed(1008),
+                    },
+                    Ok(In::Ping(payload)) => drop(seat.urgent(Out::Pong(payload))),
+                    Ok(In::Pong) => {}
+                    Ok(In::Close) | Err(Broken::Gone) => return Gone::Quietly,
+                    Err(Broken::Malformed(code)) => return Gone::Malformed(code),
+                }
+            }
+            () = seat.over() => return Gone::Quietly,
+            _ = heartbeat.tick() => {
+                if heard.elapsed() >= PATIENCE || !seat.urgent(Out::Ping) {
+                    return Gone::Quietly;
+                }
+            }
+        }
+    }
+}
+
+/// Ends the transfer as this side says. A wrong guess counts against the network it came from.
+fn end(app: &App, seat: &Seat, code: End) {
+    let receiver = seat.end(code, Some(seat.role));
+    if let (End::WrongCode, Some(address)) = (code, receiver) {
+        // Whether it has any left is asked the next time.
+        let _ = app.throttle.guess(address, app.clock.now());
+    }
+}
+
+/// Waits for the other side to take a frame, and goes on asking this one whether it is there: it may not be silent for as
+/// long as a stalled connection is borne with.
+async fn pass_on(seat: &mut Seat, frame: Bytes, heartbeat: &mut tokio::time::Interval) -> bool {
+    let outgoing = seat.outgoing().clone();
+    let passing = seat.pass_on(frame);
+    tokio::pin!(passing);
+    loop {
+        tokio::select! {
+            passed = &mut passing => return passed.is_ok(),
+            _ = heartbeat.tick() => if !outgoing.urgent(Out::Ping) { return false },
+        }
+    }
+}
+
+fn read(text: &str) -> Option<Signal> {
+    (text.len() <= LARGEST_SIGNAL).then(|| serde_json::from_str(text).ok())?
+}
+
+/// Waits for the token of a side that comes back, and then serves it.
+pub async fn serve_again(
+    app: web::Data<App>,
+    hub: Hub,
+    nameplate: u32,
+    role: Role,
+    mut incoming: Incoming,
+    outgoing: Outgoing,
+) {
+    let token = match timeout(TOKEN_TIME, incoming.next()).await {
+        Ok(Ok(In::Text(text))) => match read(&text) {
+            Some(Signal::Rejoin { token }) => Ok(token),
+            _ => Err(End::BadMessage),
+        },
+        _ => Err(End::BadMessage),
+    };
+    let seat = token.and_then(|token| hub.rejoin(nameplate, role, &token, outgoing.clone(), app.clock.now()));
+    match seat {
+        Ok(seat) => {
+            seat.welcome(&Signal::Rejoined { nameplate });
+            serve(app, seat, incoming).await;
+        }
+        Err(end) => refuse(end, incoming, outgoing).await,
+    }
+}
+
+/// Says why there is no place, and waits a moment for the client to take it.
+pub async fn refuse(end: End, mut incoming: Incoming, outgoing: Outgoing) {
+    outgoing.urgent(Out::Farewell(Some(text(&end.ended(None))), NORMAL));
+    drop(outgoing);
+    tokio::select! {
+        _ = async { while !matches!(incoming.next().await, Ok(In::Close) | Err(_)) {} } => {}
+        () = sleep(TOKEN_TIME) => {}
+    }
+}
