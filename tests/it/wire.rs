@@ -121,7 +121,9 @@ async fn a_slow_reader_gets_the_file() {
 #[actix_rt::test]
 async fn without_sendfile_it_is_the_same() {
     let scene = Scene::new(3_000_000, &[]).await;
-    let service = init_service(handover::server::application(scene.server.data())).await;
+    let app = scene.server.data();
+    let hub = handover::direct::hub::Hub::new(&app.config);
+    let service = init_service(handover::server::application(app, hub)).await;
     let get = |minted: &Value, range: &'static str| {
         let request = TestRequest::get().uri(path_of(&minted["download_url"])).insert_header(("range", range));
         call_service(&service, request.to_request())
