@@ -1,10 +1,10 @@
 //! Downloads on the wire: plain HTTP/1.1 with sendfile, and the path without it.
 
-use handover::direct::hub::Hub;
 use std::process::Command;
 
 use actix_web::body::MessageBody as _;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use handover::direct::hub::Hub;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 

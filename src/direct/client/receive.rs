@@ -220,7 +220,9 @@ impl Receiver {
         match message {
             Message::Offer(offer) => {
                 if self.gather(offer)? {
-                    *deciding = self.consider(tell);
+                    if let Some(asked) = self.consider(tell) {
+                        *deciding = Some(asked);
+                    }
                     if self.wanted.is_some() {
                         return self.accept().await;
                     }

@@ -210,6 +210,11 @@ impl Hub {
         }
     }
 
+    /// Waits until what is being said and done has been.
+    fn settle(&self) {
+        drop(self.state());
+    }
+
     /// Ends a transfer, and tells whoever is there. Returns the network of the receiver, if there was one.
     fn end(&self, nameplate: u32, seat: u64, code: End, by: Option<Role>) -> Option<IpAddr> {
         let mut state = self.state();
@@ -345,7 +350,7 @@ impl Transfer {
             (Some(sender), Some(receiver)) => {
                 self.round += 1;
                 let paired = Signal::Paired { round: self.round };
-                // Told before any frame of the other side can be queued.
+                // Told before any frame of the other side can be queued; who answers at once, settles (see Seat::pass_on).
                 sender.tell(&paired);
                 receiver.tell(&paired);
                 sender.peer.send_replace(Some(receiver.outgoing.binary().clone()));
@@ -368,6 +373,8 @@ impl Connection {
 
     fn end(self, code: End, by: Option<Role>) {
         const NORMAL: u16 = 1000;
+        // The task may still have frames, which belong to nobody now.
+        self.peer.send_replace(None);
         self.outgoing.urgent(Out::Farewell(Some(text(&code.ended(by))), NORMAL));
     }
 }

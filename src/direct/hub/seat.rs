@@ -66,6 +66,10 @@ impl Seat {
             return Err(Over);
         }
         loop {
+            if self.peer.borrow_and_update().is_none() {
+                // It may be an answer to a word that the hub is just saying to both sides.
+                self.hub.settle();
+            }
             let Some(peer) = self.peer.borrow_and_update().clone() else { return Ok(()) };
             tokio::select! {
                 permit = peer.reserve() => {

@@ -88,21 +88,23 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// For other implementations: what follows from a SPAKE2 key, and the first sealed frame.
+/// For other implementations: what follows from a SPAKE2 key of 32 bytes 0x0b, and the first two sealed frames. The values
+/// were computed with Python's hmac, hashlib and cryptography.
 #[test]
 fn test_vectors() {
     let master = Master::of_pake(&[0x0b; 32]);
-    assert_eq!(hex(&master.to_bytes()), VECTOR_MASTER);
-    assert_eq!(hex(&master.tag(Role::Sender)), VECTOR_TAG_SENDER);
-    assert_eq!(hex(&master.tag(Role::Receiver)), VECTOR_TAG_RECEIVER);
-    assert_eq!(hex(&master.keys(Role::Sender, 1, &[1; 33], &[2; 33])), VECTOR_KEYS_SENDER);
+    assert_eq!(hex(&master.to_bytes()), "84e87bdc34f9c3c1da402ba989602b5c4be673bd3e6b7a33b84f97acad47727d");
+    assert_eq!(hex(&master.tag(Role::Sender)), "67c191e20ca3525c6f1b49de2534b70a10a7bbd2a22f80afee2d356cadae1971");
+    assert_eq!(hex(&master.tag(Role::Receiver)), "08409df3428cb814eaaaac9712b5faea3ddaa6f8cfaaf72d48067188d6729dd5");
+    assert_eq!(
+        hex(&master.keys(Role::Sender, 1, &[1; 33], &[2; 33])),
+        "8399c52a24960bdf22e71b5ce43b49e5ad5211c7afa3a12998c470f6f1830188a89366a994db776d28c72c36"
+    );
     let mut ann = master.established(Role::Sender, 1, &[1; 33], &[2; 33]);
-    let frames: Vec<_> = (0..2).map(|_| hex(&ann.sealer.seal(Message::Alive.encode().unwrap()).unwrap())).collect();
-    assert_eq!(frames, VECTOR_FRAMES);
+    for expected in [
+        "047e75abcfcf6026c266e4564abb89fa656e23d756dfbceda243229909a3ca2ce9bf",
+        "04f277b6411ca1a47747bb74d7906139367fa26886db4f2cbac7a3c7fbe3f216ae76",
+    ] {
+        assert_eq!(hex(&ann.sealer.seal(Message::Alive.encode().unwrap()).unwrap()), expected);
+    }
 }
-
-const VECTOR_MASTER: &str = "";
-const VECTOR_TAG_SENDER: &str = "";
-const VECTOR_TAG_RECEIVER: &str = "";
-const VECTOR_KEYS_SENDER: &str = "";
-const VECTOR_FRAMES: [&str; 2] = ["", ""];

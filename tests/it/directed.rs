@@ -1,0 +1,263 @@
+//! Direct transfers in tests: both ends in this process, and what may stand between them.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use handover::direct::client::{
+    Choice, Event, Failure, Offered, Pace, Receiving, Sending, Sources, Summary, Target, receive, send,
+};
+use handover::direct::protocol::Code;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+
+/// Quick to notice and to come back; patient where a loaded machine may be slow.
+pub const PACE: Pace = Pace { retry: Duration::from_millis(10), ..pace() };
+
+const fn pace() -> Pace {
+    Pace {
+        alive: Duration::from_secs(4),
+        stall: Duration::from_secs(15),
+        silence: Duration::from_secs(30),
+        retry: Duration::from_millis(500),
+        connect: Duration::from_secs(15),
+        goodbye: Duration::from_secs(5),
+    }
+}
+
+/// What an end has said and how it ended.
+#[derive(Debug)]
+pub struct End {
+    pub result: Result<Summary, Failure>,
+    pub events: Vec<Event>,
+}
+
+impl End {
+    pub fn failure(&self) -> &Failure {
+        self.result.as_ref().expect_err("it fails")
+    }
+
+    pub fn has(&self, is_it: impl Fn(&Event) -> bool) -> bool {
+        self.events.iter().any(is_it)
+    }
+
+    /// The names that the files have at the receiver's, in order.
+    pub fn saved(&self) -> Vec<&str> {
+        let saved = |event| match event {
+            Event::FileDone { path, .. } => Some(path.as_str()),
+            _ => None,
+        };
+        self.events.iter().filter_map(saved).collect()
+    }
+}
+
+/// A transfer to be run.
+pub struct Transfer {
+    /// Where each end connects to.
+    pub sender: String,
+    pub receiver: String,
+    pub sources: Sources,
+    pub text: Option<String>,
+    pub target: Target,
+    pub decide: Box<dyn FnOnce(Offered) -> Choice + Send>,
+    /// What the receiver types, made of the real code.
+    pub typed: Box<dyn FnOnce(String) -> String>,
+    pub pace: Pace,
+}
+
+impl Transfer {
+    pub fn new(server: &str, to: &Path) -> Transfer {
+        Transfer {
+            sender: server.to_owned(),
+            receiver: server.to_owned(),
+            sources: Sources::default(),
+            text: None,
+            target: Target::Folder(to.to_owned()),
+            decide: Box::new(|_| Choice::All),
+            typed: Box::new(|code| code),
+            pace: PACE,
+        }
+    }
+
+    pub fn of(mut self, path: &Path) -> Transfer {
+        self.sources.add(path).unwrap();
+        self
+    }
+
+    /// Runs both ends; the sender first, the receiver with the code it tells.
+    pub async fn run(self) -> (End, End) {
+        let (code, codes) = mpsc::unbounded_channel();
+        let sender = run_sender(&self.sender, self.pace, self.text, self.sources, code);
+        let typed = self.typed;
+        let receiver = run_receiver(&self.receiver, self.pace, codes, typed, self.target, self.decide);
+        let both = async { tokio::join!(sender, receiver) };
+        tokio::time::timeout(Duration::from_secs(120), both).await.expect("both ends come to an end")
+    }
+}
+
+async fn run_sender(
+    server: &str,
+    pace: Pace,
+    text: Option<String>,
+    sources: Sources,
+    code: mpsc::UnboundedSender<String>,
+) -> End {
+    let (_go, stop) = watch::channel(false);
+    let mut events = Vec::new();
+    let sending = Sending { server: server.parse().unwrap(), pace, text, sources, stop };
+    let result = send(sending, &mut |event| {
+        if let Event::Code { code: made, .. } = &event {
+            code.send(made.clone()).unwrap();
+        }
+        events.push(event);
+    })
+    .await;
+    End { result, events }
+}
+
+async fn run_receiver(
+    server: &str,
+    pace: Pace,
+    mut codes: mpsc::UnboundedReceiver<String>,
+    typed: Box<dyn FnOnce(String) -> String>,
+    target: Target,
+    decide: Box<dyn FnOnce(Offered) -> Choice + Send>,
+) -> End {
+    let (_go, stop) = watch::channel(false);
+    let mut events = Vec::new();
+    let code: Code = typed(codes.recv().await.expect("a code")).parse().unwrap();
+    let receiving = Receiving { server: server.parse().unwrap(), pace, code, target, decide, stop };
+    let result = receive(receiving, &mut |event| events.push(event)).await;
+    End { result, events }
+}
+
+/// A file of so many bytes that repeat nowhere, the same for the same seed.
+pub fn file(folder: &Path, name: &str, size: usize, seed: u64) -> PathBuf {
+    let mut content = vec![0; size];
+    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut content);
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, content).unwrap();
+    path
+}
+
+/// Asserts that two files have the same content, without printing it.
+#[track_caller]
+pub fn assert_same(left: &Path, right: &Path) {
+    let digest = |path: &Path| {
+        let mut hasher = blake3::Hasher::new();
+        hasher
+            .update_reader(fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+            .unwrap();
+        hasher.finalize()
+    };
+    assert_eq!(digest(left), digest(right), "{} and {} differ", left.display(), right.display());
+}
+
+/// Stands between a client and the server, and cuts connections: the first after so many bytes both ways together, and so on;
+/// once the list is used up it lets everything through.
+pub async fn cutter(server: SocketAddr, cuts: Vec<u64>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut cuts = cuts.into_iter();
+        while let Ok((client, _)) = listener.accept().await {
+            let left = Arc::new(Mutex::new(cuts.next().unwrap_or(u64::MAX)));
+            tokio::spawn(async move {
+                let server = TcpStream::connect(server).await.unwrap();
+                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                tokio::select! {
+                    () = pipe(from_client, to_server, left.clone()) => {}
+                    () = pipe(from_server, to_client, left) => {}
+                }
+            });
+        }
+    });
+    url
+}
+
+async fn pipe(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    left: Arc<Mutex<u64>>,
+) {
+    let mut piece = vec![0; 16 << 10];
+    while let Ok(read @ 1..) = from.read(&mut piece).await {
+        let allowed = {
+            let mut left = left.lock().unwrap();
+            let allowed = (read as u64).min(*left);
+            *left -= allowed;
+            allowed as usize
+        };
+        if to.write_all(&piece[..allowed]).await.is_err() || allowed < read {
+            return;
+        }
+    }
+}
+
+/// Which way a frame goes, as the client of a [`meddler`] sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Up,
+    Down,
+}
+
+/// What becomes of a frame; `None` cuts the connection.
+pub type Meddle = dyn FnMut(Way, Bytes) -> Option<Vec<Bytes>> + Send;
+
+/// Stands in the place of a hostile server: passes on texts, and does with the frames what it is told to.
+pub async fn meddler(server: SocketAddr, meddle: Box<Meddle>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let meddle = Arc::new(Mutex::new(meddle));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(between(client, server, meddle.clone()));
+        }
+    });
+    url
+}
+
+#[expect(clippy::result_large_err, reason = "the handshake's callback has this signature")]
+async fn between(client: TcpStream, server: SocketAddr, meddle: Arc<Mutex<Box<Meddle>>>) {
+    let mut path = String::new();
+    let see = |request: &Request, response: Response| {
+        path = request.uri().to_string();
+        Ok(response)
+    };
+    let client = tokio_tungstenite::accept_hdr_async(client, see).await.unwrap();
+    let tcp = TcpStream::connect(server).await.unwrap();
+    let (server, _) = tokio_tungstenite::client_async(format!("ws://{server}{path}"), tcp).await.unwrap();
+    let ((mut to_client, mut from_client), (mut to_server, mut from_server)) = (client.split(), server.split());
+    loop {
+        let (way, message) = tokio::select! {
+            message = from_client.next() => (Way::Up, message),
+            message = from_server.next() => (Way::Down, message),
+        };
+        let Some(Ok(message)) = message else { return };
+        let messages = match message {
+            Message::Binary(frame) => match meddle.lock().unwrap()(way, frame) {
+                Some(frames) => frames.into_iter().map(Message::Binary).collect(),
+                None => return,
+            },
+            Message::Text(_) => vec![message],
+            _ => continue,
+        };
+        for message in messages {
+            let sent = match way {
+                Way::Up => to_server.send(message).await,
+                Way::Down => to_client.send(message).await,
+            };
+            if sent.is_err() {
+                return;
+            }
+        }
+    }
+}
