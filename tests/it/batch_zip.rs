@@ -1,9 +1,9 @@
 //! The ZIP of a batch, read by the programs that people have.
 
-use handover::direct::hub::Hub;
 use std::path::Path;
 use std::process::Command;
 
+use handover::direct::hub::Hub;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 

@@ -50,11 +50,11 @@ impl End {
 
     /// The names that the files have at the receiver's, in order.
     pub fn saved(&self) -> Vec<&str> {
-        let saved = |event| match event {
+        let saved = self.events.iter().filter_map(|event| match event {
             Event::FileDone { path, .. } => Some(path.as_str()),
             _ => None,
-        };
-        self.events.iter().filter_map(saved).collect()
+        });
+        saved.collect()
     }
 }
 
