@@ -195,7 +195,7 @@ impl Shown {
 
     fn time_left(&mut self, seconds: u64) {
         let style = if seconds <= 60 { "{spinner} {msg:.red}" } else { "{spinner} {msg}" };
-        let bar = self.bar(|| ProgressBar::new_spinner());
+        let bar = self.bar(ProgressBar::new_spinner);
         bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_spinner()));
         bar.set_message(format!("{}:{:02} left", seconds / 60, seconds % 60));
         bar.tick();

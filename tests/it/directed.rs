@@ -50,10 +50,12 @@ impl End {
 
     /// The names that the files have at the receiver's, in order.
     pub fn saved(&self) -> Vec<&str> {
-        let saved = |event| match event {
-            &Event::FileDone { ref path, .. } => Some(path.as_str()),
-            _ => None,
-        };
+        fn saved(event: &Event) -> Option<&str> {
+            match event {
+                Event::FileDone { path, .. } => Some(path),
+                _ => None,
+            }
+        }
         self.events.iter().filter_map(saved).collect()
     }
 }
@@ -153,7 +155,9 @@ pub fn file(folder: &Path, name: &str, size: usize, seed: u64) -> PathBuf {
 pub fn assert_same(left: &Path, right: &Path) {
     let digest = |path: &Path| {
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).unwrap();
+        hasher
+            .update_reader(fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+            .unwrap();
         hasher.finalize()
     };
     assert_eq!(digest(left), digest(right), "{} and {} differ", left.display(), right.display());
@@ -246,6 +250,7 @@ async fn between(client: TcpStream, server: SocketAddr, meddle: Arc<Mutex<Box<Me
                 None => return,
             },
             Message::Text(_) => vec![message],
+            Message::Close(_) => return,
             _ => continue,
         };
         for message in messages {

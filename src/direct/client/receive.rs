@@ -174,7 +174,10 @@ impl Receiver {
             let result = match next {
                 Ok(Next::Happening(happening)) => self.happened(happening, &mut deciding, tell).await,
                 Ok(Next::Chosen(choice)) => self.chosen(choice, tell).await,
-                Ok(Next::Tick) => Ok(self.tick(tell)),
+                Ok(Next::Tick) => {
+                    self.tick(tell);
+                    Ok(())
+                }
                 Err(failure) => Err(failure),
             };
             match (result, self.complete) {
@@ -227,7 +230,10 @@ impl Receiver {
                 Ok(())
             }
             Message::Data(data) => self.take(data, tell).await,
-            Message::Paused { paused } => Ok(tell(Event::PeerPaused { paused })),
+            Message::Paused { paused } => {
+                tell(Event::PeerPaused { paused });
+                Ok(())
+            }
             Message::Cancel { reason } => Err(Failure::PeerCancelled(reason)),
             Message::Alive => Ok(()),
             Message::Accept(_) | Message::Decline | Message::Ack { .. } | Message::Received => {
