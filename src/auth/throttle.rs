@@ -94,13 +94,12 @@ impl Throttle {
     pub fn guess(&self, address: IpAddr, now: NaiveDateTime) -> Result<()> {
         let address = network_of(address);
         let mut guesses = lock(&self.guesses);
-        match guesses.wait(&address, now) {
-            Duration::ZERO => {
-                guesses.add(address, now);
-                Ok(())
-            }
-            wait => Err(Error::TooManyAttempts(wait.as_secs() + 1)),
+        let wait = guesses.wait(&address, now);
+        if wait > Duration::ZERO {
+            return Err(Error::TooManyAttempts(wait.as_secs() + 1));
         }
+        guesses.add(address, now);
+        Ok(())
     }
 
     /// Takes back what [`Throttle::guess`] booked.

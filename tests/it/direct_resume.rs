@@ -12,9 +12,8 @@ use crate::support::*;
 const SIZE: usize = 3_000_000;
 
 /// Cuts both ends' connections at these numbers of bytes; the transfer has to come to its end nevertheless.
-async fn survives(sender_cuts: Vec<u64>, receiver_cuts: Vec<u64>) {
+async fn survives(server: &TestServer, sender_cuts: Vec<u64>, receiver_cuts: Vec<u64>) {
     let what = format!("cut after {sender_cuts:?} and {receiver_cuts:?}");
-    let server = TestServer::start();
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (big, small) = (file(from.path(), "big", SIZE, 1), file(from.path(), "small", 1000, 2));
     let mut transfer = Transfer::new(&server.url, to.path()).of(&big).of(&small);
@@ -34,19 +33,21 @@ async fn survives(sender_cuts: Vec<u64>, receiver_cuts: Vec<u64>) {
 
 #[tokio::test]
 async fn either_side_comes_back() {
-    survives(vec![1_000_000], vec![]).await;
-    survives(vec![], vec![1_000_000]).await;
-    survives(vec![500_000, 500_000, 2000], vec![1_500_000]).await;
+    let server = TestServer::start();
+    survives(&server, vec![1_000_000], vec![]).await;
+    survives(&server, vec![], vec![1_000_000]).await;
+    survives(&server, vec![500_000, 500_000, 2000], vec![1_500_000]).await;
 }
 
 /// Anywhere past the confirmation of the code, before which there is nothing to go on with.
 #[tokio::test]
 async fn cuts_anywhere_leave_a_whole_file() {
+    let server = TestServer::start();
     let seed = rand::random();
     println!("seed {seed}");
     let mut rng = SmallRng::seed_from_u64(seed);
     for _ in 0..12 {
         let mut cuts = |count| (0..count).map(|_| rng.random_range(2000..SIZE as u64)).collect::<Vec<_>>();
-        survives(cuts(2), cuts(2)).await;
+        survives(&server, cuts(2), cuts(2)).await;
     }
 }

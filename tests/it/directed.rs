@@ -248,6 +248,7 @@ async fn between(client: TcpStream, server: SocketAddr, meddle: Arc<Mutex<Box<Me
                 None => return,
             },
             Message::Text(_) => vec![message],
+            Message::Close(_) => return,
             _ => continue,
         };
         for message in messages {

@@ -15,6 +15,8 @@ mod binary;
 mod broken_uploads;
 mod crafted;
 mod digests;
+mod direct_cli;
+mod direct_codes;
 mod direct_pairs;
 mod direct_relay;
 mod direct_resume;

@@ -37,6 +37,8 @@ const OPEN: &[(&str, &str)] = &[
     ("POST", "/api/batches/{id}/unlock"),
     ("GET", "/api/batches/{id}/fetches"),
     ("GET", "/api/batches/{id}/events"),
+    ("GET", "/api/direct/send"),
+    ("GET", "/api/direct/receive/{nameplate}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),

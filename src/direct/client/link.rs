@@ -2,11 +2,13 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
@@ -63,6 +65,7 @@ type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub struct Link {
     outbox: mpsc::Sender<Message>,
     inbox: SplitStream<Stream>,
+    writer: JoinHandle<()>,
     /// When something was last heard from the hub.
     pub heard: Instant,
 }
@@ -92,8 +95,16 @@ impl Link {
         };
         let (sink, inbox) = stream.split();
         let (outbox, messages) = mpsc::channel(QUEUE);
-        tokio::spawn(write(sink, messages));
-        Ok(Link { outbox, inbox, heard: Instant::now() })
+        let writer = tokio::spawn(write(sink, messages));
+        Ok(Link { outbox, inbox, writer, heard: Instant::now() })
+    }
+
+    /// Waits until everything is written, for as long as `patience`, and says goodbye.
+    pub async fn close(self, patience: Duration) {
+        drop(self.outbox);
+        if timeout(patience, self.writer).await.is_err() {
+            tracing::debug!("the connection took no goodbye");
+        }
     }
 
     /// The next word from the hub. Nothing is lost when the future is dropped before it is ready.

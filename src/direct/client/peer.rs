@@ -99,6 +99,8 @@ pub struct Peer {
     pub master: Option<Master>,
     connection: Connection,
     round: Round,
+    /// When this round's exchange is given up.
+    agreed_by: Instant,
     /// What is to be sent before anything else, and what is to be told once it is.
     unsent: VecDeque<Bytes>,
     happened: Option<Happening>,
@@ -120,6 +122,7 @@ impl Peer {
             master: None,
             connection: Connection::Up(link),
             round: Round::None,
+            agreed_by: now,
             unsent: VecDeque::new(),
             happened: None,
             heard: now,
@@ -155,6 +158,7 @@ impl Peer {
                 Connection::Up(link) => {
                     let alive_at = self.said + self.pace.alive;
                     let stall_at = self.heard + self.pace.stall;
+                    let is_agreeing = matches!(self.round, Round::Agreeing(_));
                     let is_open = matches!(self.round, Round::Open(_));
                     let silent_at = link.heard + self.pace.silence;
                     tokio::select! {
@@ -164,6 +168,9 @@ impl Peer {
                             Err(Lost) => Some(self.lost()?),
                         },
                         () = sleep_until(silent_at) => Some(self.lost()?),
+                        () = sleep_until(self.agreed_by), if is_agreeing => {
+                            return Err(Failure::Protocol("it does not agree on keys in time"));
+                        }
                         () = sleep_until(alive_at), if is_open => self.say(&Message::Alive).await.map(|()| None)?,
                         () = sleep_until(stall_at), if is_open && !self.stalled => {
                             self.stalled = true;
@@ -232,19 +239,21 @@ impl Peer {
     /// Tells the other end and the hub how it went, where they do not know yet.
     pub async fn leave(mut self, result: &Result<Summary, Failure>) {
         let code = match (result, self.place.role) {
-            (Ok(_), Role::Sender) => End::Done,
-            (Ok(_), Role::Receiver) => return,
-            (Err(failure), _) => match failure.reason() {
-                Some(code) => code,
-                None => return,
-            },
+            (Ok(_), Role::Sender) => Some(End::Done),
+            (Ok(_), Role::Receiver) => None,
+            (Err(failure), _) => failure.reason(),
         };
         if let Err(failure @ Failure::Local(_)) = result {
             let cancel = Message::Cancel { reason: failure.to_string() };
             // Best said, but the hub will do.
             let _ = timeout(self.pace.goodbye, self.say(&cancel)).await;
         }
-        self.end(code).await;
+        if let Some(code) = code {
+            self.end(code).await;
+        }
+        if let Connection::Up(link) = self.connection {
+            link.close(self.pace.goodbye).await;
+        }
     }
 
     /// Tells the hub that it is over, and waits a moment until it knows.
@@ -274,6 +283,7 @@ impl Peer {
                 };
                 let (exchange, frame) = Exchange::start(self.place.role, round, secret);
                 self.round = Round::Agreeing(Box::new(exchange));
+                self.agreed_by = Instant::now() + self.pace.silence;
                 self.unsent = VecDeque::from([frame.into_bytes()]);
                 Some(Happening::Joined)
             }

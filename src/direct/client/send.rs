@@ -46,9 +46,12 @@ pub async fn send(sending: Sending, tell: &mut dyn FnMut(Event)) -> Result<Summa
         expires: Some(Instant::now() + life),
         started: None,
         rate: Rate::new(Instant::now()),
-        accepted: Summary::default(),
+        files: 0,
+        total: None,
+        time_left: None,
     };
     let result = sender.run(&mut stop, tell).await;
+    sender.round = None; // it holds the connection's queue open
     sender.peer.leave(&result).await;
     result
 }
@@ -76,7 +79,11 @@ struct Sender {
     expires: Option<Instant>,
     started: Option<Instant>,
     rate: Rate,
-    accepted: Summary,
+    /// Files that the receiver takes, and their bytes, if they are known.
+    files: u64,
+    total: Option<u64>,
+    /// What was last said of the time left.
+    time_left: Option<u64>,
 }
 
 /// What remains to be sent in this round.
@@ -189,12 +196,10 @@ impl Sender {
                 }
             }
             Message::Received => {
-                let is_over = self.round.as_ref().is_some_and(|round| round.reading.is_none());
-                if !is_over {
-                    return Err(Failure::Protocol("it says that it has what was not sent"));
-                }
+                let over = self.round.as_ref().filter(|round| round.reading.is_none());
+                let round = over.ok_or(Failure::Protocol("it says that it has what was not sent"))?;
                 let seconds = self.started.map_or(0.0, |started| started.elapsed().as_secs_f64());
-                return Ok(Some(Summary { seconds, ..self.accepted }));
+                return Ok(Some(Summary { files: self.files, bytes: round.before + round.sent, seconds }));
             }
             Message::Paused { paused } => tell(Event::PeerPaused { paused }),
             Message::Cancel { reason } => return Err(Failure::PeerCancelled(reason)),
@@ -216,13 +221,12 @@ impl Sender {
         }
         let Some(outbox) = self.peer.outbox() else { return Ok(()) };
         let size = |entry: &u32| self.entries[*entry as usize].size.unwrap_or_default();
-        let bytes = wanted.iter().map(size).sum();
-        let files = wanted.iter().filter(|entry| !self.entries[**entry as usize].folder).count() as u64;
+        let files = wanted.iter().map(|entry| &self.entries[*entry as usize]).filter(|entry| !entry.folder);
+        let (files, total) = (files.clone().count() as u64, files.map(|entry| entry.size).sum::<Option<u64>>());
         if self.started.is_none() {
-            self.started = Some(Instant::now());
-            self.rate = Rate::new(Instant::now());
-            self.accepted = Summary { files, bytes, seconds: 0.0 };
-            tell(Event::Accepted { files, bytes });
+            (self.started, self.rate) = (Some(Instant::now()), Rate::new(Instant::now()));
+            (self.files, self.total) = (files, total);
+            tell(Event::Accepted { files, bytes: total.unwrap_or_default() });
         }
         let start = accept.start.filter(|start| start.entry > 0 || start.offset > 0);
         let first = start.as_ref().map_or(0, |start| start.entry);
@@ -282,13 +286,16 @@ impl Sender {
     fn tick(&mut self, tell: &mut dyn FnMut(Event)) {
         let now = Instant::now();
         if let Some(expires) = self.expires {
-            tell(Event::TimeLeft { seconds: expires.saturating_duration_since(now).as_secs() });
+            let seconds = expires.saturating_duration_since(now).as_secs();
+            if self.time_left.replace(seconds) != Some(seconds) {
+                tell(Event::TimeLeft { seconds });
+            }
         }
         if let Some(round) = &self.round {
             let entry = round.unconfirmed.front().map(|(_, entry)| *entry);
             let entry = entry.or(round.reading.as_ref().map(|reading| reading.entry));
             let bytes = round.before + round.acked;
-            tell(progress(entry, bytes, Some(self.accepted.bytes), &mut self.rate, now));
+            tell(progress(entry, bytes, self.total, &mut self.rate, now));
         }
     }
 }

@@ -392,6 +392,3 @@ fn new_token() -> (String, blake3::Hash) {
     let digest = blake3::hash(token.as_bytes());
     (token, digest)
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,7 +6,7 @@ use actix_web::web;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream as _, future::poll_fn};
 
-use super::parser::{Frame, LONGEST_HEADER, Malformed, OpCode, take};
+use super::parser::{Frame, Malformed, OpCode, take};
 
 /// A message, or a sign of life.
 #[derive(Debug, PartialEq, Eq)]
@@ -94,11 +94,6 @@ impl Incoming {
             }
         }
         Ok(None)
-    }
-
-    /// Bytes that may be held at once.
-    pub const fn bound(most: usize) -> usize {
-        2 * most + LONGEST_HEADER
     }
 }
 

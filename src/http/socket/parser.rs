@@ -2,8 +2,6 @@
 
 use bytes::{Buf as _, BytesMut};
 
-/// Longest header of a frame: two bytes, a length of eight, a mask of four.
-pub const LONGEST_HEADER: usize = 14;
 /// Longest payload of a control frame, section 5.5.
 const LONGEST_CONTROL: usize = 125;
 

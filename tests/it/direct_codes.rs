@@ -1,0 +1,276 @@
+//! Codes: who may use one, for how long, and how many there may be.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use handover::direct::client::Failure;
+use handover::direct::protocol::{self, Signal};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::answers::expect;
+use crate::directed::*;
+use crate::support::*;
+
+/// A socket by hand.
+struct Socket(WebSocketStream<TcpStream>);
+
+impl Socket {
+    async fn open(server: &TestServer, path: &str, origin: Option<&str>) -> Result<Socket, u16> {
+        let mut request = format!("ws://{}{path}", server.address).into_client_request().unwrap();
+        if let Some(origin) = origin {
+            request.headers_mut().insert("origin", origin.parse().unwrap());
+        }
+        let tcp = TcpStream::connect(server.address).await.unwrap();
+        match client_async(request, tcp).await {
+            Ok((socket, _)) => Ok(Socket(socket)),
+            Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn to(server: &TestServer, path: &str) -> Socket {
+        Socket::open(server, path, None).await.unwrap()
+    }
+
+    async fn next(&mut self) -> Option<Message> {
+        tokio::time::timeout(Duration::from_secs(20), self.0.next()).await.expect("the server says something")?.ok()
+    }
+
+    async fn signal(&mut self) -> Signal {
+        loop {
+            match self.next().await {
+                Some(Message::Text(text)) => return serde_json::from_str(&text).unwrap(),
+                Some(Message::Ping(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    async fn code(&mut self) -> (u32, String) {
+        match self.signal().await {
+            Signal::Code { nameplate, token, expires_in: 600, grace: 180, .. } => (nameplate, token),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn ended(&mut self) -> &'static str {
+        loop {
+            match self.signal().await {
+                Signal::Ended { code, msg, .. } => {
+                    assert!(!msg.is_empty());
+                    return code.as_str();
+                }
+                Signal::Paired { .. } | Signal::PeerLost { .. } | Signal::Joined { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    async fn say(&mut self, signal: &Signal) {
+        self.0.send(Message::Text(serde_json::to_string(signal).unwrap().into())).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_wrong_guess_ends_the_code_and_the_sender_is_told() {
+    let server = TestServer::start();
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut transfer = Transfer::new(&server.url, to.path()).of(&file(from.path(), "file", 1000, 1));
+    transfer.typed = Box::new(|code| {
+        let nameplate = code.split('-').next().unwrap();
+        let other = format!("{nameplate}-aardvark-zucchini");
+        if other == code { format!("{nameplate}-zucchini-aardvark") } else { other }
+    });
+    let (sender, receiver) = transfer.run().await;
+    for end in [&sender, &receiver] {
+        let wrong = matches!(end.failure(), Failure::Ended { code: protocol::End::WrongCode, .. });
+        assert!(wrong, "{:?}", end.result);
+    }
+    let handover::direct::client::Event::Code { code, .. } = &sender.events[0] else { panic!() };
+    let path = format!("/api/direct/receive/{}", code.split('-').next().unwrap());
+    assert_eq!(Socket::to(&server, &path).await.ended().await, "unknown_code", "it is spent");
+    assert_eq!(std::fs::read_dir(to.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_code_serves_one_receiver() {
+    let server = TestServer::start();
+    let mut sender = Socket::to(&server, "/api/direct/send").await;
+    let (nameplate, _) = sender.code().await;
+    assert!((1..=10).contains(&nameplate), "short: {nameplate}");
+    let path = format!("/api/direct/receive/{nameplate}");
+    let mut first = Socket::to(&server, &path).await;
+    assert!(matches!(first.signal().await, Signal::Joined { .. }));
+    assert_eq!(Socket::to(&server, &path).await.ended().await, "code_in_use");
+    assert!(matches!(sender.signal().await, Signal::Paired { round: 1 }));
+    assert!(matches!(first.signal().await, Signal::Paired { round: 1 }));
+    for unknown in ["/api/direct/receive/4000000000", "/api/direct/receive/-1", "/api/direct/receive/x%2Fy"] {
+        assert_eq!(Socket::to(&server, unknown).await.ended().await, "unknown_code", "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn codes_expire_by_the_clock_and_late_receivers_are_told() {
+    let server = TestServer::start();
+    let mut sender = Socket::to(&server, "/api/direct/send").await;
+    let (nameplate, _) = sender.code().await;
+    let path = format!("/api/direct/receive/{nameplate}");
+    server.clock.advance(Duration::from_secs(599));
+    let mut claimed = Socket::to(&server, "/api/direct/send").await;
+    let (other, _) = claimed.code().await;
+    let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{other}")).await;
+    assert!(matches!(receiver.signal().await, Signal::Joined { .. }));
+    server.clock.advance(Duration::from_secs(1));
+    assert_eq!(Socket::to(&server, &path).await.ended().await, "expired_code");
+    assert_eq!(sender.ended().await, "expired_code");
+    server.clock.advance(Duration::from_secs(3600));
+    assert_eq!(Socket::to(&server, &path).await.ended().await, "unknown_code", "forgotten");
+    assert!(matches!(receiver.signal().await, Signal::Paired { round: 1 }), "what is claimed does not expire");
+}
+
+#[tokio::test]
+async fn a_place_is_given_back_for_its_token_alone() {
+    let server = TestServer::start();
+    let mut sender = Socket::to(&server, "/api/direct/send").await;
+    let (nameplate, token) = sender.code().await;
+    let again = format!("/api/direct/send?rejoin={nameplate}");
+    for wrong in ["", "x", &token[1..], &token.to_uppercase()] {
+        let mut thief = Socket::to(&server, &again).await;
+        thief.say(&Signal::Rejoin { token: wrong.into() }).await;
+        assert_eq!(thief.ended().await, "unknown_code", "{wrong}");
+    }
+    // The receiver's side is not the sender's.
+    let mut thief = Socket::to(&server, &format!("/api/direct/receive/{nameplate}?rejoin=true")).await;
+    thief.say(&Signal::Rejoin { token: token.clone() }).await;
+    assert_eq!(thief.ended().await, "unknown_code");
+    let mut back = Socket::to(&server, &again).await;
+    back.say(&Signal::Rejoin { token }).await;
+    assert!(matches!(back.signal().await, Signal::Rejoined { .. }));
+    assert_eq!(sender.ended().await, "replaced");
+}
+
+#[tokio::test]
+async fn a_side_that_does_not_come_back_ends_the_transfer() {
+    let server = TestServer::start();
+    let mut sender = Socket::to(&server, "/api/direct/send").await;
+    let (nameplate, _) = sender.code().await;
+    let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await;
+    assert!(matches!(receiver.signal().await, Signal::Joined { .. }));
+    drop(receiver);
+    assert!(matches!(sender.signal().await, Signal::Paired { .. }));
+    assert!(matches!(sender.signal().await, Signal::PeerLost { grace: 180 }));
+    server.clock.advance(Duration::from_secs(180));
+    assert_eq!(sender.ended().await, "peer_lost");
+}
+
+#[tokio::test]
+async fn the_oldest_of_too_many_codes_make_room() {
+    let server = TestServer::with(&["--max-codes", "16"]);
+    let mut senders = Vec::new();
+    for _ in 0..6 {
+        let mut sender = Socket::to(&server, "/api/direct/send").await;
+        sender.code().await;
+        senders.push(sender);
+    }
+    // One address may have a quarter of them.
+    for sender in &mut senders[..2] {
+        assert_eq!(sender.ended().await, "evicted");
+    }
+    eventually("four are left", async || {
+        let metrics = server.get("/metrics").send().await.unwrap().text().await.unwrap();
+        metrics.contains("handover_direct_transfers{state=\"waiting\"} 4")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_of_the_protocol_ends_the_socket() {
+    let server = TestServer::start();
+    let large = Message::Binary(vec![0; protocol::LARGEST_FRAME + 1].into());
+    for (message, close) in [
+        (large, 1009),
+        (Message::Text("x".repeat(100_000).into()), 1009),
+        (Message::Text("{".into()), 1008),
+        (Message::Text(r#"{"type":"end","code":"expired_code"}"#.into()), 1008),
+        (Message::Text(r#"{"type":"paired","round":1}"#.into()), 1008),
+    ] {
+        let mut sender = Socket::to(&server, "/api/direct/send").await;
+        sender.code().await;
+        sender.0.send(message).await.unwrap();
+        assert_eq!(sender.ended().await, "bad_message");
+        match sender.next().await {
+            Some(Message::Close(Some(frame))) => assert_eq!(u16::from(frame.code), close),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn guests_send_where_they_may_and_receive_with_a_code() {
+    let server = TestServer::with(&["--guests", "deny"]);
+    expect("a guest", server.get("/api/direct/send"), 401, "sign_in_required", None).await;
+    assert_eq!(Socket::open(&server, "/api/direct/send", None).await.err(), Some(401));
+    assert_eq!(Socket::to(&server, "/api/direct/receive/1").await.ended().await, "unknown_code");
+    let token = server.client("carl").await;
+    let signed_in = server.get("/api/direct/send").bearer_auth(token);
+    expect("signed in, but no socket", signed_in, 426, "upgrade_required", None).await;
+}
+
+/// A page of another site opens no socket here, whatever its visitor may do.
+#[tokio::test]
+async fn foreign_pages_are_refused() {
+    let server = TestServer::with(&["--cors-origins", "https://intranet.example.org"]);
+    for (origin, status) in [
+        ("https://evil.example", Some(403)),
+        ("null", Some(403)),
+        (&*format!("http://{}.evil.example", server.address), Some(403)),
+        (&*server.url, None),
+        ("https://intranet.example.org", None),
+    ] {
+        for path in ["/api/direct/send", "/api/direct/receive/1"] {
+            assert_eq!(Socket::open(&server, path, Some(origin)).await.err(), status, "{origin} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn guesses_of_nameplates_are_throttled_and_right_ones_cost_nothing() {
+    let server = TestServer::start();
+    for _ in 0..30 {
+        let mut sender = Socket::to(&server, "/api/direct/send").await;
+        let (nameplate, _) = sender.code().await;
+        let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await;
+        assert!(matches!(receiver.signal().await, Signal::Joined { .. }));
+    }
+    let mut refused = None;
+    for _ in 0..30 {
+        match Socket::open(&server, "/api/direct/receive/4000", None).await {
+            Ok(mut socket) => assert_eq!(socket.ended().await, "unknown_code"),
+            Err(status) => refused = Some(status),
+        }
+    }
+    assert_eq!(refused, Some(429));
+}
+
+/// Half-open codes cost little, and the server goes on serving.
+#[tokio::test]
+async fn many_idle_codes() {
+    let server = TestServer::start();
+    let mut senders = Vec::new();
+    for _ in 0..1000 {
+        let mut sender = Socket::to(&server, "/api/direct/send").await;
+        sender.code().await;
+        senders.push(sender);
+    }
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = file(from.path(), "file", 100_000, 1);
+    let (sender, receiver) = Transfer::new(&server.url, to.path()).of(&path).run().await;
+    assert!(sender.result.is_ok() && receiver.result.is_ok());
+    // A plain request sees a socket's address, and claims nothing.
+    let answer: Value = server.get("/api/direct/receive/1").send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["code"], "upgrade_required");
+}
