@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, ResponseError as _, web};
 
@@ -56,7 +56,7 @@ pub async fn gate(
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let required = match access {
         Access::Public | Access::Token => return next.call(req).await,
-        Access::Guests if !req.headers().contains_key(header::AUTHORIZATION) => {
+        Access::Guests if bearer(req.headers()).is_none() => {
             return match app(req.request()).map(|app| app.config.guests()) {
                 Ok(Guests::Allow) => next.call(req).await,
                 Ok(Guests::Deny) => Ok(req.into_response(Error::SignInRequired.error_response())),
@@ -89,13 +89,7 @@ pub async fn gate(
 /// The caller behind the bearer token (RFC 6750 section 2.1), as the database has it now.
 fn authenticate(req: &ServiceRequest) -> Result<Caller> {
     let app = app(req.request())?;
-    let value = req.headers().get(header::AUTHORIZATION).ok_or(Error::MissingAuthorization)?;
-    let value = value.to_str().map_err(|_| Error::NotBearer)?;
-    let (scheme, token) = value.split_once(' ').ok_or(Error::NotBearer)?;
-    let token = token.trim();
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
-        return Err(Error::NotBearer);
-    }
+    let token = bearer(req.headers()).ok_or(Error::MissingAuthorization)??;
     let now = app.clock.now();
     let claims = app.keys.verify_access(token, now).ok_or(Error::InvalidToken)?;
     let user = app.db.lookup(|conn| super::session::session_user(conn, &claims.jti, now))?;
@@ -103,6 +97,18 @@ fn authenticate(req: &ServiceRequest) -> Result<Caller> {
         Some(user) if user.id == claims.sub && user.role == claims.role => Ok(Caller { user, session: claims.jti }),
         _ => Err(Error::InvalidToken),
     }
+}
+
+/// The bearer token of a request, if it has one: of the header Authorization or, for the handshake of a WebSocket, which a
+/// page can give no such header, of the subprotocol `bearer.TOKEN` that it offers.
+fn bearer(headers: &HeaderMap) -> Option<Result<&str>> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
+        return offered.flat_map(|list| list.split(',')).find_map(|name| name.trim().strip_prefix("bearer.")).map(Ok);
+    };
+    let token = value.to_str().ok().and_then(|value| value.split_once(' '));
+    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    Some(token.filter(|token| !token.is_empty()).ok_or(Error::NotBearer))
 }
 
 fn app(req: &HttpRequest) -> Result<web::Data<App>> {

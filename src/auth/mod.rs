@@ -7,7 +7,7 @@ mod throttle;
 pub mod token;
 
 pub use gate::{Access, Caller, Client, OPERATION_ONLY, Operation, gate};
-pub use session::{SessionUser, create_session, end_session, end_sessions_of};
+pub use session::{SessionUser, create_session, end_session, end_sessions_of, is_running};
 pub use throttle::{Throttle, network_of};
 
 use std::fmt;

@@ -42,6 +42,11 @@ pub(super) fn session_user(conn: &mut Conn, session: &str, now: NaiveDateTime) -
     .transpose()
 }
 
+/// Whether a session still runs, for what goes on after its request: sockets end with it.
+pub fn is_running(conn: &mut Conn, session: &str, now: NaiveDateTime) -> Result<bool> {
+    Ok(session_user(conn, session, now)?.is_some())
+}
+
 /// Ends one session (log out).
 pub fn end_session(conn: &mut Conn, session: &str) -> Result<()> {
     diesel::delete(sessions::table.find(session)).execute(conn)?;

@@ -44,7 +44,13 @@ pub fn exit_code(failure: &Failure) -> ExitCode {
             End::WrongCode | End::UnknownCode | End::ExpiredCode | End::CodeInUse => 3,
             End::Cancelled | End::Declined | End::Failed | End::Done => 4,
             End::Tampered => 6,
-            End::PeerLost | End::Evicted | End::QuotaExceeded | End::Replaced | End::Stopping | End::BadMessage => 5,
+            End::PeerLost
+            | End::Evicted
+            | End::QuotaExceeded
+            | End::Replaced
+            | End::SignedOut
+            | End::Stopping
+            | End::BadMessage => 5,
         },
         Failure::Unconfirmed => 3,
         Failure::PeerCancelled(_) => 4,

@@ -9,7 +9,7 @@ use super::hub::{BOUNDS, Hub};
 use super::protocol::{Role, Signal};
 use super::relay::{refuse, serve, serve_again};
 use crate::app::App;
-use crate::auth::network_of;
+use crate::auth::{Caller, network_of};
 use crate::error::{Error, Result};
 use crate::http::peer::{client_address, public_url};
 use crate::http::socket::upgrade;
@@ -27,6 +27,7 @@ pub async fn send(
     req: HttpRequest,
     app: web::Data<App>,
     hub: web::Data<Hub>,
+    caller: Option<Caller>,
     again: web::Query<Again>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
@@ -38,7 +39,7 @@ pub async fn send(
         actix_rt::spawn(serve_again(app, hub, nameplate, Role::Sender, incoming, outgoing));
         return Ok(response);
     }
-    match hub.open(address, outgoing.clone(), now) {
+    match hub.open(caller.map(|caller| caller.session), address, outgoing.clone(), now) {
         Ok(admitted) => {
             let expires_in = (admitted.expires_at - now).num_seconds().unsigned_abs();
             admitted.seat.welcome(&Signal::Code {

@@ -14,7 +14,8 @@ use actix_web::http::Method;
 use actix_web::web;
 
 use crate::app::App;
-use crate::auth::Access;
+use crate::auth::{Access, is_running};
+use crate::error::Chain;
 use crate::http::route::{Answer, Content, Doc, Endpoint, Param, Request};
 use hub::Hub;
 
@@ -74,7 +75,15 @@ pub fn endpoints() -> Vec<Endpoint> {
 pub async fn watch(app: web::Data<App>, hub: Hub) {
     const TICK: Duration = Duration::from_millis(500);
     loop {
-        let count = hub.sweep(app.clock.now());
+        let now = app.clock.now();
+        for session in hub.sessions() {
+            match app.db.lookup(|conn| is_running(conn, &session, now)) {
+                Ok(true) => {}
+                Ok(false) => hub.sign_out(&session),
+                Err(error) => tracing::error!(cause = %Chain(&error), "whether a sender is signed in cannot be told"),
+            }
+        }
+        let count = hub.sweep(now);
         app.metrics.direct(count.waiting, count.paired);
         actix_rt::time::sleep(TICK).await;
     }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use handover::direct::client::Failure;
 use handover::direct::protocol::{self, Signal};
+use reqwest::Method;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
@@ -27,6 +29,19 @@ impl Socket {
         let tcp = TcpStream::connect(server.address).await.unwrap();
         match client_async(request, tcp).await {
             Ok((socket, _)) => Ok(Socket(socket)),
+            Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// As a page does that has signed in: with two subprotocols.
+    async fn with_token(server: &TestServer, path: &str, token: &str) -> Result<(Socket, Option<HeaderValue>), u16> {
+        let mut request = format!("ws://{}{path}", server.address).into_client_request().unwrap();
+        request.headers_mut().insert("origin", server.url.parse().unwrap());
+        request.headers_mut().insert("sec-websocket-protocol", format!("handover, bearer.{token}").parse().unwrap());
+        let tcp = TcpStream::connect(server.address).await.unwrap();
+        match client_async(request, tcp).await {
+            Ok((socket, response)) => Ok((Socket(socket), response.headers().get("sec-websocket-protocol").cloned())),
             Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
         }
@@ -216,8 +231,16 @@ async fn guests_send_where_they_may_and_receive_with_a_code() {
     assert_eq!(Socket::open(&server, "/api/direct/send", None).await.err(), Some(401));
     assert_eq!(Socket::to(&server, "/api/direct/receive/1").await.ended().await, "unknown_code");
     let token = server.client("carl").await;
-    let signed_in = server.get("/api/direct/send").bearer_auth(token);
+    let signed_in = server.get("/api/direct/send").bearer_auth(&token);
     expect("signed in, but no socket", signed_in, 426, "upgrade_required", None).await;
+    let (mut socket, protocol) = Socket::with_token(&server, "/api/direct/send", &token).await.ok().unwrap();
+    assert_eq!(protocol.unwrap(), "handover");
+    socket.code().await;
+    for bad in ["", "x", &token[1..]] {
+        assert_eq!(Socket::with_token(&server, "/api/direct/send", bad).await.err(), Some(401), "{bad:?}");
+    }
+    assert_eq!(server.request(Method::POST, "/logout").bearer_auth(&token).send().await.unwrap().status(), 200);
+    assert_eq!(socket.ended().await, "signed_out", "rights end at once, those of open sockets too");
 }
 
 /// A page of another site opens no socket here, whatever its visitor may do.

@@ -17,7 +17,7 @@ mod seat;
 
 pub use seat::Seat;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -64,6 +64,8 @@ struct State {
 }
 
 struct Transfer {
+    /// The session that it was made in, where the sender had to sign in, or did.
+    session: Option<String>,
     made_at: NaiveDateTime,
     expires_at: NaiveDateTime,
     sender: Side,
@@ -123,7 +125,13 @@ impl Hub {
     ///
     /// # Errors
     /// [`End::Stopping`], [`End::QuotaExceeded`].
-    pub fn open(&self, address: IpAddr, outgoing: Outgoing, now: NaiveDateTime) -> Result<Admitted, End> {
+    pub fn open(
+        &self,
+        session: Option<String>,
+        address: IpAddr,
+        outgoing: Outgoing,
+        now: NaiveDateTime,
+    ) -> Result<Admitted, End> {
         let mut state = self.state();
         if state.stopping {
             return Err(End::Stopping);
@@ -136,7 +144,7 @@ impl Hub {
         let (seat, connection) = state.sit(self, nameplate, Role::Sender, outgoing, spent.clone());
         let expires_at = after(now, self.0.limits.code_life);
         let sender = Side { address, token: digest, connection: Some(connection), lost_at: now };
-        let transfer = Transfer { made_at: now, expires_at, sender, receiver: None, round: 0, spent };
+        let transfer = Transfer { session, made_at: now, expires_at, sender, receiver: None, round: 0, spent };
         state.transfers.insert(nameplate, transfer);
         Ok(Admitted { seat, token, expires_at })
     }
@@ -254,6 +262,21 @@ impl Hub {
         }
         let paired = state.transfers.values().filter(|transfer| transfer.receiver.is_some()).count();
         Count { waiting: state.transfers.len() - paired, paired }
+    }
+
+    /// The sessions that transfers were made in.
+    pub fn sessions(&self) -> BTreeSet<String> {
+        self.state().transfers.values().filter_map(|transfer| transfer.session.clone()).collect()
+    }
+
+    /// Ends what was made in a session that is over.
+    pub fn sign_out(&self, session: &str) {
+        let mut state = self.state();
+        let is_of = |transfer: &Transfer| transfer.session.as_deref() == Some(session);
+        let over: Vec<u32> = state.transfers.iter().filter(|(_, transfer)| is_of(transfer)).map(|(n, _)| *n).collect();
+        for nameplate in over {
+            state.end(nameplate, End::SignedOut, None);
+        }
     }
 
     /// The server stops: codes that wait are ended, and no more are made. Running transfers go on.

@@ -100,6 +100,8 @@ pub enum End {
     QuotaExceeded,
     /// The same side has connected anew, elsewhere.
     Replaced,
+    /// The sender is not signed in any more, and guests may not send.
+    SignedOut,
     /// The server stops.
     Stopping,
     /// What was sent is not of this protocol.
@@ -131,6 +133,7 @@ impl End {
             End::Evicted => "The server had too many waiting codes and gave this one up. Try again.",
             End::QuotaExceeded => "The server passes on no more bytes for this address today.",
             End::Replaced => "This side has connected again from elsewhere.",
+            End::SignedOut => "The sender is not signed in any more.",
             End::Stopping => "The server is stopping. Try again in a moment.",
             End::BadMessage => "The server did not understand what was sent to it.",
         }
@@ -151,6 +154,7 @@ impl End {
             End::Evicted => "evicted",
             End::QuotaExceeded => "quota_exceeded",
             End::Replaced => "replaced",
+            End::SignedOut => "signed_out",
             End::Stopping => "stopping",
             End::BadMessage => "bad_message",
         }

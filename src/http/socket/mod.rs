@@ -14,12 +14,15 @@ pub use incoming::{Broken, In, Incoming};
 
 use actix_http::ws::{HandshakeError, hash_key, verify_handshake};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY};
+use actix_web::http::header::{HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::peer::public_url;
+
+/// The subprotocol of all sockets (RFC 6455 section 1.9). A page that signs in offers `bearer.TOKEN` beside it.
+const PROTOCOL: &str = "handover";
 
 /// Bounds of a socket.
 #[derive(Clone, Copy, Debug)]
@@ -49,11 +52,14 @@ pub fn upgrade(
     let accept = req.headers().get(SEC_WEBSOCKET_KEY).map(|key| hash_key(key.as_bytes())).unwrap_or_default();
     let accept = HeaderValue::from_bytes(&accept).map_err(Error::internal)?;
     let (body, outgoing) = body::new(req, bounds.queue);
-    let response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS)
-        .upgrade("websocket")
-        .insert_header((SEC_WEBSOCKET_ACCEPT, accept))
-        .body(body);
-    Ok((response, Incoming::new(payload, bounds.message), outgoing))
+    let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);
+    response.upgrade("websocket").insert_header((SEC_WEBSOCKET_ACCEPT, accept));
+    // A client that offers subprotocols wants one of them.
+    let offered = req.headers().get_all(SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
+    if offered.flat_map(|list| list.split(',')).any(|name| name.trim() == PROTOCOL) {
+        response.insert_header((SEC_WEBSOCKET_PROTOCOL, PROTOCOL));
+    }
+    Ok((response.body(body), Incoming::new(payload, bounds.message), outgoing))
 }
 
 /// Lets in our own pages, those of the origins in the settings, and programs, which send no Origin.
