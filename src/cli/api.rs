@@ -8,6 +8,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::transfer::printable;
 use crate::direct::client::Server;
@@ -198,14 +201,24 @@ fn no_handover() -> Failure {
     Failure::Unreachable("what answers there is no Handover server".into())
 }
 
-/// Runs a command to its end, or until Ctrl-C.
+/// Runs a command to its end; the first Ctrl-C stops it, the second ends the process where it cannot be stopped.
 pub fn run_to_end<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Local(error.to_string()))?;
+    const INTERRUPTED: i32 = 130;
+    let failed = |error: std::io::Error| Failure::Local(error.to_string());
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(failed)?;
+    let (say, mut stop) = watch::channel(false);
     runtime.block_on(async {
+        let mut interrupts = signal(SignalKind::interrupt()).map_err(failed)?;
+        tokio::spawn(async move {
+            while interrupts.recv().await.is_some() {
+                if say.send_replace(true) {
+                    std::process::exit(INTERRUPTED);
+                }
+            }
+        });
         tokio::select! {
             result = command => result,
-            Ok(()) = tokio::signal::ctrl_c() => Err(Failure::Stopped),
+            Ok(_) = stop.wait_for(|stop| *stop) => Err(Failure::Stopped),
         }
     })
 }

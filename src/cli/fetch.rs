@@ -79,7 +79,7 @@ async fn fetch(url: &str, place: Option<Place>, shown: Shown) -> Result<Option<(
     partial.sync().map_err(unwritable)?;
     let name = if before.replace { partial.replace() } else { partial.finish() }.map_err(unwritable)?;
     note(shown, &download, &fetched);
-    Ok(Some((before.folder.join(name), fetched)))
+    Ok(Some((before.path(&name), fetched)))
 }
 
 fn note(shown: Shown, download: &Download, fetched: &Fetched) {
@@ -118,11 +118,17 @@ impl Place {
         Ok(Place { folder, name: Some(name), replace })
     }
 
+    /// The path of a file of this name, as people write it.
+    fn path(&self, name: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        path.strip_prefix(".").map(Path::to_owned).unwrap_or(path)
+    }
+
     /// Begins the file, before anything of the link is spent. What has its name is in the way unless it may be replaced.
     fn begin(self, offered: &str) -> Result<(Partial, Place), Failure> {
         let name = self.name.clone().unwrap_or_else(|| local_name(offered));
-        let shown = self.folder.join(&name);
-        let shown = shown.strip_prefix(".").unwrap_or(&shown).display();
+        let shown = self.path(&name);
+        let shown = shown.display();
         let wrong = |error: std::io::Error| Failure::Local(format!("{shown} cannot be written: {error}"));
         let folder = Folder::open(&self.folder).map_err(wrong)?;
         match folder.look(&name).map_err(wrong)? {

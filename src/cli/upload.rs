@@ -36,37 +36,45 @@ pub struct Args {
     desk: Desk,
 }
 
-/// Uploads one file after another; one that fails does not keep the others.
 pub fn run(args: Args) -> Outcome {
     let shown = Shown { json: args.json };
     let api = args.desk.api()?.patient()?;
     let count = args.files.len();
+    let failures = run_to_end(upload_all(&api, &args.files, shown))?;
+    let failed = failures.len();
+    match failures.into_iter().next() {
+        None => Ok(()),
+        Some(only) if count == 1 => Err(only.into()),
+        Some(first) => Err(Box::new(Several { failed, count, first })),
+    }
+}
+
+/// Uploads one file after another; one that fails does not keep the others. Returns why some did.
+async fn upload_all(api: &Api, files: &[PathBuf], shown: Shown) -> Result<Vec<Failure>, Failure> {
     let mut failures = Vec::new();
-    for path in &args.files {
-        match run_to_end(upload(&api, path, shown)) {
-            Ok(stored) if args.json => shown.event(&stored),
+    for path in files {
+        let shown_path = printable(&path.display().to_string());
+        match upload(api, path, shown).await {
+            Ok(stored) if shown.json => shown.event(&stored),
             Ok(stored) => {
                 let name = printable(stored["filename"].as_str().unwrap_or_default());
                 let size = ByteSize(stored["size"].as_u64().unwrap_or_default());
-                say(&format!("{name}  version {}  {size}", stored["version"]))?;
+                say(&format!("{name}  version {}  {size}", stored["version"]))
+                    .map_err(|error| Failure::Local(format!("standard output cannot be written: {error}")))?;
             }
             Err(failure) => {
-                shown.failed(Some(&path.display().to_string()), &failure);
-                // Nobody comes further without a sign-in, or wants to.
-                let is_last = matches!(failure, Failure::SignIn(_) | Failure::Stopped);
-                if is_last || count == 1 {
-                    return Err(failure.into());
+                shown.failed(Some(&shown_path), &failure);
+                if let Failure::SignIn(_) = failure {
+                    return Err(failure); // nobody comes further without
                 }
-                eprintln!("handover: {}: {failure}", printable(&path.display().to_string()));
+                if files.len() > 1 {
+                    eprintln!("handover: {shown_path}: {failure}");
+                }
                 failures.push(failure);
             }
         }
     }
-    let failed = failures.len();
-    match failures.into_iter().next() {
-        None => Ok(()),
-        Some(first) => Err(Box::new(Several { failed, count, first })),
-    }
+    Ok(failures)
 }
 
 /// Some of several files were not uploaded; the exit code is that of the first.
@@ -100,8 +108,7 @@ async fn upload(api: &Api, path: &Path, shown: Shown) -> Result<Value, Failure> 
         (result, _) => result?,
     };
     if stored["blake3"] != sent.hasher.finalize().to_hex().as_str() {
-        let what = format!("what the server has stored as {} is not what was sent", printable(name));
-        return Err(Failure::Damaged(what));
+        return Err(Failure::Damaged("what the server has stored is not what was sent".into()));
     }
     stored["event"] = "file_done".into();
     Ok(stored)

@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Before the second try; twice as long before each one after it.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A file of more bytes is fetched without its last one first. A one-time link is used up when that byte has left the server,
+/// and what is then on its way is lost with the connection; so it is asked for when all else is here.
+const IN_TWO: u64 = 1 << 20;
 
 /// Where the bytes go.
 pub enum Sink<'a> {
@@ -91,6 +94,7 @@ impl Download {
         loop {
             let before = content.bytes;
             let broken = match self.take(sink, &mut content, &mut meter).await {
+                Ok(()) if self.asks_up_to(before).is_some() => continue,
                 Ok(()) => break,
                 Err(Broken::ForGood(failure)) => return Err(failure),
                 Err(Broken::ForNow(failure)) => failure,
@@ -120,9 +124,8 @@ impl Download {
     /// One request, and as much as it brings.
     async fn take(&mut self, sink: &mut Sink<'_>, content: &mut Content, meter: &mut Meter) -> Result<(), Broken> {
         let mut response = self.request(content.bytes).await?;
-        let offer = Offer::of(response.headers());
         if response.status() != StatusCode::PARTIAL_CONTENT {
-            // The whole of it: the first time, or because it has changed or cannot be had in parts.
+            // The whole of it: because it is short, has changed, or cannot be had in parts.
             if content.bytes > 0 {
                 let Sink::File(partial) = sink else {
                     return Err(Broken::ForGood(Failure::Damaged(
@@ -131,10 +134,13 @@ impl Download {
                 };
                 partial.restart().map_err(|error| Broken::ForGood(unwritable(error)))?;
             }
-            *content = Content { begun: true, bytes: 0, check: Check::of(&offer, self.address.tag_is_digest) };
-            self.offer = offer;
+            *content = Content::default();
+            self.offer = Offer::of(response.headers());
         } else if starts_at(response.headers()) != Some(content.bytes) {
             return Err(Broken::ForGood(Failure::Damaged("the server sends another part than was asked for".into())));
+        }
+        if !content.begun {
+            *content = Content { begun: true, bytes: 0, check: Check::of(&self.offer, self.address.tag_is_digest) };
         }
         while let Some(chunk) = response.chunk().await.map_err(|error| Broken::ForNow(error.into()))? {
             content.add(&chunk);
@@ -148,10 +154,19 @@ impl Download {
         Ok(())
     }
 
+    /// The last byte to ask for in a request that begins at `from`; `None` is the very last one.
+    fn asks_up_to(&self, from: u64) -> Option<u64> {
+        let in_parts = self.offer.ranges && self.offer.etag.is_some();
+        let last = self.offer.size.filter(|size| in_parts && *size > IN_TWO)?.checked_sub(2)?;
+        (from <= last).then_some(last)
+    }
+
     async fn request(&self, from: u64) -> Result<Response, Broken> {
         let mut request = self.address.http.get(self.address.url.clone()).headers(self.address.headers.clone());
-        if let (1.., true, Some(etag)) = (from, self.offer.ranges, &self.offer.etag) {
-            request = request.header(RANGE, format!("bytes={from}-")).header(IF_RANGE, etag);
+        let last = self.asks_up_to(from);
+        if let (true, true, Some(etag)) = (from > 0 || last.is_some(), self.offer.ranges, &self.offer.etag) {
+            let last = last.map_or_else(String::new, |last| last.to_string());
+            request = request.header(RANGE, format!("bytes={from}-{last}")).header(IF_RANGE, etag);
         }
         let response = request.send().await.map_err(|error| Broken::ForNow(error.into()))?;
         accepted(response).await.map_err(|failure| match failure {
