@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use chrono::{DateTime, Utc};
 use fast_qr::ECL;
 use fast_qr::qr::QRBuilder;
 use reqwest::{Method, StatusCode};
@@ -61,7 +62,9 @@ pub fn run(args: Args) -> Outcome {
     }
     let text = |field: &str| printable(link[field].as_str().unwrap_or_default());
     let size = ByteSize(link["size"].as_u64().unwrap_or_default());
-    eprintln!("{}, version {}, {size}; once, until {}", text("filename"), link["version"], text("expires_at"));
+    let end: Option<DateTime<Utc>> = text("expires_at").parse().ok();
+    let end = end.map_or_else(String::new, |end| format!(", until {}", end.format("%Y-%m-%d %H:%M UTC")));
+    eprintln!("{}, version {}, {size}: once{end}", text("filename"), link["version"]);
     if args.qr
         && let Ok(qr) = QRBuilder::new(text("page_url")).ecl(ECL::L).build()
     {
