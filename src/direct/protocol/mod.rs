@@ -55,4 +55,4 @@ pub const LARGEST_FRAME: usize = PIECE + 64;
 pub const LARGEST_SIGNAL: usize = 4 << 10;
 
 /// Says which protocol the keys are for; both ends must use the same bytes.
-const CONTEXT: &str = "handover direct 1";
+pub const CONTEXT: &str = "handover direct 1";
