@@ -16,7 +16,7 @@ const LISTED: usize = 20;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The code, such as 7-acorn-puzzle, or the link; asked for if it is left out, which hides it from others on this machine
+    /// The code, such as 7-acrobat-puzzle, or the link; asked for if it is left out, which hides it from others on this machine
     #[arg(env = "HANDOVER_CODE", hide_env_values = true)]
     code: Option<String>,
 

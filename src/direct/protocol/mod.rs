@@ -5,7 +5,7 @@
 //!   sender                          hub                          receiver
 //!     │ GET /api/direct/send         │                              │
 //!     │◄─ code {nameplate, token …} ─│                              │
-//!     │      "7-acorn-puzzle" is passed on by voice, chat or QR     │
+//!     │      "7-acrobat-puzzle" is passed on by voice, chat or QR   │
 //!     │                              │  GET /api/direct/receive/7   │
 //!     │                              │─ joined {token …} ──────────►│
 //!     │◄─ paired {round: 1} ─────────│─ paired {round: 1} ─────────►│
