@@ -86,7 +86,7 @@ fn messages(pieces: &[&[u8]], most: usize) {
     let pieces: Vec<_> = pieces.iter().map(|piece| Ok::<_, PayloadError>(Bytes::copy_from_slice(piece))).collect();
     let count = pieces.len();
     let work = async {
-        let mut payload = dev::Payload::Stream { payload: Box::pin(stream::iter(pieces)) };
+        let mut payload: dev::Payload = dev::Payload::Stream { payload: Box::pin(stream::iter(pieces)) };
         let request = TestRequest::default().to_http_request();
         let payload = web::Payload::from_request(&request, &mut payload).now_or_never().unwrap().unwrap();
         let mut incoming = Incoming::new(payload, most);
