@@ -17,6 +17,7 @@ pub mod config;
 pub mod db;
 pub mod error;
 pub mod file_name;
+pub mod folder;
 pub mod http;
 pub mod id;
 pub mod logging;

@@ -18,6 +18,7 @@ mod secret;
 mod upload;
 mod urls;
 
+pub use guard::PASSWORD;
 pub use routes::endpoints;
 
 use serde_json::json;

@@ -1,13 +1,21 @@
 //! The command line: one enum of commands, one file a command.
 
+mod api;
 mod doctor;
+mod fetch;
+mod files;
+mod link;
+pub mod login;
 mod openapi;
+mod progress;
 mod receive;
 mod send;
 mod serve;
 mod transfer;
+mod upload;
 mod users;
 
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
@@ -38,6 +46,18 @@ enum Command {
     Send(send::Args),
     /// Receive what somebody sends with a code
     Receive(receive::Args),
+    /// Sign in to a server; the password is asked for, or read from standard input
+    Login(login::Login),
+    /// Sign out
+    Logout,
+    /// List the documents of the desk
+    Files(files::Args),
+    /// Upload documents to the desk
+    Upload(upload::Args),
+    /// Make a one-time link to a document
+    Link(link::Args),
+    /// Download what a one-time link or a batch holds
+    Fetch(fetch::Args),
     /// Add, list, enable, disable and change users
     Users {
         #[command(flatten)]
@@ -58,7 +78,7 @@ enum Command {
 }
 
 /// Parses the command line and runs the command. An error is one line on standard error and exit code 1 (2 for a command
-/// line that cannot be understood; `send` and `receive` have more, see [`transfer::exit_code`]).
+/// line that cannot be understood; transfers and the desk have more, see [`transfer::exit_code`] and [`api::Failure`]).
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit());
     let result = match cli.command {
@@ -66,6 +86,12 @@ pub fn main() -> ExitCode {
         Some(Command::Serve(config)) => serve::run(config),
         Some(Command::Send(args)) => send::run(args),
         Some(Command::Receive(args)) => receive::run(args),
+        Some(Command::Login(args)) => login::login(args),
+        Some(Command::Logout) => login::logout(),
+        Some(Command::Files(args)) => files::run(args),
+        Some(Command::Upload(args)) => upload::run(args),
+        Some(Command::Link(args)) => link::run(args),
+        Some(Command::Fetch(args)) => fetch::run(args),
         Some(Command::Users { store, command }) => users::run(&store, command),
         Some(Command::Doctor { config, live: true }) => doctor::live(&config),
         Some(Command::Doctor { config, live: false }) => doctor::run(&config),
@@ -77,9 +103,17 @@ pub fn main() -> ExitCode {
             // In a terminal the cause of a failure belongs to the person who asked.
             let text = error.downcast_ref::<Error>().map_or_else(|| error.to_string(), Error::in_full);
             eprintln!("handover: {text}");
-            error.downcast_ref().map_or(ExitCode::FAILURE, transfer::exit_code)
+            exit_code(error.as_ref())
         }
     }
+}
+
+fn exit_code(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    if let Some(failure) = error.downcast_ref() {
+        return transfer::exit_code(failure);
+    }
+    let several = error.downcast_ref::<upload::Several>().map(|several| &several.first);
+    several.or_else(|| error.downcast_ref()).map_or(ExitCode::FAILURE, api::Failure::exit_code)
 }
 
 /// A value that may hold a secret is not repeated when it does not fit: the error may end in a log.
@@ -97,6 +131,14 @@ fn without_secrets(mut error: clap::Error) -> clap::Error {
 
 /// What a command ends with: one line for the person at the terminal.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// Writes a line to standard output. Whoever reads it through a closed pipe has no need of it.
+fn say(text: &str) -> Outcome {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bytesize::ByteSize;
 
 use super::Outcome;
+use super::login::server_or_stored;
 use super::transfer::{Link, Shown, printable, run_to_end};
 use crate::direct::client::{Choice, Offered, Pace, Receiving, Target, receive};
 use crate::direct::protocol::Code;
@@ -15,7 +16,7 @@ const LISTED: usize = 20;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The code, such as 7-acorn-puzzle, or the link; asked for if it is left out, which hides it from others on this machine
+    /// The code, such as 7-acrobat-puzzle, or the link; asked for if it is left out, which hides it from others on this machine
     #[arg(env = "HANDOVER_CODE", hide_env_values = true)]
     code: Option<String>,
 
@@ -45,6 +46,7 @@ pub fn run(args: Args) -> Outcome {
         true => Target::Output(Box::new(std::io::stdout())),
         false => Target::Folder(args.to),
     };
+    let (server, _) = server_or_stored(args.link.server)?;
     let mut shown = Shown::receiving(args.link.json, to_output);
     let bars = shown.bars();
     let decide = Box::new(move |offered: Offered| match yes {
@@ -52,7 +54,7 @@ pub fn run(args: Args) -> Outcome {
         false => bars.suspend(|| choose(&offered)),
     });
     run_to_end(&mut shown, async |stop, tell| {
-        receive(Receiving { server: args.link.server, pace: Pace::default(), code, target, decide, stop }, tell).await
+        receive(Receiving { server, pace: Pace::default(), code, target, decide, stop }, tell).await
     })
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Outcome;
+use super::login::server_or_stored;
 use super::transfer::{Link, Shown, run_to_end};
 use crate::direct::client::{Pace, Sending, Sources, send};
 
@@ -24,7 +25,7 @@ pub struct Args {
     #[arg(long)]
     no_qr: bool,
 
-    /// A sign-in's token, for servers that let no guests send
+    /// A sign-in's token, for servers that let no guests send; that of `handover login` if it is left out
     #[arg(long, env = "HANDOVER_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
 
@@ -47,7 +48,8 @@ pub fn run(args: Args) -> Outcome {
     if sources.entries.is_empty() && args.text.is_none() {
         return Err("there is nothing to send".into());
     }
-    let server = args.link.server.with_token(args.token);
+    let (server, token) = server_or_stored(args.link.server)?;
+    let server = server.with_token(args.token.or(token));
     run_to_end(&mut shown, async |stop, tell| {
         send(Sending { server, pace: Pace::default(), text: args.text, sources, stop }, tell).await
     })

@@ -18,9 +18,9 @@ use crate::direct::protocol::End;
 
 #[derive(clap::Args)]
 pub struct Link {
-    /// Address of the server, with its path
-    #[arg(long, env = "HANDOVER_SERVER", default_value = "http://127.0.0.1:5000", value_name = "URL")]
-    pub server: Server,
+    /// Address of the server, with its path; the one you are signed in to if it is left out, else the one on this machine
+    #[arg(long, env = "HANDOVER_SERVER", value_name = "URL")]
+    pub server: Option<Server>,
 
     /// Write events to standard output, one JSON object a line
     #[arg(long)]

@@ -1,8 +1,8 @@
 //! `handover users …`: accounts from the terminal. Works beside a running server; each change counts at once.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 
-use super::Outcome;
+use super::{Outcome, say};
 use crate::accounts::model::{self, Email, NewPassword, User, Username};
 use crate::audit::{Action, Entry, Origin};
 use crate::auth::{Role, password};
@@ -130,11 +130,4 @@ fn list(users: &[User]) -> Outcome {
         text += &format!("{:width$}  {:9}  {state:8}  {since:16}  {}\n", user.username, user.role, user.email);
     }
     say(text.trim_end())
-}
-
-fn say(text: &str) -> Outcome {
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
 }

@@ -11,12 +11,13 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::peer::PATIENCE;
 
-/// The command, without settings from the environment of the tests.
+/// The command, without settings and sign-ins of whoever runs the tests.
 pub fn handover(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_handover"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HANDOVER_") || name.starts_with("RUST_")) {
         command.env_remove(name);
     }
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

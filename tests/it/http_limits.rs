@@ -194,7 +194,6 @@ async fn heads_that_are_too_large_or_malformed_are_refused() {
     }
 }
 
-/// Rows 15 and 16 of the usual faults: what is declared is not believed, and what is refused is not read.
 /// Rows 15 and 16 of the usual faults: what is declared is not believed, and what is refused is not read on and on,
 /// whether its sender falls silent or goes on.
 #[tokio::test]

@@ -47,10 +47,22 @@ impl FromStr for Server {
     }
 }
 
+impl Default for Server {
+    /// The one on this machine.
+    fn default() -> Server {
+        Server { url: "http://127.0.0.1:5000".into(), token: None }
+    }
+}
+
 impl Server {
     /// Signs in with a token, for servers that let no guests send.
     pub fn with_token(self, token: Option<String>) -> Server {
         Server { token, ..self }
+    }
+
+    /// Scheme, host, port and base path, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// The address of a socket: `ws` for `http`, `wss` for `https`.

@@ -2,7 +2,6 @@
 //! [`Event`]s, and end with a [`Failure`] or a summary.
 
 pub mod event;
-mod folder;
 mod link;
 mod peer;
 mod rate;

@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::event::{Event, Failure, Summary};
-use super::folder::{Folder, Partial};
 use super::link::{Heard, Link, Server};
 use super::peer::{Happening, Peer, Place};
 use super::rate::{Rate, progress};
 use super::{Pace, Stop, TICK, stopped};
 use crate::direct::protocol::message::{Accept, Data, Entry, MOST_ENTRIES, Offer, Start};
 use crate::direct::protocol::{Code, End, Message, Role, Signal};
+use crate::folder::{Folder, Partial};
 
 /// Bytes of content that may be on their way: enough for a long and fast line.
 pub const WINDOW: u64 = 4 << 20;

@@ -1,4 +1,4 @@
-//! The code that people pass on: `<nameplate>-<word>-<word>`, e.g. `7-acorn-puzzle`.
+//! The code that people pass on: `<nameplate>-<word>-<word>`, e.g. `7-acrobat-puzzle`.
 //!
 //! The nameplate tells the hub which sender is meant. The words are the password of the key exchange and never leave the
 //! two ends. Two of 1,296 words are 20.7 bits: little, and enough, because a wrong guess ends the code.
@@ -31,7 +31,7 @@ pub struct Code {
 /// Why a text is no code, for whoever typed it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotACode {
-    #[error("a code has a number and two words, such as 7-acorn-puzzle")]
+    #[error("a code has a number and two words, such as 7-acrobat-puzzle")]
     Form,
     #[error("{0:?} is not one of the words that codes are made of; look at the code once more")]
     Word(String),

@@ -4,7 +4,7 @@
 //! @noble/curves), identity and password
 //!
 //! ```text
-//!   identity  "handover direct 1"           password  the code as it is written, "7-acorn-puzzle"
+//!   identity  "handover direct 1"           password  the code as it is written, "7-acrobat-puzzle"
 //!   key       32 bytes, SPAKE2's own hash of the password, the identity, both messages and the shared point
 //!   master    HKDF-Extract(salt = "handover direct 1", key)              (RFC 5869, SHA-256, as all below)
 //!   tag       HKDF-Expand(master, "handover direct 1 confirm sender" or "… receiver", 32)

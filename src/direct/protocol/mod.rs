@@ -5,7 +5,7 @@
 //!   sender                          hub                          receiver
 //!     │ GET /api/direct/send         │                              │
 //!     │◄─ code {nameplate, token …} ─│                              │
-//!     │      "7-acorn-puzzle" is passed on by voice, chat or QR     │
+//!     │      "7-acrobat-puzzle" is passed on by voice, chat or QR   │
 //!     │                              │  GET /api/direct/receive/7   │
 //!     │                              │─ joined {token …} ──────────►│
 //!     │◄─ paired {round: 1} ─────────│─ paired {round: 1} ─────────►│
@@ -55,4 +55,4 @@ pub const LARGEST_FRAME: usize = PIECE + 64;
 pub const LARGEST_SIGNAL: usize = 4 << 10;
 
 /// Says which protocol the keys are for; both ends must use the same bytes.
-const CONTEXT: &str = "handover direct 1";
+pub const CONTEXT: &str = "handover direct 1";

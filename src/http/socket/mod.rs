@@ -7,7 +7,7 @@
 
 mod body;
 mod incoming;
-mod parser;
+pub mod parser; // for its fuzz target
 
 pub use body::{Out, Outgoing};
 pub use incoming::{Broken, In, Incoming};

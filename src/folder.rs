@@ -1,4 +1,4 @@
-//! Where a receiver's files go: below one folder, whatever the sender calls them.
+//! Where files go that a person at a terminal receives: below one folder, whatever others call them.
 //!
 //! Names are data until [`FileName::with_folders`] has made them a relative path of harmless parts. Then each folder on the
 //! way is opened from the one above it without following links (openat(2) with O_NOFOLLOW), so that neither a link that was
@@ -10,7 +10,9 @@ use std::io::{self, Seek as _, SeekFrom, Write};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, mkdirat, open, openat, renameat_with, unlinkat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RenameFlags, mkdirat, open, openat, renameat, renameat_with, statat, unlinkat,
+};
 use rustix::io::Errno;
 
 use crate::file_name::FileName;
@@ -46,13 +48,40 @@ impl Folder {
         let path = local(offered);
         let (folders, name) = path.rsplit_once('/').map_or(("", path.as_str()), |(folders, name)| (folders, name));
         let (folder, shown) = self.descend(folders)?;
+        Folder::begin_in(folder, shown, name)
+    }
+
+    /// Begins a file right in this folder, under the very name that the receiver has chosen.
+    ///
+    /// # Errors
+    /// Those of the file system; also when it is no name but a path.
+    pub fn begin_as(&self, name: &str) -> io::Result<Partial> {
+        if name.contains('/') {
+            return Err(io::ErrorKind::InvalidFilename.into());
+        }
+        Folder::begin_in(self.root.try_clone()?, String::new(), name)
+    }
+
+    fn begin_in(folder: OwnedFd, shown: String, name: &str) -> io::Result<Partial> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o666);
         let (file, partial) = first_free(|number| {
             let partial = format!("{}{SUFFIX}", numbered(name, number, LONGEST - SUFFIX.len()));
             openat(&folder, &partial, flags, mode).map(|file| (File::from(file), partial))
         })?;
-        Ok(Partial { folder, shown, name: name.to_owned(), partial: Some(partial), file })
+        Ok(Partial { folder, shown, name: name.to_owned(), partial, complete: false, file })
+    }
+
+    /// What there is of this name right in this folder, links not followed.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn look(&self, name: &str) -> io::Result<Option<FileType>> {
+        match statat(&self.root, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Makes an empty folder; returns its name here.
@@ -94,8 +123,9 @@ pub struct Partial {
     /// The folder as it is shown, relative to the chosen one.
     shown: String,
     name: String,
-    /// What it is called until it is complete; `None` then.
-    partial: Option<String>,
+    /// What it is called until it is complete.
+    partial: String,
+    complete: bool,
     file: File,
 }
 
@@ -113,14 +143,38 @@ impl Partial {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn finish(mut self) -> io::Result<String> {
-        let Some(partial) = self.partial.clone() else { return Err(io::ErrorKind::NotFound.into()) };
-        let name = first_free(|number| {
-            let name = numbered(&self.name, number, LONGEST);
-            rename(&self.folder, &partial, &name).map(|()| name)
-        })?;
-        self.partial = None;
+    pub fn finish(self) -> io::Result<String> {
+        self.settle(|partial| {
+            first_free(|number| {
+                let name = numbered(&partial.name, number, LONGEST);
+                rename(&partial.folder, &partial.partial, &name).map(|()| name)
+            })
+        })
+    }
+
+    /// Gives the file its name; what has that name is replaced, unless it is a folder.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn replace(self) -> io::Result<String> {
+        self.settle(|partial| {
+            renameat(&partial.folder, &partial.partial, &partial.folder, &partial.name)?;
+            Ok(partial.name.clone())
+        })
+    }
+
+    fn settle(mut self, rename: impl FnOnce(&Partial) -> io::Result<String>) -> io::Result<String> {
+        let name = rename(&self)?;
+        self.complete = true;
         Ok(if self.shown.is_empty() { name } else { format!("{}/{name}", self.shown) })
+    }
+
+    /// Waits until what has been written is on the disk.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
     }
 }
 
@@ -136,8 +190,8 @@ impl Write for Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if let Some(partial) = &self.partial
-            && let Err(error) = unlinkat(&self.folder, partial, AtFlags::empty())
+        if !self.complete
+            && let Err(error) = unlinkat(&self.folder, &self.partial, AtFlags::empty())
         {
             tracing::warn!(cause = %error, "a file that was not completed is left");
         }
@@ -151,7 +205,7 @@ fn rename(folder: &OwnedFd, from: &str, to: &str) -> Result<(), Errno> {
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             drop(openat(folder, to, flags, Mode::from_raw_mode(0o666))?);
-            rustix::fs::renameat(folder, from, folder, to)
+            renameat(folder, from, folder, to)
         }
         renamed => renamed,
     }
@@ -180,6 +234,11 @@ fn numbered(name: &str, number: u32, longest: usize) -> String {
         end -= 1;
     }
     format!("{}{number}{extension}", &stem[..end])
+}
+
+/// The name, without folders, of a file that others call `offered`.
+pub fn local_name(offered: &str) -> String {
+    local(FileName::new(offered).as_ref().map_or("", FileName::as_str))
 }
 
 /// A sender's path as a relative one of harmless parts. A first part that begins with a dot would be hidden from whoever
@@ -286,6 +345,45 @@ mod tests {
         fs::write(dir.path().join("late"), "mine").unwrap();
         assert_eq!(partial.finish().unwrap(), "late (2)");
         assert_eq!(fs::read(dir.path().join("late")).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn only_what_is_said_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("folder")).unwrap();
+        fs::write(dir.path().join("mine"), "mine").unwrap();
+        symlink("mine", dir.path().join("link")).unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        for (name, kind) in
+            [("folder", FileType::Directory), ("mine", FileType::RegularFile), ("link", FileType::Symlink)]
+        {
+            assert_eq!(folder.look(name).unwrap(), Some(kind));
+        }
+        assert_eq!(folder.look("none").unwrap(), None);
+        let mut partial = folder.begin_as("link").unwrap();
+        partial.write_all(b"new").unwrap();
+        assert_eq!(partial.replace().unwrap(), "link");
+        assert_eq!(fs::read(dir.path().join("mine")).unwrap(), b"mine", "the link was replaced, not what it leads to");
+        assert_eq!(fs::read(dir.path().join("link")).unwrap(), b"new");
+        assert!(folder.begin_as("folder").unwrap().replace().is_err());
+        assert!(folder.begin_as("../outside").is_err());
+        assert_eq!(all(dir.path()).len(), 2, "nothing incomplete is left");
+    }
+
+    #[test]
+    fn a_name_has_no_folders() {
+        for (offered, name) in [
+            ("report.docx", "report.docx"),
+            ("../../etc/passwd", "passwd"),
+            ("..\\..\\boot.ini", "boot.ini"),
+            (".bashrc", "_bashrc"),
+            ("a/.ssh", "_ssh"),
+            ("..", "file"),
+            ("", "file"),
+            ("x\n\u{1b}[2Jy", "x[2Jy"),
+        ] {
+            assert_eq!(local_name(offered), name, "{offered:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,313 @@
+//! One download, in as many requests as it takes.
+
+use std::io::Write;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, RANGE,
+};
+use reqwest::{Method, Response, StatusCode};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::address::Address;
+use super::unwritable;
+use crate::cli::api::{Failure, accepted};
+use crate::cli::progress::{Meter, Shown};
+use crate::folder::Partial;
+use crate::http::disposition;
+
+/// How long a broken connection is tried again without a byte.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Before the second try; twice as long before each one after it.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A file of more bytes is fetched without its last one first. A one-time link is used up when that byte has left the server,
+/// and what is then on its way is lost with the connection; so it is asked for when all else is here.
+const IN_TWO: u64 = 1 << 20;
+
+/// Where the bytes go.
+pub enum Sink<'a> {
+    File(&'a mut Partial),
+    /// Cannot begin again.
+    Output(&'a mut dyn Write),
+}
+
+/// A download that is complete.
+pub struct Fetched {
+    pub bytes: u64,
+    /// The digest that it was compared with.
+    pub verified: Option<&'static str>,
+}
+
+/// A download that may begin.
+pub struct Download {
+    address: Address,
+    shown: Shown,
+    /// What the server calls it.
+    pub name: String,
+    offer: Offer,
+}
+
+/// What the server says of the content.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Offer {
+    size: Option<u64>,
+    etag: Option<String>,
+    ranges: bool,
+    sha256: Option<Vec<u8>>,
+}
+
+impl Download {
+    /// Asks what there is, which spends nothing.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn open(address: Address, shown: Shown) -> Result<Download, Failure> {
+        let head =
+            address.http.request(Method::HEAD, address.url.clone()).headers(address.headers.clone()).send().await?;
+        let head = match head.status().is_success() {
+            true => head,
+            // A refusal of HEAD has no words.
+            false => accepted(address.http.get(address.url.clone()).headers(address.headers.clone()).send().await?)
+                .await
+                .map_err(in_words)?,
+        };
+        let name = head.headers().get(CONTENT_DISPOSITION).and_then(|value| disposition::name_of(value.as_bytes()));
+        let offer = Offer::of(head.headers());
+        Ok(Download { address, shown, name: name.unwrap_or_else(|| "file".into()), offer })
+    }
+
+    /// Fetches all of it, going on where a connection has broken.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn run(&mut self, sink: &mut Sink<'_>) -> Result<Fetched, Failure> {
+        self.shown.event(&json!({"event": "file_started", "file": self.name, "size": self.offer.size}));
+        let mut meter = self.shown.meter(&self.name, self.offer.size);
+        let mut content = Content::default();
+        let mut moved = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let before = content.bytes;
+            let broken = match self.take(sink, &mut content, &mut meter).await {
+                Ok(()) if content.bytes > before && self.is_short_of(&content) => continue, // of its last byte
+                Ok(()) => break,
+                Err(Broken::ForGood(failure)) => return Err(failure),
+                Err(Broken::ForNow(failure)) => failure,
+            };
+            if self.offer.size == Some(content.bytes) && content.begun {
+                break; // it broke behind the last byte
+            }
+            if content.bytes > before {
+                (moved, pause) = (Instant::now(), FIRST_PAUSE);
+            }
+            if !content.begun || moved.elapsed() > PATIENCE {
+                return Err(broken);
+            }
+            self.shown.event(&json!({"event": "connection_lost", "bytes": content.bytes}));
+            meter.note("The connection broke; trying again …");
+            let asked = match &broken {
+                Failure::Refused { retry_after, .. } => retry_after.unwrap_or_default(),
+                _ => Duration::ZERO,
+            };
+            sleep(pause.max(asked).min(LONGEST_PAUSE)).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
+        }
+        drop(meter);
+        self.judge(content)
+    }
+
+    /// One request, and as much as it brings.
+    async fn take(&mut self, sink: &mut Sink<'_>, content: &mut Content, meter: &mut Meter) -> Result<(), Broken> {
+        let mut response = self.request(content.bytes).await?;
+        if response.status() != StatusCode::PARTIAL_CONTENT {
+            // The whole of it: because it is short, has changed, or cannot be had in parts.
+            if content.bytes > 0 {
+                let Sink::File(partial) = sink else {
+                    return Err(Broken::ForGood(Failure::Damaged(
+                        "the server cannot go on where the connection broke".into(),
+                    )));
+                };
+                partial.restart().map_err(|error| Broken::ForGood(unwritable(error)))?;
+            }
+            *content = Content::default();
+            self.offer = Offer::of(response.headers());
+        } else if starts_at(response.headers()) != Some(content.bytes) {
+            return Err(Broken::ForGood(Failure::Damaged("the server sends another part than was asked for".into())));
+        }
+        if !content.begun {
+            *content = Content { begun: true, bytes: 0, check: Check::of(&self.offer, self.address.tag_is_digest) };
+        }
+        while let Some(chunk) = response.chunk().await.map_err(|error| Broken::ForNow(error.into()))? {
+            content.add(&chunk);
+            if self.offer.size.is_some_and(|size| content.bytes > size) {
+                return Err(Broken::ForGood(Failure::Damaged("more arrives than was announced".into())));
+            }
+            let written = match sink {
+                Sink::File(partial) => partial.write_all(&chunk),
+                Sink::Output(output) => output.write_all(&chunk),
+            };
+            written.map_err(|error| Broken::ForGood(unwritable(error)))?;
+            meter.at(content.bytes);
+        }
+        Ok(())
+    }
+
+    /// Whether more is known to come.
+    fn is_short_of(&self, content: &Content) -> bool {
+        self.offer.size.is_some_and(|size| content.bytes < size)
+    }
+
+    /// The last byte to ask for in a request that begins at `from`; `None` is the very last one.
+    fn asks_up_to(&self, from: u64) -> Option<u64> {
+        let in_parts = self.offer.ranges && self.offer.etag.is_some();
+        let last = self.offer.size.filter(|size| in_parts && *size > IN_TWO)?.checked_sub(2)?;
+        (from <= last).then_some(last)
+    }
+
+    async fn request(&self, from: u64) -> Result<Response, Broken> {
+        let mut request = self.address.http.get(self.address.url.clone()).headers(self.address.headers.clone());
+        let last = self.asks_up_to(from);
+        if let (true, true, Some(etag)) = (from > 0 || last.is_some(), self.offer.ranges, &self.offer.etag) {
+            let last = last.map_or_else(String::new, |last| last.to_string());
+            request = request.header(RANGE, format!("bytes={from}-{last}")).header(IF_RANGE, etag);
+        }
+        let response = request.send().await.map_err(|error| Broken::ForNow(error.into()))?;
+        accepted(response).await.map_err(|failure| match failure {
+            Failure::Refused { status, ref code, .. }
+                if status.is_server_error()
+                    || status == StatusCode::TOO_MANY_REQUESTS
+                    // The server has not noticed yet that our own connection has broken.
+                    || matches!(code.as_str(), "link_busy" | "downloads_busy") =>
+            {
+                Broken::ForNow(failure)
+            }
+            Failure::Unreachable(_) => Broken::ForNow(failure),
+            failure => Broken::ForGood(in_words(failure)),
+        })
+    }
+
+    /// Compares what has come with what was announced.
+    fn judge(&self, content: Content) -> Result<Fetched, Failure> {
+        let bytes = content.bytes;
+        if self.offer.size.is_some_and(|size| size != bytes) {
+            return Err(Failure::Damaged("what arrived is shorter than what was announced".into()));
+        }
+        match content.check.end() {
+            (true, verified) => Ok(Fetched { bytes, verified }),
+            (false, _) => Err(Failure::Damaged("what arrived does not have the digest that was announced".into())),
+        }
+    }
+}
+
+/// Why a request brought no more.
+enum Broken {
+    /// Worth another try, if the download has begun.
+    ForNow(Failure),
+    ForGood(Failure),
+}
+
+/// What has come.
+#[derive(Default)]
+struct Content {
+    /// The server has answered with some of it at least once.
+    begun: bool,
+    bytes: u64,
+    check: Check,
+}
+
+impl Content {
+    fn add(&mut self, chunk: &[u8]) {
+        match &mut self.check {
+            Check::Sha256(hasher, _) => hasher.update(chunk),
+            Check::Blake3(hasher, _) => drop(hasher.update(chunk)),
+            Check::None => {}
+        }
+        self.bytes += chunk.len() as u64;
+    }
+}
+
+/// A digest in the making, and what it should be.
+#[derive(Default)]
+enum Check {
+    #[default]
+    None,
+    Sha256(Context, Vec<u8>),
+    Blake3(Box<blake3::Hasher>, String),
+}
+
+impl Check {
+    fn of(offer: &Offer, tag_is_digest: bool) -> Check {
+        match (&offer.sha256, &offer.etag) {
+            (Some(sha256), _) => Check::Sha256(Context::new(&SHA256), sha256.clone()),
+            (None, Some(tag)) if tag_is_digest => Check::Blake3(Box::default(), tag.trim_matches('"').to_owned()),
+            _ => Check::None,
+        }
+    }
+
+    /// Whether it is, and the digest's name.
+    fn end(self) -> (bool, Option<&'static str>) {
+        match self {
+            Check::None => (true, None),
+            Check::Sha256(hasher, expected) => (hasher.finish().as_ref() == expected, Some("sha-256")),
+            Check::Blake3(hasher, expected) => (hasher.finalize().to_hex().as_str() == expected, Some("blake3")),
+        }
+    }
+}
+
+impl Offer {
+    fn of(headers: &HeaderMap) -> Offer {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        Offer {
+            size: text(CONTENT_LENGTH).and_then(|size| size.parse().ok()),
+            // A weak one does not say that the bytes are the same (RFC 9110 section 13.1.5).
+            etag: text(ETAG).filter(|tag| tag.starts_with('"')).map(str::to_owned),
+            ranges: text(ACCEPT_RANGES) == Some("bytes"),
+            sha256: headers.get("repr-digest").and_then(|value| value.to_str().ok()).and_then(sha256),
+        }
+    }
+}
+
+/// The SHA-256 of a Repr-Digest (RFC 9530 section 3).
+fn sha256(header: &str) -> Option<Vec<u8>> {
+    let mut digests = header.split(',').map(str::trim);
+    let value = digests.find_map(|digest| digest.strip_prefix("sha-256=:")?.strip_suffix(':'))?;
+    STANDARD.decode(value).ok()
+}
+
+/// Where a part begins, by its Content-Range.
+fn starts_at(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+}
+
+/// The server has one text for all links that do not open; its code tells more.
+fn in_words(failure: Failure) -> Failure {
+    let Failure::Refused { status, code, msg, retry_after } = failure else { return failure };
+    let msg = match code.as_str() {
+        "unknown_link" => "there is no such link".into(),
+        "used_link" => "this link has been used".into(),
+        "expired_link" => "this link has expired".into(),
+        "revoked_link" => "this link was revoked, or its file deleted".into(),
+        _ => msg,
+    };
+    Failure::Refused { status, code, msg, retry_after }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_read_from_a_list() {
+        let digest = STANDARD.encode([7; 32]);
+        assert_eq!(sha256(&format!("sha-256=:{digest}:")), Some(vec![7; 32]));
+        assert_eq!(sha256(&format!("sha-512=:AAAA:, sha-256=:{digest}:")), Some(vec![7; 32]));
+        for none in ["", "sha-256=AAAA", "sha-512=:AAAA:", "sha-256=:?:"] {
+            assert_eq!(sha256(none), None, "{none}");
+        }
+    }
+}

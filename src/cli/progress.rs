@@ -1,0 +1,87 @@
+//! What `upload` and `fetch` show: bars for a person, or events as JSON lines, or next to nothing.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::api::Failure;
+use super::transfer::printable;
+
+/// Between two events of progress.
+const TICK: Duration = Duration::from_millis(250);
+
+/// See the module.
+#[derive(Clone, Copy)]
+pub struct Shown {
+    pub json: bool,
+}
+
+impl Shown {
+    /// A line for a person.
+    pub fn note(self, line: &str) {
+        if !self.json {
+            eprintln!("{line}");
+        }
+    }
+
+    /// A line for a program; whoever reads this through a closed pipe has no need of it.
+    pub fn event(self, event: &Value) {
+        if self.json {
+            let _ = writeln!(std::io::stdout(), "{event}");
+        }
+    }
+
+    pub fn failed(self, file: Option<&str>, failure: &Failure) {
+        let mut event = json!({"event": "failed", "code": failure.code(), "msg": failure.to_string()});
+        if let Some(file) = file {
+            event["file"] = file.into();
+        }
+        self.event(&event);
+    }
+
+    /// The progress of one file of so many bytes, if that is known.
+    pub fn meter(self, name: &str, total: Option<u64>) -> Meter {
+        let target = match !self.json && std::io::stderr().is_terminal() {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target(total, target);
+        let template = match total {
+            Some(_) => "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {wide_msg}",
+            None => "{spinner} {bytes}  {bytes_per_sec}  {wide_msg}",
+        };
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_message(printable(name));
+        Meter { shown: self, bar, told: Instant::now() }
+    }
+}
+
+/// See [`Shown::meter`]. The bar goes when this is dropped.
+pub struct Meter {
+    shown: Shown,
+    bar: ProgressBar,
+    told: Instant,
+}
+
+impl Meter {
+    pub fn at(&mut self, bytes: u64) {
+        self.bar.set_position(bytes);
+        if self.shown.json && self.told.elapsed() >= TICK {
+            self.told = Instant::now();
+            self.shown.event(&json!({"event": "progress", "bytes": bytes, "total": self.bar.length()}));
+        }
+    }
+
+    /// A line for a person while the bar is there.
+    pub fn note(&self, line: &str) {
+        self.bar.suspend(|| self.shown.note(line));
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
