@@ -14,12 +14,12 @@ pub use incoming::{Broken, In, Incoming};
 
 use actix_http::ws::{HandshakeError, hash_key, verify_handshake};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY};
+use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::peer::public_url;
+use crate::http::origin::check_origin;
 
 /// Bounds of a socket.
 #[derive(Clone, Copy, Debug)]
@@ -54,34 +54,4 @@ pub fn upgrade(
         .insert_header((SEC_WEBSOCKET_ACCEPT, accept))
         .body(body);
     Ok((response, Incoming::new(payload, bounds.message), outgoing))
-}
-
-/// Lets in our own pages, those of the origins in the settings, and programs, which send no Origin.
-fn check_origin(req: &HttpRequest, app: &App) -> Result<()> {
-    let Some(origin) = req.headers().get(ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().map_err(|_| Error::ForeignOrigin)?;
-    let ours = public_url(req, app, "").is_ok_and(|url| origin_of(&url).eq_ignore_ascii_case(origin_of(origin)));
-    match ours || app.config.cors_origins.iter().any(|allowed| allowed == origin) {
-        true => Ok(()),
-        false => Err(Error::ForeignOrigin),
-    }
-}
-
-/// Host and port of a URL. The scheme is left out: without a public address in the settings the server cannot know
-/// whether a proxy before it speaks TLS.
-fn origin_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn origins_are_compared_by_host_and_port() {
-        assert_eq!(origin_of("https://files.example.org/handover"), "files.example.org");
-        assert_eq!(origin_of("http://127.0.0.1:5000"), "127.0.0.1:5000");
-        assert_eq!(origin_of("null"), "null");
-    }
 }
