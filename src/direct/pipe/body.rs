@@ -55,7 +55,7 @@ impl PipeBody {
         PipeBody {
             length,
             come: 0,
-            stage: if length.is_some() { Stage::Head } else { Stage::Next },
+            stage: Stage::Head,
             gone: Box::pin(wire.clone().hung_up()),
             wire,
             taken: Some(taken),
