@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use actix_rt::net::TcpStream;
 use actix_rt::time::{Instant, Sleep, sleep, sleep_until};
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::SendFlags;
 use rustix::pipe::{SpliceFlags, splice};
@@ -123,6 +123,24 @@ impl Wire {
     pub fn hold(self: &Rc<Self>) -> Hold {
         self.held.set(true);
         Hold(self.clone())
+    }
+
+    /// Reads up to `most` bytes into `buffer`, which gets room for them only when there are some; 0 is the end. For whoever
+    /// holds the connection, see [`Wire::hold`].
+    pub fn poll_receive(&self, cx: &mut Context<'_>, buffer: &mut BytesMut, most: usize) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.tcp.poll_read_ready(cx))?;
+            buffer.reserve(most);
+            match self.tcp.try_read_buf(&mut buffer.limit(most)) {
+                Ok(read) => {
+                    self.metrics.received(read);
+                    return Poll::Ready(Ok(read));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {} // the readiness was stale
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 
     /// The socket once more, to read the rest of a body from it, on any worker; see [`super::splice`].

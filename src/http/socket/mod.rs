@@ -1,6 +1,6 @@
 //! WebSockets (RFC 6455) over the server's own connections: bounded frames in, bounded queues out, and as few copies as
-//! the protocol allows. A message that is passed on is copied once, from the pieces that the connection delivers into
-//! one buffer; it is unmasked there and written to the other socket from there.
+//! the protocol allows. A message that is passed on is read into one buffer, unmasked there, and written to the other
+//! socket from there.
 //!
 //! [`upgrade`] gives a handler the answer to return and the two halves of the socket: what the client sends, to be read
 //! by a task of the handler's, and where to put what the client is to get.
@@ -48,10 +48,10 @@ pub fn upgrade(
     })?;
     let accept = req.headers().get(SEC_WEBSOCKET_KEY).map(|key| hash_key(key.as_bytes())).unwrap_or_default();
     let accept = HeaderValue::from_bytes(&accept).map_err(Error::internal)?;
-    let (body, outgoing) = body::new(req, bounds.queue);
+    let (body, outgoing, reading) = body::new(req, bounds.queue);
     let response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS)
         .upgrade("websocket")
         .insert_header((SEC_WEBSOCKET_ACCEPT, accept))
         .body(body);
-    Ok((response, Incoming::new(payload, bounds.message), outgoing))
+    Ok((response, Incoming::new(payload, reading, bounds.message), outgoing))
 }
