@@ -151,7 +151,7 @@ pub struct Config {
     #[arg(long, env = "HANDOVER_MAX_BATCH_LIFE", default_value = "30days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
     pub max_batch_life: Duration,
 
-    /// How long the code of a direct transfer waits for its receiver
+    /// How long the code of a direct transfer waits for its receiver, and each side of a pipe for the other
     #[arg(long, env = "HANDOVER_CODE_LIFE", default_value = "10m", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
     pub code_life: Duration,
 
@@ -159,11 +159,11 @@ pub struct Config {
     #[arg(long, env = "HANDOVER_MAX_CODES", default_value_t = 10_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub max_codes: u32,
 
-    /// Direct transfers at once, each of which takes up to 0.5 MiB of memory; one address may have a quarter of them
+    /// Direct transfers at once, and as many pipes, each of which takes up to 0.5 MiB of memory; one address may have a quarter of them
     #[arg(long, env = "HANDOVER_MAX_TRANSFERS", default_value_t = 1_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub max_transfers: u32,
 
-    /// What the direct transfers from one address may pass through the server in a day
+    /// What the direct transfers and pipes from one address may pass through the server in a day
     #[arg(long, env = "HANDOVER_DIRECT_QUOTA", default_value = "1TiB", value_name = "SIZE", help_heading = "Limits")]
     pub direct_quota: ByteSize,
 

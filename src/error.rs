@@ -129,6 +129,18 @@ pub enum Error {
     #[error("That was too often from here. Try again in {0} seconds.")]
     TooManyRequests(u64),
 
+    // Pipes
+    #[error("{0}")]
+    PipeInUse(&'static str),
+    #[error("Nobody sends under this name right now.")]
+    PipeNotFound,
+    #[error("{0}")]
+    NobodyCame(&'static str),
+    #[error("{0}")]
+    PeerLost(&'static str),
+    #[error("The server is being stopped.")]
+    Stopping,
+
     // Ours
     #[error("The server is busy. Try again in {retry_after} seconds.")]
     Busy { retry_after: u64 },
@@ -215,6 +227,12 @@ impl Error {
             Error::DownloadsBusy => (S::CONFLICT, "downloads_busy"),
             Error::TooManyRequests(_) => (S::TOO_MANY_REQUESTS, "too_many_requests"),
 
+            Error::PipeInUse(_) => (S::CONFLICT, "pipe_in_use"),
+            Error::PipeNotFound => (S::NOT_FOUND, "pipe_not_found"),
+            Error::NobodyCame(_) => (S::REQUEST_TIMEOUT, "nobody_came"),
+            Error::PeerLost(_) => (S::BAD_GATEWAY, "peer_lost"),
+            Error::Stopping => (S::SERVICE_UNAVAILABLE, "stopping"),
+
             Error::Busy { .. } => (S::SERVICE_UNAVAILABLE, "busy"),
             Error::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable"),
             Error::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal_error"),
@@ -272,6 +290,11 @@ impl Error {
             Error::DownloadsUsed,
             Error::DownloadsBusy,
             Error::TooManyRequests(30),
+            Error::PipeInUse("Somebody else is sending under this name."),
+            Error::PipeNotFound,
+            Error::NobodyCame("Nobody came to receive this in time."),
+            Error::PeerLost("The receiver went away before it had everything."),
+            Error::Stopping,
             Error::Busy { retry_after: 1 },
             Error::Unavailable("".into()),
             Error::Internal("".into()),
@@ -286,7 +309,7 @@ impl Error {
             Error::TooManyAttempts(seconds) | Error::TooManyRequests(seconds) => Some(*seconds),
             Error::Busy { retry_after } => Some(*retry_after),
             Error::LinkBusy | Error::DownloadsBusy => Some(1),
-            Error::Unavailable(_) => Some(5),
+            Error::Unavailable(_) | Error::Stopping => Some(5),
             _ => None,
         }
     }

@@ -23,6 +23,7 @@ pub mod id;
 pub mod logging;
 pub mod metrics;
 pub mod office;
+pub mod secret;
 pub mod server;
 pub mod sweeper;
 

@@ -51,6 +51,7 @@ pub struct Metrics {
     pub batches: SignedGauge,
     pub subscribers: SignedGauge,
     direct: Family<StateLabel, SignedGauge>,
+    pipes: Family<StateLabel, SignedGauge>,
     readers: Family<StateLabel, SignedGauge>,
     writes_waiting: SignedGauge,
     commits: Counter<u64, AtomicU64>,
@@ -77,6 +78,7 @@ impl Default for Metrics {
             batches: Gauge::default(),
             subscribers: Gauge::default(),
             direct: Family::default(),
+            pipes: Family::default(),
             readers: Family::default(),
             writes_waiting: Gauge::default(),
             commits: Counter::default(),
@@ -105,6 +107,7 @@ impl Default for Metrics {
             "Direct transfers by state: waiting for a receiver, or paired",
             m.direct.clone(),
         );
+        r.register("pipes", "Pipes by state: waiting for the other side, or running", m.pipes.clone());
         r.register("db_readers", "Connections that read, by state", m.readers.clone());
         r.register("db_writes_waiting", "Writes waiting for the next commit", m.writes_waiting.clone());
         r.register("db_commits", "Commits, one sync to disk each", m.commits.clone());
@@ -158,6 +161,11 @@ impl Metrics {
     pub fn direct(&self, waiting: usize, paired: usize) {
         self.direct.get_or_create(&StateLabel { state: "waiting" }).set(waiting as i64);
         self.direct.get_or_create(&StateLabel { state: "paired" }).set(paired as i64);
+    }
+
+    pub fn pipes(&self, waiting: usize, running: usize) {
+        self.pipes.get_or_create(&StateLabel { state: "waiting" }).set(waiting as i64);
+        self.pipes.get_or_create(&StateLabel { state: "running" }).set(running as i64);
     }
 
     /// The text that Prometheus reads, with the database's gauges as they are now.

@@ -40,6 +40,21 @@ pub struct Caller {
     pub session: String,
 }
 
+impl Caller {
+    /// Checks that the session still runs; for what goes on for longer than a request takes.
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`], or a failure of the database.
+    pub fn check(&self, app: &App) -> Result<()> {
+        let now = app.clock.now();
+        let user = app.db.lookup(|conn| super::session::session_user(conn, &self.session, now))?;
+        match user {
+            Some(user) if user.id == self.user.id && user.role == self.user.role => Ok(()),
+            _ => Err(Error::InvalidToken),
+        }
+    }
+}
+
 /// An operation user. A handler that takes one cannot be reached by anybody else.
 pub struct Operation(pub Caller);
 

@@ -1,11 +1,9 @@
 //! The two secrets of a batch: the id in its address, which opens it, and the manage key, which changes it. The database
 //! has their digests alone.
 
-use rand::RngExt as _;
 use subtle::ConstantTimeEq as _;
 
-/// 32 characters that are hard to mistake for one another, also in capitals or read out: five bits each.
-const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+use crate::secret::{ALPHABET, random};
 
 /// 100 bits; fewer than 80 could be guessed.
 const ADDRESS: usize = 20;
@@ -18,11 +16,6 @@ pub fn new_address() -> String {
 
 pub fn new_key() -> String {
     random(KEY)
-}
-
-fn random(length: usize) -> String {
-    let mut rng = rand::rng();
-    (0..length).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect()
 }
 
 /// Whether `text` could be an address of ours; what is not need not be looked for.

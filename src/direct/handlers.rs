@@ -95,6 +95,6 @@ pub async fn receive(
 }
 
 /// The network that a client is counted by.
-fn address_of(req: &HttpRequest) -> Result<IpAddr> {
+pub fn address_of(req: &HttpRequest) -> Result<IpAddr> {
     client_address(req).map(network_of).ok_or_else(|| Error::Internal("a request without a peer".into()))
 }

@@ -1,10 +1,12 @@
 //! Direct: from sender to receiver while both are there. The server passes on what it cannot read, and keeps nothing.
 //!
-//! [`protocol`] is what all sides share, [`hub`] the server's part, [`client`] the ends in a terminal.
+//! [`protocol`] is what all sides share, [`hub`] the server's part, [`client`] the ends in a terminal. [`pipe`] is the way
+//! for scripts, which need no program of ours and so are not encrypted from end to end.
 
 pub mod client;
 mod handlers;
 pub mod hub;
+mod pipe;
 pub mod protocol;
 mod relay;
 
@@ -52,7 +54,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         answers: OPENED,
         errors: &["too_many_attempts"],
     };
-    vec![
+    let sockets = [
         Endpoint {
             method: Method::GET,
             path: "/api/direct/send",
@@ -68,7 +70,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             handler: || web::to(handlers::receive),
             doc: RECEIVE,
         },
-    ]
+    ];
+    sockets.into_iter().chain(pipe::endpoints()).collect()
 }
 
 /// Ends what time ends, until the runtime ends.
@@ -85,6 +88,7 @@ pub async fn watch(app: web::Data<App>, hub: Hub) {
         }
         let count = hub.sweep(now);
         app.metrics.direct(count.waiting, count.paired);
+        app.metrics.pipes(count.pipes.waiting, count.pipes.running);
         actix_rt::time::sleep(TICK).await;
     }
 }

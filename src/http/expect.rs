@@ -47,6 +47,7 @@ fn announced(mut req: Request) -> Request {
         Payload::None => return req,
         body => body,
     };
+    wire.asked.set(true);
     *req.payload() = Payload::Stream { payload: Box::pin(Awaited { body, wire, stage: Stage::Unread }) };
     req
 }
@@ -66,6 +67,12 @@ enum Stage {
     Said,
 }
 
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.wire.asked.set(false);
+    }
+}
+
 impl Stream for Awaited {
     type Item = Result<Bytes, PayloadError>;
 
@@ -80,7 +87,10 @@ impl Stream for Awaited {
                     ready!(self.wire.poll_flushed(cx));
                     Stage::Saying(CONTINUE)
                 }
-                Stage::Saying([]) => Stage::Said,
+                Stage::Saying([]) => {
+                    self.wire.asked.set(false);
+                    Stage::Said
+                }
                 Stage::Saying(rest) => Stage::Saying(&rest[ready!(self.wire.poll_send(cx, rest, false))?..]),
                 Stage::Said => return Pin::new(&mut self.body).poll_next(cx),
             };

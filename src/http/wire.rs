@@ -5,11 +5,15 @@
 //! Here the head goes its usual way, and once the dispatcher has flushed it the body takes over: [`Wire::poll_head_out`]
 //! tells when, [`Wire::poll_send_file`] and [`Wire::poll_send`] write. The dispatcher writes nothing meanwhile, because
 //! for it the body is a stream that has not said anything yet; it calls `poll_flush` only when its own buffer is empty.
+//!
+//! The other way round a handler may take the rest of a request's body from the socket itself: [`Wire::hold`] keeps the
+//! dispatcher from reading on, and [`Wire::socket`] is what to read from.
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::future::Future as _;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,9 +21,11 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use actix_rt::net::TcpStream;
-use actix_rt::time::{Instant, Sleep, sleep_until};
-use bytes::{Buf as _, Bytes};
+use actix_rt::time::{Instant, Sleep, sleep, sleep_until};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::SendFlags;
+use rustix::pipe::{SpliceFlags, splice};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 use super::no_request;
@@ -47,6 +53,11 @@ pub struct Wire {
     answering: Cell<bool>,
     flushed: Cell<bool>,
     flush_waiter: RefCell<Option<Waker>>,
+    /// See [`Wire::hold`], and who wants to read meanwhile.
+    held: Cell<bool>,
+    read_waiter: RefCell<Option<Waker>>,
+    /// The client waits to be told to send its body; see `expect`.
+    pub(super) asked: Cell<bool>,
     write_stall: RefCell<Option<Pin<Box<Sleep>>>>,
 }
 
@@ -102,6 +113,74 @@ impl Wire {
         self.poll_io(cx, || Ok(rustix::net::send(&self.tcp, bytes, flags)?))
     }
 
+    /// Sends up to `length` bytes that are in `pipe`; zero-copy.
+    pub fn poll_splice(&self, cx: &mut Context<'_>, pipe: &OwnedFd, length: usize) -> Poll<io::Result<usize>> {
+        let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
+        self.poll_io(cx, || Ok(splice(pipe, None, &self.tcp, None, length, flags)?))
+    }
+
+    /// Keeps the dispatcher from reading for as long as the guard lives: what the client sends stays in the socket.
+    pub fn hold(self: &Rc<Self>) -> Hold {
+        self.held.set(true);
+        Hold(self.clone())
+    }
+
+    /// Reads up to `most` bytes into `buffer`, which gets room for them only when there are some; 0 is the end. For whoever
+    /// holds the connection, see [`Wire::hold`].
+    pub fn poll_receive(&self, cx: &mut Context<'_>, buffer: &mut BytesMut, most: usize) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.tcp.poll_read_ready(cx))?;
+            buffer.reserve(most);
+            match self.tcp.try_read_buf(&mut buffer.limit(most)) {
+                Ok(read) => {
+                    self.metrics.received(read);
+                    return Poll::Ready(Ok(read));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {} // the readiness was stale
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// The socket once more, to read the rest of a body from it, on any worker; see [`super::splice`].
+    pub fn socket(&self) -> io::Result<OwnedFd> {
+        Ok(rustix::io::fcntl_dupfd_cloexec(&self.tcp, 0)?)
+    }
+
+    /// Whether the client still waits to be told to send its body (`Expect: 100-continue`).
+    pub fn is_asked(&self) -> bool {
+        self.asked.get()
+    }
+
+    /// Waits until the peer has closed its side, also behind bytes that nobody has read yet; noticed within a second.
+    pub async fn hung_up(self: Rc<Self>) {
+        while !self.is_hung_up() {
+            sleep(LOOK).await;
+        }
+    }
+
+    fn is_hung_up(&self) -> bool {
+        let mut fds = [PollFd::new(&self.tcp, PollFlags::RDHUP)];
+        poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|events| events > 0)
+    }
+
+    /// Ends the connection by a reset when it is dropped, where an orderly end would look like that of a whole answer.
+    pub fn reset(&self) {
+        if let Err(error) = rustix::net::sockopt::set_socket_linger(&self.tcp, Some(Duration::ZERO)) {
+            tracing::debug!(cause = %error, "SO_LINGER was not set");
+        }
+    }
+
+    /// How long a peer may take or send nothing.
+    pub fn stall(&self) -> Duration {
+        self.limits.stall
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// Runs `write` once the socket takes bytes; a peer that takes none for too long is an error.
     fn poll_io(&self, cx: &mut Context<'_>, mut write: impl FnMut() -> io::Result<usize>) -> Poll<io::Result<usize>> {
         loop {
@@ -126,6 +205,21 @@ impl Wire {
         let timer = stall.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + self.limits.stall)));
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes no bytes")))
+    }
+}
+
+/// See [`Wire::hung_up`].
+const LOOK: Duration = Duration::from_millis(500);
+
+/// See [`Wire::hold`].
+pub struct Hold(Rc<Wire>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.held.set(false);
+        if let Some(waiter) = self.0.read_waiter.take() {
+            waiter.wake();
+        }
     }
 }
 
@@ -163,6 +257,9 @@ impl Connection {
             answering: Cell::new(false),
             flushed: Cell::new(true),
             flush_waiter: RefCell::new(None),
+            held: Cell::new(false),
+            read_waiter: RefCell::new(None),
+            asked: Cell::new(false),
             write_stall: RefCell::new(None),
         };
         Connection { wire: Rc::new(wire), head_deadline: None, instead: None }
@@ -206,6 +303,10 @@ impl Drop for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.wire.held.get() {
+            self.wire.read_waiter.replace(Some(cx.waker().clone()));
+            return Poll::Pending;
+        }
         loop {
             if self.wire.tcp.poll_read_ready(cx)?.is_pending() {
                 return self.poll_head_deadline(cx);

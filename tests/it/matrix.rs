@@ -39,6 +39,10 @@ const OPEN: &[(&str, &str)] = &[
     ("GET", "/api/batches/{id}/events"),
     ("GET", "/api/direct/send"),
     ("GET", "/api/direct/receive/{nameplate}"),
+    ("POST", "/pipe"),
+    ("PUT", "/pipe/{name}"),
+    ("POST", "/pipe/{name}"),
+    ("GET", "/pipe/{name}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -64,6 +68,8 @@ fn concrete(path: &str) -> String {
     path.replace("{filename}", "nothing.docx")
         .replace("{version}/{folder}/{file}", &format!("{}/style/2-base.css", handover::page::version()))
         .replace("{download_token}", "x.y.z")
+        // A good name would be waited under.
+        .replace("/pipe/{name}", "/pipe/no%20name")
         .replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057")
 }
 

@@ -13,7 +13,7 @@ use crate::support::*;
 const MOST: u64 = 64 << 20;
 
 /// The peak resident set of a process in bytes, proc(5).
-fn peak(server: &Process) -> u64 {
+pub fn peak(server: &Process) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10

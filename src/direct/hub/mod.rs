@@ -15,6 +15,7 @@ mod nameplates;
 mod quota;
 mod seat;
 
+pub use quota::Spent;
 pub use seat::Seat;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +27,8 @@ use chrono::NaiveDateTime;
 use tokio::sync::{mpsc, watch};
 
 use self::nameplates::Nameplates;
-use self::quota::{Quota, Spent};
+use self::quota::Quota;
+use super::pipe::Pipes;
 use super::protocol::{End, LARGEST_FRAME, Role, Signal};
 use crate::clock::after;
 use crate::config::Config;
@@ -45,6 +47,7 @@ pub struct Hub(Arc<Inner>);
 struct Inner {
     limits: Limits,
     state: Mutex<State>,
+    pipes: Pipes,
 }
 
 struct Limits {
@@ -101,6 +104,7 @@ pub struct Admitted {
 pub struct Count {
     pub waiting: usize,
     pub paired: usize,
+    pub pipes: super::pipe::Count,
 }
 
 impl Hub {
@@ -118,7 +122,18 @@ impl Hub {
             seats: 0,
             stopping: false,
         };
-        Hub(Arc::new(Inner { limits, state: Mutex::new(state) }))
+        let pipes = Pipes::new(config.code_life, config.max_transfers as usize);
+        Hub(Arc::new(Inner { limits, state: Mutex::new(state), pipes }))
+    }
+
+    /// The transfers by plain HTTP.
+    pub fn pipes(&self) -> &Pipes {
+        &self.0.pipes
+    }
+
+    /// What a transfer from `address` is booked on; `None` when there are too many addresses.
+    pub fn budget(&self, address: IpAddr, now: NaiveDateTime) -> Option<Spent> {
+        self.state().quota.of(address, now)
     }
 
     /// Makes a code for a sender. Where there are too many that wait, the oldest one of this address, or of all, makes room.
@@ -251,6 +266,7 @@ impl Hub {
 
     /// Ends what time ends. Returns what there is.
     pub fn sweep(&self, now: NaiveDateTime) -> Count {
+        let pipes = self.0.pipes.sweep(now);
         let mut state = self.state();
         state.expire(now);
         let grace = self.0.limits.grace;
@@ -261,7 +277,7 @@ impl Hub {
             state.end(nameplate, End::PeerLost, None);
         }
         let paired = state.transfers.values().filter(|transfer| transfer.receiver.is_some()).count();
-        Count { waiting: state.transfers.len() - paired, paired }
+        Count { waiting: state.transfers.len() - paired, paired, pipes }
     }
 
     /// The sessions that transfers were made in.
@@ -281,6 +297,7 @@ impl Hub {
 
     /// The server stops: codes that wait are ended, and no more are made. Running transfers go on.
     pub fn close(&self) {
+        self.0.pipes.close();
         let mut state = self.state();
         state.stopping = true;
         let waiting = |transfer: &Transfer| transfer.receiver.is_none();

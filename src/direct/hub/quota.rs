@@ -55,7 +55,13 @@ impl Spent {
         }
     }
 
+    /// The limit that has been reached, in bytes.
+    pub fn reached(&self) -> Option<u64> {
+        let spent = self.counters.iter().map(|counter| counter.load(Ordering::Relaxed));
+        spent.zip(self.limits).find(|(spent, limit)| spent >= limit).map(|(_, limit)| limit)
+    }
+
     pub fn is_over(&self) -> bool {
-        self.counters.iter().zip(self.limits).any(|(counter, limit)| counter.load(Ordering::Relaxed) >= limit)
+        self.reached().is_some()
     }
 }

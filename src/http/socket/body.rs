@@ -9,7 +9,9 @@ use actix_web::HttpRequest;
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
 
+use super::incoming::Reading;
 use super::parser::{OpCode, put_header};
 use crate::http::wire::Wire;
 
@@ -47,13 +49,27 @@ impl Outgoing {
     }
 }
 
-pub fn new(req: &HttpRequest, queue: usize) -> (SocketBody, Outgoing) {
+/// The body, its queues, and on the server's own connections the right to read from the socket.
+pub fn new(req: &HttpRequest, queue: usize) -> (SocketBody, Outgoing, Option<Reading>) {
     let (urgent_in, urgent) = channel(URGENT);
     let (binary_in, binary) = channel(queue);
     let wire = req.conn_data::<Rc<Wire>>().cloned();
     let stage = if wire.is_some() { Stage::Head } else { Stage::Open };
-    let body = SocketBody { urgent, binary, wire, stage, farewell: None, header: Bytes::new(), payload: Bytes::new() };
-    (body, Outgoing { urgent: urgent_in, binary: binary_in })
+    let ((drained, drain), (alive, life)) = (oneshot::channel(), oneshot::channel());
+    let reading =
+        wire.as_ref().map(|wire| Reading { hold: wire.hold(), wire: wire.clone(), drained: drain, alive: life });
+    let body = SocketBody {
+        urgent,
+        binary,
+        wire,
+        drained: Some(drained),
+        _alive: alive,
+        stage,
+        farewell: None,
+        header: Bytes::new(),
+        payload: Bytes::new(),
+    };
+    (body, Outgoing { urgent: urgent_in, binary: binary_in }, reading)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,6 +87,10 @@ pub struct SocketBody {
     urgent: Receiver<Out>,
     binary: Receiver<Bytes>,
     wire: Option<Rc<Wire>>,
+    /// Told when the dispatcher has nothing left of what it read: it decodes before each turn of its body.
+    drained: Option<oneshot::Sender<()>>,
+    /// Dropped with the body: nobody reads from a connection that is not written to any more.
+    _alive: oneshot::Sender<()>,
     stage: Stage,
     farewell: Option<(Option<String>, u16)>,
     /// What is left of the frame that is being written.
@@ -90,6 +110,8 @@ impl SocketBody {
                 }
                 (Stage::HeadLeaves, Some(wire)) => {
                     ready!(wire.poll_flushed(cx));
+                    // The handler may have given the socket up.
+                    let _ = self.drained.take().map(|drained| drained.send(()));
                     self.stage = Stage::Open;
                 }
                 _ if self.header.is_empty() && self.payload.is_empty() => {

@@ -1,6 +1,6 @@
 //! WebSockets (RFC 6455) over the server's own connections: bounded frames in, bounded queues out, and as few copies as
-//! the protocol allows. A message that is passed on is copied once, from the pieces that the connection delivers into
-//! one buffer; it is unmasked there and written to the other socket from there.
+//! the protocol allows. A message that is passed on is read into one buffer, unmasked there, and written to the other
+//! socket from there.
 //!
 //! [`upgrade`] gives a handler the answer to return and the two halves of the socket: what the client sends, to be read
 //! by a task of the handler's, and where to put what the client is to get.
@@ -14,12 +14,12 @@ pub use incoming::{Broken, In, Incoming};
 
 use actix_http::ws::{HandshakeError, hash_key, verify_handshake};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
+use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::peer::public_url;
+use crate::http::origin::check_origin;
 
 /// The subprotocol of all sockets (RFC 6455 section 1.9). A page that signs in offers `bearer.TOKEN` beside it.
 const PROTOCOL: &str = "handover";
@@ -51,7 +51,7 @@ pub fn upgrade(
     })?;
     let accept = req.headers().get(SEC_WEBSOCKET_KEY).map(|key| hash_key(key.as_bytes())).unwrap_or_default();
     let accept = HeaderValue::from_bytes(&accept).map_err(Error::internal)?;
-    let (body, outgoing) = body::new(req, bounds.queue);
+    let (body, outgoing, reading) = body::new(req, bounds.queue);
     let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);
     response.upgrade("websocket").insert_header((SEC_WEBSOCKET_ACCEPT, accept));
     // A client that offers subprotocols wants one of them.
@@ -59,35 +59,5 @@ pub fn upgrade(
     if offered.flat_map(|list| list.split(',')).any(|name| name.trim() == PROTOCOL) {
         response.insert_header((SEC_WEBSOCKET_PROTOCOL, PROTOCOL));
     }
-    Ok((response.body(body), Incoming::new(payload, bounds.message), outgoing))
-}
-
-/// Lets in our own pages, those of the origins in the settings, and programs, which send no Origin.
-fn check_origin(req: &HttpRequest, app: &App) -> Result<()> {
-    let Some(origin) = req.headers().get(ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().map_err(|_| Error::ForeignOrigin)?;
-    let ours = public_url(req, app, "").is_ok_and(|url| origin_of(&url).eq_ignore_ascii_case(origin_of(origin)));
-    match ours || app.config.cors_origins.iter().any(|allowed| allowed == origin) {
-        true => Ok(()),
-        false => Err(Error::ForeignOrigin),
-    }
-}
-
-/// Host and port of a URL. The scheme is left out: without a public address in the settings the server cannot know
-/// whether a proxy before it speaks TLS.
-fn origin_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn origins_are_compared_by_host_and_port() {
-        assert_eq!(origin_of("https://files.example.org/handover"), "files.example.org");
-        assert_eq!(origin_of("http://127.0.0.1:5000"), "127.0.0.1:5000");
-        assert_eq!(origin_of("null"), "null");
-    }
+    Ok((response.body(body), Incoming::new(payload, reading, bounds.message), outgoing))
 }

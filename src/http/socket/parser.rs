@@ -51,6 +51,12 @@ pub fn take(buffer: &mut BytesMut, most: usize) -> Result<Option<Frame>, Malform
     Ok(Some(Frame { last, op, payload }))
 }
 
+/// How many bytes are missing of the frame whose header is there.
+pub fn missing(buffer: &[u8]) -> Option<usize> {
+    let (header, length, ..) = header(buffer).ok()??;
+    (header + length).checked_sub(buffer.len()).filter(|missing| *missing > 0)
+}
+
 type Header = (usize, usize, [u8; 4], bool, OpCode);
 
 fn header(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
