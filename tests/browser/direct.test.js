@@ -159,3 +159,16 @@ test("codes are read as people type them", async () => {
   assert.deepEqual(await page.evaluate(() => direct.code.completions("AA")), ["aardvark"]);
   assert.equal((await page.evaluate(() => direct.code.completions(""))).length, 1296);
 });
+
+test("whoever guesses codes is told to wait", async () => {
+  const page = await end(browser, server.url);
+  const codes = new Set();
+  for (let i = 0; i < 40 && !codes.has("too_many_attempts") && !codes.has("refused"); i++) {
+    await startReceiving(page, "999999-acorn-yoyo");
+    const { code, message } = await outcome(page);
+    codes.add(code);
+    if (code !== "unknown_code") assert.match(message, /again in/);
+  }
+  assert.deepEqual([...codes].slice(0, 1), ["unknown_code"]);
+  assert.equal(codes.size, 2, [...codes].join());
+});
