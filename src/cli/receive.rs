@@ -46,6 +46,7 @@ pub fn run(args: Args) -> Outcome {
         true => Target::Output(Box::new(std::io::stdout())),
         false => Target::Folder(args.to),
     };
+    let route = args.link.route();
     let (server, _) = server_or_stored(args.link.server)?;
     let mut shown = Shown::receiving(args.link.json, to_output);
     let bars = shown.bars();
@@ -54,7 +55,7 @@ pub fn run(args: Args) -> Outcome {
         false => bars.suspend(|| choose(&offered)),
     });
     run_to_end(&mut shown, async |stop, tell| {
-        receive(Receiving { server, pace: Pace::default(), code, target, decide, stop }, tell).await
+        receive(Receiving { server, pace: Pace::default(), route, code, target, decide, stop }, tell).await
     })
 }
 

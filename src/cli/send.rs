@@ -48,9 +48,10 @@ pub fn run(args: Args) -> Outcome {
     if sources.entries.is_empty() && args.text.is_none() {
         return Err("there is nothing to send".into());
     }
+    let route = args.link.route();
     let (server, token) = server_or_stored(args.link.server)?;
     let server = server.with_token(args.token.or(token));
     run_to_end(&mut shown, async |stop, tell| {
-        send(Sending { server, pace: Pace::default(), text: args.text, sources, stop }, tell).await
+        send(Sending { server, pace: Pace::default(), route, text: args.text, sources, stop }, tell).await
     })
 }

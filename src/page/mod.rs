@@ -72,7 +72,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             errors: &[],
         },
     });
-    screens.chain([assets::endpoint()]).collect()
+    screens.chain(assets::endpoints()).collect()
 }
 
 /// The frame of the screen that the route names.

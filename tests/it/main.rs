@@ -23,6 +23,7 @@ mod direct_codes;
 mod direct_interop;
 mod direct_load;
 mod direct_pairs;
+mod direct_path;
 mod direct_relay;
 mod direct_resume;
 mod directed;

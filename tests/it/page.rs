@@ -15,9 +15,9 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/page/assets")
 }
 
-/// All files that the server should have, as `folder/file`.
+/// All files that the server should have, as `folder/file` or `folder/part/file`.
 fn files() -> BTreeSet<String> {
-    let folders = ["parts", "screens", "style", "vendor"];
+    let folders = ["parts", "parts/direct", "screens", "style", "vendor"];
     let names = folders.iter().flat_map(|folder| {
         let entries = std::fs::read_dir(self::folder().join(folder)).unwrap();
         entries.map(move |entry| format!("{folder}/{}", entry.unwrap().file_name().into_string().unwrap()))
@@ -52,6 +52,9 @@ async fn every_file_is_served_for_good_and_all_together_are_light() {
         weight += packed.bytes().await.unwrap().len();
     }
     assert!((10_000..BUDGET).contains(&weight), "{weight} bytes");
+    let words = server.get(&address("parts/direct/words.txt")).send().await.unwrap();
+    assert_eq!(words.headers()["content-type"], "text/plain; charset=utf-8");
+    assert_eq!(words.text().await.unwrap(), include_str!("../../src/direct/protocol/words.txt"));
 }
 
 #[tokio::test]
@@ -115,7 +118,8 @@ fn imports_lead_to_files() {
         let imported = text.lines().filter(|line| line.starts_with("import ") || line.starts_with("} from "));
         for line in imported.filter(|line| line.contains('"')) {
             let from = line.split('"').nth(1).unwrap();
-            let path = from.strip_prefix("../").unwrap_or_else(|| panic!("{file} imports {from}"));
+            let up = "../".repeat(file.matches('/').count());
+            let path = from.strip_prefix(&up).unwrap_or_else(|| panic!("{file} imports {from}"));
             assert!(files.contains(path), "{file} imports {from}, which is not there");
         }
         assert!(!text.contains("innerHTML") && !text.contains("insertAdjacentHTML"), "{file} makes HTML of text");
