@@ -19,7 +19,7 @@ macro_rules! embed {
     ($($path:literal)*) => { &[$(($path, include_bytes!(concat!("assets/", $path)))),*] };
 }
 
-/// Every file of the page: `folder/file`, and what is in it.
+/// The files of the page: `folder/file`, or `folder/part/file`, and what is in it.
 const FILES: &[(&str, &[u8])] = embed! {
     "style/1-tokens.css"
     "style/2-base.css"
@@ -34,8 +34,30 @@ const FILES: &[(&str, &[u8])] = embed! {
     "parts/batch-watch.js"
     "parts/batch.js"
     "parts/clock.js"
+    "parts/code-field.js"
     "parts/confirm.js"
     "parts/copy.js"
+    "parts/direct/code.js"
+    "parts/direct/exchange.js"
+    "parts/direct/failure.js"
+    "parts/direct/folder-sink.js"
+    "parts/direct/frame.js"
+    "parts/direct/handed.js"
+    "parts/direct/link.js"
+    "parts/direct/memory-sink.js"
+    "parts/direct/message.js"
+    "parts/direct/names.js"
+    "parts/direct/peer.js"
+    "parts/direct/rate.js"
+    "parts/direct/reader.js"
+    "parts/direct/receiver.js"
+    "parts/direct/seal.js"
+    "parts/direct/sender.js"
+    "parts/direct/signal.js"
+    "parts/direct/sink.js"
+    "parts/direct/spake2.js"
+    "parts/direct/stream-sink.js"
+    "parts/direct/transfer.js"
     "parts/dom.js"
     "parts/drop.js"
     "parts/events.js"
@@ -44,6 +66,7 @@ const FILES: &[(&str, &[u8])] = embed! {
     "parts/frame.js"
     "parts/icons.js"
     "parts/kind.js"
+    "parts/picked.js"
     "parts/preview.js"
     "parts/progress.js"
     "parts/qr.js"
@@ -66,12 +89,27 @@ const FILES: &[(&str, &[u8])] = embed! {
     "screens/desk-link.js"
     "screens/desk-operation.js"
     "screens/desk.js"
+    "screens/direct-card.js"
+    "screens/direct-entries.js"
+    "screens/direct-parcel.js"
+    "screens/direct-receiving.js"
+    "screens/direct-sending.js"
+    "screens/direct.js"
     "screens/home.js"
     "screens/link.js"
     "screens/new.js"
     "screens/sorry.js"
+    "vendor/noble-gcm.js"
+    "vendor/noble-pake.js"
     "vendor/uqr.js"
 };
+
+/// The words of codes, the same as the terminal's.
+const WORDS: (&str, &[u8]) = ("parts/direct/words.txt", include_bytes!("../direct/protocol/words.txt"));
+
+fn files() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    FILES.iter().copied().chain([WORDS])
+}
 
 /// A file as it is sent.
 pub struct Asset {
@@ -81,13 +119,13 @@ pub struct Asset {
 }
 
 static ASSETS: LazyLock<Vec<Asset>> =
-    LazyLock::new(|| FILES.iter().map(|(path, plain)| Asset { path, plain, packed: pack(plain) }).collect());
+    LazyLock::new(|| files().map(|(path, plain)| Asset { path, plain, packed: pack(plain) }).collect());
 
 /// What stands for these files and no others: a digest over all of them.
 pub fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let mut digest = blake3::Hasher::new();
-        for (path, plain) in FILES {
+        for (path, plain) in files() {
             digest.update(path.as_bytes()).update(&plain.len().to_le_bytes()).update(plain);
         }
         digest.finalize().to_hex()[..16].to_owned()
@@ -106,7 +144,7 @@ pub fn find(path: &str) -> Option<&'static Asset> {
 
 /// The style sheets, in their order.
 pub fn styles() -> impl Iterator<Item = &'static str> {
-    FILES.iter().map(|(path, _)| *path).filter(|path| path.ends_with(".css"))
+    files().map(|(path, _)| path).filter(|path| path.ends_with(".css"))
 }
 
 /// All modules that `module` needs, however deep.
@@ -120,13 +158,13 @@ pub fn imports(module: &'static str) -> BTreeSet<&'static str> {
 }
 
 impl Asset {
-    /// What its `import` statements name: always `../folder/file`.
+    /// What its `import` statements name: always from the folder of all, `../folder/file` or `../../folder/file`.
     fn imports(&self) -> impl Iterator<Item = &'static str> {
         let text = std::str::from_utf8(self.plain).unwrap_or_default();
         let named = text.lines().filter_map(|line| {
             line.split_once("from \"../").or_else(|| line.split_once("import \"../"))?.1.split_once('"')
         });
-        named.filter_map(|(path, _)| find(path)).map(|asset| asset.path)
+        named.filter_map(|(path, _)| find(path.trim_start_matches("../"))).map(|asset| asset.path)
     }
 
     fn media_type(&self) -> &'static str {
@@ -145,43 +183,62 @@ fn pack(plain: &[u8]) -> Vec<u8> {
     encoder.write_all(plain).and_then(|()| encoder.finish()).unwrap_or_default()
 }
 
-pub fn endpoint() -> Endpoint {
-    const PLACES: &[Param] = &[
-        Param { name: "version", place: "path", what: "The version of the page", kind: "string" },
-        Param { name: "folder", place: "path", what: "parts, screens, style or vendor", kind: "string" },
-        Param { name: "file", place: "path", what: "The file's name", kind: "string" },
-    ];
-    const FILE: &[Answer] = &[Answer {
+pub fn endpoints() -> [Endpoint; 2] {
+    const VERSION: Param = Param { name: "version", place: "path", what: "The version of the page", kind: "string" };
+    const FOLDER: Param =
+        Param { name: "folder", place: "path", what: "parts, screens, style or vendor", kind: "string" };
+    const PART: Param = Param { name: "part", place: "path", what: "A part of the page in a folder", kind: "string" };
+    const FILE: Param = Param { name: "file", place: "path", what: "The file's name", kind: "string" };
+    const ANSWER: &[Answer] = &[Answer {
         status: 200,
         what: "A file of the page",
-        content: Content::Media(&["text/javascript", "text/css", "image/svg+xml"]),
+        content: Content::Media(&["text/javascript", "text/css", "text/plain", "image/svg+xml"]),
     }];
-    Endpoint {
-        method: Method::GET,
-        path: "/assets/{version}/{folder}/{file}",
-        access: Access::Public,
-        handler: || web::to(get),
-        doc: Doc {
-            tag: super::TAG,
-            summary: "What the pages are made of",
-            params: PLACES,
-            request: Request::None,
-            answers: FILE,
-            errors: &["not_found"],
+    const DOC: Doc = Doc {
+        tag: super::TAG,
+        summary: "What the pages are made of",
+        params: &[VERSION, FOLDER, FILE],
+        request: Request::None,
+        answers: ANSWER,
+        errors: &["not_found"],
+    };
+    [
+        Endpoint {
+            method: Method::GET,
+            path: "/assets/{version}/{folder}/{file}",
+            access: Access::Public,
+            handler: || web::to(get),
+            doc: DOC,
         },
-    }
+        Endpoint {
+            method: Method::GET,
+            path: "/assets/{version}/{folder}/{part}/{file}",
+            access: Access::Public,
+            handler: || web::to(get_part),
+            doc: Doc { params: &[VERSION, FOLDER, PART, FILE], ..DOC },
+        },
+    ]
 }
 
 async fn get(req: HttpRequest, place: web::Path<(String, String, String)>) -> Result<HttpResponse> {
     let (asked, folder, file) = place.into_inner();
+    answer(&req, &asked, &format!("{folder}/{file}"))
+}
+
+async fn get_part(req: HttpRequest, place: web::Path<(String, String, String, String)>) -> Result<HttpResponse> {
+    let (asked, folder, part, file) = place.into_inner();
+    answer(&req, &asked, &format!("{folder}/{part}/{file}"))
+}
+
+fn answer(req: &HttpRequest, asked: &str, path: &str) -> Result<HttpResponse> {
     // Another version's file under this one's name would be cached for good.
-    let asset = (asked == version()).then(|| find(&format!("{folder}/{file}"))).flatten().ok_or(Error::NotFound)?;
+    let asset = (asked == version()).then(|| find(path)).flatten().ok_or(Error::NotFound)?;
     let mut response = HttpResponse::Ok();
     response
         .content_type(asset.media_type())
         .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")))
         .insert_header((header::VARY, HeaderValue::from_static("accept-encoding")));
-    Ok(match takes_gzip(&req) && !asset.packed.is_empty() {
+    Ok(match takes_gzip(req) && !asset.packed.is_empty() {
         true => response
             .insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")))
             .body(asset.packed.as_slice()),

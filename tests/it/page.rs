@@ -15,9 +15,9 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/page/assets")
 }
 
-/// All files that the server should have, as `folder/file`.
+/// All files that the server should have, as `folder/file` or `folder/part/file`.
 fn files() -> BTreeSet<String> {
-    let folders = ["parts", "screens", "style", "vendor"];
+    let folders = ["parts", "parts/direct", "screens", "style", "vendor"];
     let names = folders.iter().flat_map(|folder| {
         let entries = std::fs::read_dir(self::folder().join(folder)).unwrap();
         entries.map(move |entry| format!("{folder}/{}", entry.unwrap().file_name().into_string().unwrap()))
@@ -69,7 +69,7 @@ async fn another_version_is_another_address() {
 async fn pages_refer_to_what_is_there() {
     let server = TestServer::with(&["--public-url", "https://files.example.org/handover"]);
     for base in ["", "/handover"] {
-        for page in ["/", "/desk", "/new", "/b/aaaaaaaaaaaaaaaaaaaa", "/docs"] {
+        for page in ["/", "/desk", "/direct", "/new", "/b/aaaaaaaaaaaaaaaaaaaa", "/docs"] {
             let path = format!("{base}{page}");
             let response = server.get(&path).send().await.unwrap();
             assert_eq!(response.status(), 200, "{path}");
@@ -115,7 +115,8 @@ fn imports_lead_to_files() {
         let imported = text.lines().filter(|line| line.starts_with("import ") || line.starts_with("} from "));
         for line in imported.filter(|line| line.contains('"')) {
             let from = line.split('"').nth(1).unwrap();
-            let path = from.strip_prefix("../").unwrap_or_else(|| panic!("{file} imports {from}"));
+            let up = "../".repeat(file.matches('/').count());
+            let path = from.strip_prefix(&up).unwrap_or_else(|| panic!("{file} imports {from}"));
             assert!(files.contains(path), "{file} imports {from}, which is not there");
         }
         assert!(!text.contains("innerHTML") && !text.contains("insertAdjacentHTML"), "{file} makes HTML of text");

@@ -356,6 +356,29 @@ const en = {
     "This is more than this browser can hold: the site is not reached by https, so nothing can go to the disk while it arrives. Choose less, or receive it in a terminal: handover receive.",
   transfers: "Transfers",
   waitingForOffer: "The other person is there",
+  // Direct: what keeps a transfer from its end
+  directEnds: /** @type {Record<string, string>} */ ({
+    cancelled: "The transfer was cancelled.",
+    declined: "The receiver declined.",
+    tampered: "What arrived is not what was sent. Something between the two sides has changed it.",
+    wrong_code: "The words of the code were wrong. A code ends with the first wrong guess: make a new one.",
+  }),
+  /** @param {string} what */
+  directProtocol: (what) => `The other side does not keep to the protocol: ${what}.`,
+  directStopped: "You stopped the transfer.",
+  directTextTooLong: "The text is too long. Send it as a file.",
+  directTooLong: "A name is too long to be sent.",
+  /** @param {number} most */
+  directTooMany: (most) => `These are more than ${most.toLocaleString("en")} files. Send them as a ZIP.`,
+  directUnconfirmed: "The connection broke while the code was being confirmed, so the code is spent. Make a new one.",
+  directUnreachable: "The server cannot be reached. Check the connection and try again.",
+  /** @param {string} name */
+  directUnreadable: (name) => `${name} cannot be read. It may have been changed, moved or removed since you chose it.`,
+  /** @param {string} name @param {string} why */
+  directUnwritable: (name, why) => `${name} cannot be saved${why && `: ${why}`}`,
+  notACode: "A code has a number and two words, such as 7-acorn-puzzle.",
+  /** @param {string} word */
+  notAWord: (word) => `“${word}” is not one of the words that codes are made of. Look at the code once more.`,
 
   // Links
   address: "Address of the link",

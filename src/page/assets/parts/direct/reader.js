@@ -1,0 +1,70 @@
+// What a sender reads, ahead of what it sends: a few slices are always on their way from the disk, also from one small
+// file to the next.
+
+import { local } from "../../parts/direct/failure.js";
+import { words } from "../../parts/words.js";
+
+/** Bytes that are read at once, and how many slices are on their way. */
+const SLICE = 256 * 1024;
+const AHEAD = 8;
+
+/** @typedef {{ path: string, size?: number, file?: File, folder?: boolean }} Source */
+/** @typedef {{ entry: number, offset: number, length: number, last: boolean }} Slice */
+/** @typedef {Slice & { bytes: Promise<Uint8Array> }} Read */
+
+/** What is to be sent of the wanted entries. @param {Source[]} sources @param {number[]} wanted @param {number} offset */
+function* slices(sources, wanted, offset) {
+  for (const entry of wanted) {
+    const size = sources[entry].file?.size ?? 0;
+    let last = false;
+    while (!last) {
+      const length = Math.min(SLICE, Math.max(0, size - offset));
+      last = offset + length >= size;
+      yield { entry, offset, length, last };
+      offset += length;
+    }
+    offset = 0;
+  }
+}
+
+export class Reader {
+  #sources;
+  #slices;
+  /** @type {Read[]} */
+  #ahead = [];
+
+  /**
+   * @param {Source[]} sources
+   * @param {number[]} wanted their numbers, in order
+   * @param {number} offset where to begin in the first
+   */
+  constructor(sources, wanted, offset) {
+    this.#sources = sources;
+    this.#slices = slices(sources, wanted, offset);
+  }
+
+  /** The next slice; undefined after the last. @returns {Read | undefined} */
+  next() {
+    while (this.#ahead.length < AHEAD) {
+      const { value, done } = this.#slices.next();
+      if (done) break;
+      const bytes = this.#read(value);
+      bytes.catch(() => {}); // it is told when its turn comes
+      this.#ahead.push({ ...value, bytes });
+    }
+    return this.#ahead.shift();
+  }
+
+  /** @param {Slice} slice */
+  async #read({ entry, offset, length }) {
+    const { file, path } = this.#sources[entry];
+    if (!file || length === 0) return new Uint8Array();
+    const bytes = await file
+      .slice(offset, offset + length)
+      .arrayBuffer()
+      .catch(() => null);
+    // A browser reads nothing any more of a file that has changed since it was chosen.
+    if (bytes?.byteLength !== length) throw local(words.directUnreadable(path));
+    return new Uint8Array(bytes);
+  }
+}

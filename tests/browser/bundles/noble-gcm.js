@@ -1,0 +1,3 @@
+// AES-GCM for browsers that keep theirs for https.
+
+export { gcm } from "@noble/ciphers/aes.js";
