@@ -18,9 +18,10 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-export async function openBrowser() {
+/** A browser with these flags beside the ones that every test has. */
+export async function openBrowser(...flags) {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  const browser = await chromium.launch({ executablePath, args: [...FLAGS, ...flags] });
   const wrong = [];
   return {
     /**

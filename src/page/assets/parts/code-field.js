@@ -53,7 +53,7 @@ export function codeField({ label, placeholder, verb, value = "", go }) {
   });
   const form = h(
     "form",
-    { class: "receive", role: "search", "aria-label": label },
+    { class: "receive", role: "search" },
     h("label", { for: id }, label),
     h(
       "div",

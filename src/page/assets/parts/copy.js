@@ -15,10 +15,10 @@ export function copyField(label, text) {
   return h("div", { class: "copy-field" }, field, copyButton(text));
 }
 
-/** @param {string} text */
-export function copyButton(text) {
+/** @param {string} text @param {string} [manner] how the button looks beside others */
+export function copyButton(text, manner = "") {
   const press = button(
-    { class: "copy" },
+    { class: `copy ${manner}` },
     async () => {
       if (await copied(text)) {
         fill(press, icon("check"), words.copied);

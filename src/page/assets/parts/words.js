@@ -295,7 +295,7 @@ const en = {
     return { head, text };
   },
   directHint: "You are both there now. It goes straight from one to the other, encrypted, and is stored nowhere.",
-  directTitle: "From you to them",
+  directTitle: "Hand over directly",
   downloadStopped: "The browser has stopped the download.",
   dropDirectHint: "Any kind, any size. Or paste them.",
   emptyFolder: "empty folder",
@@ -343,6 +343,7 @@ const en = {
   removeCard: "Remove from this page",
   /** @param {string} path */
   savedAs: (path) => `saved as ${path}`,
+  sendAnother: "Send something else",
   sendDirectly: "Send directly",
   sendingNow: "Sending",
   sendInstead: "Send something yourself",

@@ -48,11 +48,8 @@ export function transferCard(heading, cancel) {
     total,
     foot,
   );
-  const remove = button(
-    { class: "icon-button", "aria-label": words.removeCard },
-    () => element.remove(),
-    icon("close"),
-  );
+  const dismiss = () => element.dispatchEvent(new Event("dismiss", { bubbles: true }));
+  const remove = button({ class: "icon-button", "aria-label": words.removeCard }, dismiss, icon("close"));
 
   return {
     element,

@@ -13,8 +13,11 @@ const LONGEST = 32 << 10;
 
 /** @typedef {import("../screens/direct-sending.js").Parcel} Parcel */
 
-/** @param {(parcel: Parcel) => void} go */
-export function parcelForm(go) {
+/**
+ * @param {(parcel: Parcel) => void} go
+ * @param {() => void} chosen something is to be sent
+ */
+export function parcelForm(go, chosen) {
   const drop = dropZone({ title: words.dropAny, hint: words.dropDirectHint, folders: true, take });
   const picked = pickedFiles(show, () => drop.querySelector("button"));
   const id = newId();
@@ -36,6 +39,7 @@ export function parcelForm(go) {
     alert.clear();
     if (unread > 0) alert.say(words.unread(unread));
     announce(words.filesChosen(picked.all.length));
+    chosen();
   }
   function show() {
     const { length } = picked.all;

@@ -56,7 +56,7 @@ export function receiving(code) {
         return card.head(words.waitingForOffer);
       case "text":
         announce(words.messageHere);
-        return fill(text, message(event.text, copyButton(event.text)));
+        return fill(text, message(event.text, copyButton(event.text, "plain")));
       case "accepted":
         card.become("running");
         return card.head(words.receivingNow);
@@ -126,7 +126,7 @@ function question(offer, answer) {
   show();
   const element = h(
     "div",
-    { class: "stack" },
+    { class: "stack question" },
     list.element,
     alert.element,
     h("div", { class: "actions" }, accept, decline),

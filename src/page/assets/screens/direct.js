@@ -20,6 +20,11 @@ main.classList.add("wide");
 frame();
 title(words.direct);
 
+const another = h("details", { class: "another" }, h("summary", {}, words.sendAnother));
+const parcel = parcelForm(
+  (parcel) => add(sending(parcel)),
+  () => (another.open = true),
+);
 /** @type {Set<Card>} */
 const cards = new Set();
 const transfers = h("section", { class: "transfers", "aria-label": words.transfers });
@@ -29,6 +34,11 @@ transfers.addEventListener("again", (event) => {
   cards.add(card);
   old.replaceWith(card.element);
   card.focus();
+});
+transfers.addEventListener("dismiss", (event) => {
+  /** @type {HTMLElement} */ (event.target).remove();
+  arrange();
+  main.focus();
 });
 window.addEventListener("beforeunload", (event) => {
   for (const card of cards) if (!card.element.isConnected) cards.delete(card);
@@ -45,7 +55,20 @@ if (handed) await take(handed);
 function add(card) {
   cards.add(card);
   transfers.prepend(card.element);
+  another.open = false;
+  arrange();
   card.focus();
+}
+
+/** Beside a transfer, what else could be sent is to be found and not in the way. */
+function arrange() {
+  if (transfers.hasChildNodes()) {
+    if (!another.contains(parcel)) another.append(parcel);
+    transfers.after(another);
+  } else {
+    another.remove();
+    transfers.after(parcel);
+  }
 }
 
 /** Takes a code; gives back what is wrong with it, if it is. @param {string} text @returns {Promise<string | void>} */
@@ -74,12 +97,8 @@ function show() {
       h("h1", { class: "large" }, words.directTitle),
       h("p", { class: "quiet" }, words.directHint),
     );
-    fill(
-      main,
-      h("div", { class: "head hero" }, head, receive.element),
-      transfers,
-      parcelForm((parcel) => add(sending(parcel))),
-    );
+    fill(main, h("div", { class: "head hero" }, head, receive.element), transfers);
+    arrange();
   }
 }
 
