@@ -140,8 +140,8 @@ for (const [who, other, says] of [
       .getByRole("button", { name: "Cancel transfer" })
       .click();
     await card.getByRole("heading", { name: "Cancelled", exact: true }).waitFor();
-    await cards[other].getByRole("heading", { name: says }).waitFor();
     await pages.receiver.evaluate(() => window.go());
+    await cards[other].getByRole("heading", { name: says }).waitFor();
     await pages.receiver.waitForFunction(async () => {
       for await (const name of (await navigator.storage.getDirectory()).keys()) if (name) return false;
       return true;
@@ -172,14 +172,25 @@ test("a code that nobody came for is made anew by one press", async () => {
   const short = await startServer("--code-life", "2s");
   try {
     const ann = await browser.person(short.url);
-    const sent = await sendFiles(ann, files);
-    await sent.card.locator(".time-left[data-last=true]").waitFor();
-    await sent.card.getByRole("heading", { name: "The code has expired" }).waitFor();
-    await sent.card.getByRole("button", { name: "Make a new code" }).click();
+    await ann.goto("direct");
+    await ann.locator("input[type=file]").first().setInputFiles(files);
+    await ann.getByRole("button", { name: /^Send 3 files/ }).click();
+    await ann.getByRole("heading", { name: "The code has expired" }).waitFor();
+    await ann.getByRole("button", { name: "Make a new code" }).click();
     await ann.locator(".spoken").waitFor();
     await ann.getByText("clip.mp4").waitFor();
   } finally {
     await short.stop();
+  }
+});
+
+test("the last minute is told", async () => {
+  const brief = await startServer("--code-life", "55s");
+  try {
+    const { card } = await sendFiles(await browser.person(brief.url), files);
+    await card.locator(".time-left[data-last=true]").waitFor();
+  } finally {
+    await brief.stop();
   }
 });
 

@@ -12,7 +12,7 @@ const UNSEEN = /[\p{Cc}\u200E\u200F\u061C\u202A-\u202E\u2066-\u2069]/gu;
 /** What Windows takes in no name. */
 const REFUSED = /[<>:"|?*]/g;
 /** What Windows takes for a device, whatever it ends with. */
-const DEVICE = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)/i;
+const DEVICE = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\.|$)/i;
 
 /**
  * A sender's path as names of folders and, last, of the file. What is absolute, climbs up, or is too deep is cut to its

@@ -16,10 +16,10 @@ const BEGIN = 10_000;
 /** A browser ends a worker that has had nothing to do for half a minute, though it has a stream open. */
 const PING = 10_000;
 
-/** The page's policy lets no string become a script (Trusted Types) but this one. @type {(() => string) | undefined} */
-const trusted = /** @type {any} */ (window).trustedTypes?.createPolicy("download-worker", {
+/** The page's policy lets no string become a script (Trusted Types) but this one. @type {any} */
+const policy = /** @type {any} */ (window).trustedTypes?.createPolicy("download-worker", {
   createScriptURL: () => SCRIPT,
-}).createScriptURL;
+});
 
 export function canStream() {
   return window.isSecureContext && "serviceWorker" in navigator;
@@ -33,7 +33,9 @@ export function streamSink() {
       const name = flat(entry.path);
       try {
         return await download(name, entry.size);
-      } catch {
+      } catch (error) {
+        // For whoever wonders why the file comes as a whole.
+        console.warn(error);
         return fallback.open(entry);
       }
     },
@@ -106,7 +108,7 @@ async function download(name, size) {
 
 /** @returns {Promise<ServiceWorker>} */
 async function activeWorker() {
-  const address = trusted ? trusted() : SCRIPT;
+  const address = policy ? policy.createScriptURL(SCRIPT) : SCRIPT;
   const registration = await navigator.serviceWorker.register(address, { scope: SCOPE, updateViaCache: "none" });
   const worker = registration.active ?? registration.waiting ?? registration.installing;
   if (!worker) throw new Error("there is no worker");
