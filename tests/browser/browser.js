@@ -16,6 +16,7 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  "--host-resolver-rules=MAP hub.test 127.0.0.1", // a name that is not this machine's own
 ];
 
 /** A browser with these flags beside the ones that every test has. */

@@ -4,9 +4,10 @@
 import { local } from "../../parts/direct/failure.js";
 import { words } from "../../parts/words.js";
 
-/** Bytes that are read at once, and how many slices are on their way. */
-const SLICE = 256 * 1024;
-const AHEAD = 8;
+/** Bytes that are read at once, and how many bytes and slices are on their way. */
+const SLICE = 1 << 20;
+const BYTES_AHEAD = 2 << 20;
+const SLICES_AHEAD = 16;
 
 /** @typedef {{ path: string, size?: number, file?: File, folder?: boolean }} Source */
 /** @typedef {{ entry: number, offset: number, length: number, last: boolean }} Slice */
@@ -32,6 +33,7 @@ export class Reader {
   #slices;
   /** @type {Read[]} */
   #ahead = [];
+  #bytesAhead = 0;
 
   /**
    * @param {Source[]} sources
@@ -45,14 +47,17 @@ export class Reader {
 
   /** The next slice; undefined after the last. @returns {Read | undefined} */
   next() {
-    while (this.#ahead.length < AHEAD) {
+    while (this.#ahead.length < SLICES_AHEAD && this.#bytesAhead < BYTES_AHEAD) {
       const { value, done } = this.#slices.next();
       if (done) break;
       const bytes = this.#read(value);
       bytes.catch(() => {}); // it is told when its turn comes
       this.#ahead.push({ ...value, bytes });
+      this.#bytesAhead += value.length;
     }
-    return this.#ahead.shift();
+    const first = this.#ahead.shift();
+    this.#bytesAhead -= first?.length ?? 0;
+    return first;
   }
 
   /** @param {Slice} slice */
