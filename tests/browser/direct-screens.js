@@ -24,7 +24,7 @@ export async function sendFiles(page, files, { text, address = "direct" } = {}) 
 }
 
 /** Opens the link and presses Receive; gives back the card. */
-export async function open(page, link) {
+export async function openLink(page, link) {
   await page.goto(link);
   await page.getByRole("button", { name: "Receive" }).click();
   return page.locator(".transfer").first();

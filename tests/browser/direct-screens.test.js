@@ -1,12 +1,12 @@
 // Direct on its screens: two people at two machines, from the code to the file on the disk.
 
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { drop, openBrowser, scanned } from "./browser.js";
-import { asOthers, digest, downloadsOf, ended, file, folderOf, open, ownFolder, sendFiles } from "./direct-screens.js";
+import { asOthers, digest, downloadsOf, ended, file, folderOf, openLink, ownFolder, sendFiles } from "./direct-screens.js";
 import { PASSWORD, startServer } from "./server.js";
 
 let server, browser, folder;
@@ -43,7 +43,7 @@ test("files and a message go from page to page", async () => {
   assert.equal(sent.link, `${server.url}/direct#${sent.code}`);
   await sent.card.getByText(/^(10:00|9:\d\d) left$/).waitFor();
 
-  const card = await open(bob, sent.link);
+  const card = await openLink(bob, sent.link);
   await card.getByText("for <b>Thursday</b>").waitFor();
   await card.getByRole("heading", { name: /3 files for you, 3\sMB/ }).waitFor();
   await sent.card.getByRole("heading", { name: "They are there, and see what you send" }).waitFor();
@@ -61,7 +61,7 @@ test("files and a message go from page to page", async () => {
 test("a message alone needs no accepting", async () => {
   const [ann, bob] = [await person(), await person()];
   const sent = await sendFiles(ann, [], { text: "https://files.example.org/draft" });
-  const card = await open(bob, sent.link);
+  const card = await openLink(bob, sent.link);
   await ended(card, "done");
   await card.getByText("https://files.example.org/draft").waitFor();
   await card.getByRole("button", { name: "Copy" }).waitFor();
@@ -73,7 +73,7 @@ test("a folder goes with its folders, and nothing that is there is overwritten",
   await ann.goto("direct");
   await ann.locator("input[webkitdirectory]").setInputFiles(join(folder, "trip"));
   const sent = await sendFiles(ann, [], { address: null });
-  const card = await open(bob, sent.link);
+  const card = await openLink(bob, sent.link);
   await card.getByText("You choose a folder.").waitFor();
   await card.getByRole("button", { name: /^Accept all/ }).click();
   await ended(card, "done");
@@ -90,7 +90,7 @@ test("a folder goes with its folders, and nothing that is there is overwritten",
 test("some are accepted, and the others left out", async () => {
   const [ann, bob] = [await person(), await person(ownFolder)];
   const sent = await sendFiles(ann, files);
-  const card = await open(bob, sent.link);
+  const card = await openLink(bob, sent.link);
   await card.getByRole("checkbox", { name: /clip\.mp4/ }).uncheck();
   await card.getByRole("button", { name: /^Accept 2 of 3, 6/ }).click();
   await Promise.all([ended(card, "done"), ended(sent.card, "done")]);
@@ -102,7 +102,7 @@ test("some are accepted, and the others left out", async () => {
 test("nothing is accepted, and the sender knows", async () => {
   const [ann, bob] = [await person(), await person()];
   const sent = await sendFiles(ann, files);
-  const card = await open(bob, sent.link);
+  const card = await openLink(bob, sent.link);
   await card.getByRole("button", { name: "Decline" }).click();
   for (const one of [card, sent.card]) await one.getByRole("heading", { name: "Declined" }).waitFor();
 });
@@ -114,7 +114,7 @@ test("whoever closes the dialog for the folder is asked again", async () => {
   };
   const [ann, bob] = [await person(), await person(closed)];
   const sent = await sendFiles(ann, files);
-  const card = await open(bob, sent.link);
+  const card = await openLink(bob, sent.link);
   await card.getByRole("button", { name: /^Accept all/ }).click();
   await bob.evaluate(() => delete window.showDirectoryPicker);
   await card.getByRole("button", { name: /^Accept all/ }).click();
@@ -128,7 +128,7 @@ for (const [who, other, says] of [
   test(`the ${who} cancels in the middle, and nothing incomplete is left`, async () => {
     const pages = { sender: await person(), receiver: await person(ownFolder, { waits: true }) };
     const sent = await sendFiles(pages.sender, [file("large.bin", Buffer.alloc(20_000_000))].concat(files));
-    const cards = { sender: sent.card, receiver: await open(pages.receiver, sent.link) };
+    const cards = { sender: sent.card, receiver: await openLink(pages.receiver, sent.link) };
     await cards.receiver.getByRole("button", { name: /^Accept all/ }).click();
     for (const card of Object.values(cards)) await ended(card, "running");
     const card = cards[who];
@@ -154,17 +154,17 @@ test("wrong words end the code, and a new one sends the same", async () => {
   const sent = await sendFiles(ann, files);
   const nameplate = sent.code.split("-")[0];
   const words = sent.code.endsWith("-yoyo") ? "aardvark-yogurt" : "aardvark-yoyo";
-  const guess = await open(eve, `direct#${nameplate}-${words}`);
+  const guess = await openLink(eve, `direct#${nameplate}-${words}`);
   await guess.getByRole("heading", { name: "The words were wrong" }).waitFor();
   await sent.card.getByRole("heading", { name: "Somebody used wrong words" }).waitFor();
   await sent.card.getByRole("button", { name: "Make a new code" }).click();
   const again = ann.locator(".transfer").first();
   await again.locator(".spoken").waitFor();
-  const card = await open(bob, await again.getByLabel("Address of the link").inputValue());
+  const card = await openLink(bob, await again.getByLabel("Address of the link").inputValue());
   await card.getByRole("button", { name: /^Accept all/ }).click();
   await ended(card, "done");
   assert.equal((await folderOf(bob))["notes.txt"], "Agenda");
-  const late = await open(eve, `direct#${sent.code}`);
+  const late = await openLink(eve, `direct#${sent.code}`);
   await late.getByRole("heading", { name: "There is no such code" }).waitFor();
 });
 
@@ -207,7 +207,7 @@ test("robots that open the link take nothing", async () => {
   await robot.getByRole("button", { name: "Receive" }).waitFor();
   assert.deepEqual(sockets, []);
   await sent.card.getByRole("heading", { name: "Waiting for the other person" }).waitFor();
-  const card = await open(bob, sent.link);
+  const card = await openLink(bob, sent.link);
   await card.getByRole("button", { name: /^Accept all/ }).click();
   await ended(card, "done");
 });
@@ -215,11 +215,11 @@ test("robots that open the link take nothing", async () => {
 test("several transfers in one page know nothing of each other", async () => {
   const [ann, bob, carl] = [await person(), await person(ownFolder, { waits: true }), await person()];
   const first = await sendFiles(ann, [file("first.bin", Buffer.alloc(20_000_000)), file("a", "a")]);
-  const slow = await open(bob, first.link);
+  const slow = await openLink(bob, first.link);
   await slow.getByRole("button", { name: /^Accept all/ }).click();
   await ended(slow, "running");
   const second = await sendFiles(ann, files, { address: null });
-  const quick = await open(carl, second.link);
+  const quick = await openLink(carl, second.link);
   await quick.getByRole("button", { name: /^Accept all/ }).click();
   await ended(quick, "done");
   const third = await sendFiles(carl, [], { address: null, text: "and back" });
@@ -240,7 +240,7 @@ test("whoever leaves while something runs is warned", async () => {
   await ann.close({ runBeforeUnload: true });
   await ann.waitForFunction(() => true);
   assert.deepEqual(asked, ["beforeunload"]);
-  const card = await open(bob, sent.link);
+  const card = await openLink(bob, sent.link);
   await card.getByRole("button", { name: "Decline" }).click();
   await sent.card.getByRole("heading", { name: "Declined" }).waitFor();
   const closed = ann.waitForEvent("close");
@@ -311,11 +311,39 @@ test("where guests may not send, the page asks for a sign-in and then sends", as
     await sheet.getByRole("button", { name: "Sign in" }).click();
     await ann.locator(".spoken").waitFor();
     const guest = await browser.person(closed.url);
-    const card = await open(guest, await ann.getByLabel("Address of the link").inputValue());
+    const card = await openLink(guest, await ann.getByLabel("Address of the link").inputValue());
     await card.getByText("hello").waitFor();
     assert.ok(!/bearer\.|eyJ/.test(closed.log()), "a token is in the log");
   } finally {
     await closed.stop();
+  }
+});
+
+test("without https files are held in memory: the page says so, and takes no more than fits", async () => {
+  const plain = await openBrowser({ flags: ["--host-resolver-rules=MAP plain.test 127.0.0.1"] });
+  try {
+    const url = `http://plain.test:${server.port}`;
+    const [ann, bob] = [await plain.person(url), await plain.person(url)];
+    const saved = downloadsOf(bob);
+    const sent = await sendFiles(ann, files);
+    const card = await openLink(bob, sent.link);
+    await card.getByText(/not reached by https, so files are held in memory/).waitFor();
+    await card.getByRole("button", { name: /^Accept all/ }).click();
+    await ended(card, "done");
+    assert.deepEqual(await saved(), { "clip.mp4": digest(clip), "notes.txt": digest("Agenda"), empty: digest("") });
+
+    const large = join(folder, "large.bin");
+    await writeFile(large, "");
+    await truncate(large, 600_000_000);
+    const more = await openLink(bob, (await sendFiles(ann, [large, join(folder, "trip/plan.txt")])).link);
+    await more.getByRole("alert").filter({ hasText: "more than this browser can hold" }).waitFor();
+    assert.ok(await more.getByRole("button", { name: /^Accept all/ }).isDisabled());
+    await more.getByRole("checkbox", { name: /large\.bin/ }).uncheck();
+    await more.getByRole("button", { name: /^Accept 1 of 2/ }).click();
+    await ended(more, "done");
+    plain.check();
+  } finally {
+    await plain.close();
   }
 });
 
@@ -327,7 +355,7 @@ test("the worker answers what a page has announced, and nothing else", async () 
   assert.equal((await fetch(`${server.url}/direct/save/00000000`)).status, 404);
   const [ann, bob] = [await person(), await person()];
   const sent = await sendFiles(ann, files);
-  const card = await open(bob, sent.link);
+  const card = await openLink(bob, sent.link);
   await card.getByRole("button", { name: /^Accept all/ }).click();
   await ended(card, "done");
   const scopes = () => navigator.serviceWorker.getRegistrations().then((all) => all.map(({ scope }) => scope));

@@ -13,6 +13,8 @@ const SCRIPT = `${SCOPE}worker.js`;
 
 /** How long a download may take to begin, in milliseconds: a browser that has none from workers never begins. */
 const BEGIN = 10_000;
+/** How long the frame stays that has asked for it: one that goes at once takes a short download with it. */
+const LINGER = 60_000;
 /** A browser ends a worker that has had nothing to do for half a minute, though it has a stream open. */
 const PING = 10_000;
 
@@ -64,7 +66,7 @@ async function download(name, size) {
     over = true;
     port.close();
     changed();
-    frame.remove();
+    setTimeout(() => frame.remove(), LINGER);
   };
   /** @type {Promise<void>} */
   const begun = new Promise((resolve, reject) => {
