@@ -6,7 +6,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { drop, openBrowser, scanned } from "./browser.js";
-import { asOthers, digest, downloadsOf, ended, file, folderOf, openLink, ownFolder, sendFiles } from "./direct-screens.js";
+import {
+  asOthers,
+  digest,
+  downloadsOf,
+  ended,
+  file,
+  folderOf,
+  openLink,
+  ownFolder,
+  sendFiles,
+} from "./direct-screens.js";
 import { PASSWORD, startServer } from "./server.js";
 
 let server, browser, folder;
@@ -16,6 +26,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "handover-direct-"));
   await mkdir(join(folder, "trip/day 1"), { recursive: true });
   await writeFile(join(folder, "trip/plan.txt"), "the plan");
+  await writeFile(join(folder, "large.bin"), Buffer.alloc(20_000_000));
   await writeFile(join(folder, "trip/day 1/żółw.txt"), "turtle");
 });
 afterEach(() => browser.check());
@@ -58,6 +69,15 @@ test("files and a message go from page to page", async () => {
   assert.ok(!words.some((word) => server.log().includes(word)), "the code is in the log");
 });
 
+test("a dropped folder keeps its folders", async () => {
+  const page = await person();
+  await page.goto("direct");
+  await page.getByRole("heading", { name: "Drop files or a folder here" }).waitFor();
+  await dropFolder(page, join(folder, "trip"));
+  await page.getByText("trip/day 1/żółw.txt").waitFor();
+  await page.getByText("trip/plan.txt").waitFor();
+});
+
 test("a message alone needs no accepting", async () => {
   const [ann, bob] = [await person(), await person()];
   const sent = await sendFiles(ann, [], { text: "https://files.example.org/draft" });
@@ -67,6 +87,15 @@ test("a message alone needs no accepting", async () => {
   await card.getByRole("button", { name: "Copy" }).waitFor();
   await sent.card.getByText("The message has arrived.").waitFor();
 });
+
+/** Drops a folder as a hand does: by the browser's own means, which alone can make one. */
+async function dropFolder(page, path) {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"]) {
+    await session.send("Input.dispatchDragEvent", { type, x: 400, y: 400, data });
+  }
+}
 
 test("a folder goes with its folders, and nothing that is there is overwritten", async () => {
   const [ann, bob] = [await person(), await person(ownFolder, { there: { trip: "mine" } })];
@@ -127,7 +156,7 @@ for (const [who, other, says] of [
 ]) {
   test(`the ${who} cancels in the middle, and nothing incomplete is left`, async () => {
     const pages = { sender: await person(), receiver: await person(ownFolder, { waits: true }) };
-    const sent = await sendFiles(pages.sender, [file("large.bin", Buffer.alloc(20_000_000))].concat(files));
+    const sent = await sendFiles(pages.sender, [join(folder, "large.bin"), join(folder, "trip/plan.txt")]);
     const cards = { sender: sent.card, receiver: await openLink(pages.receiver, sent.link) };
     await cards.receiver.getByRole("button", { name: /^Accept all/ }).click();
     for (const card of Object.values(cards)) await ended(card, "running");
@@ -214,7 +243,7 @@ test("robots that open the link take nothing", async () => {
 
 test("several transfers in one page know nothing of each other", async () => {
   const [ann, bob, carl] = [await person(), await person(ownFolder, { waits: true }), await person()];
-  const first = await sendFiles(ann, [file("first.bin", Buffer.alloc(20_000_000)), file("a", "a")]);
+  const first = await sendFiles(ann, [join(folder, "large.bin"), join(folder, "trip/plan.txt")]);
   const slow = await openLink(bob, first.link);
   await slow.getByRole("button", { name: /^Accept all/ }).click();
   await ended(slow, "running");
@@ -285,6 +314,7 @@ test("what is no code is told, and nothing is asked of the server", async () => 
 test("files that are dropped and pasted are sent", async () => {
   const page = await person();
   await page.goto("direct");
+  await page.getByRole("heading", { name: "Drop files or a folder here" }).waitFor();
   await drop(page, "main", [["dropped.txt", "a"]]);
   await page.evaluate(() => {
     const clipboardData = new DataTransfer();
@@ -332,13 +362,13 @@ test("without https files are held in memory: the page says so, and takes no mor
     await ended(card, "done");
     assert.deepEqual(await saved(), { "clip.mp4": digest(clip), "notes.txt": digest("Agenda"), empty: digest("") });
 
-    const large = join(folder, "large.bin");
+    const large = join(folder, "too large.bin");
     await writeFile(large, "");
     await truncate(large, 600_000_000);
     const more = await openLink(bob, (await sendFiles(ann, [large, join(folder, "trip/plan.txt")])).link);
     await more.getByRole("alert").filter({ hasText: "more than this browser can hold" }).waitFor();
     assert.ok(await more.getByRole("button", { name: /^Accept all/ }).isDisabled());
-    await more.getByRole("checkbox", { name: /large\.bin/ }).uncheck();
+    await more.getByRole("checkbox", { name: /too large/ }).uncheck();
     await more.getByRole("button", { name: /^Accept 1 of 2/ }).click();
     await ended(more, "done");
     plain.check();

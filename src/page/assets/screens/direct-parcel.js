@@ -65,15 +65,16 @@ export function parcelForm(go, chosen) {
   return element;
 }
 
-/** Files that are pasted anywhere on the page. @param {HTMLElement} element @param {(files: File[], unread: number) => void} take */
+/**
+ * Files that are pasted anywhere on the page.
+ * @param {HTMLElement} element who takes them while it is shown
+ * @param {(files: File[], unread: number) => void} take
+ */
 function takePastes(element, take) {
-  /** @param {ClipboardEvent} event */
-  const paste = (event) => {
-    if (!element.isConnected) return document.removeEventListener("paste", paste);
+  document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length === 0) return;
+    if (files.length === 0 || !element.isConnected) return;
     event.preventDefault();
     take(files, 0);
-  };
-  document.addEventListener("paste", paste);
+  });
 }

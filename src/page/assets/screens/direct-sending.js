@@ -31,7 +31,7 @@ export function sending(parcel) {
   const timeLeft = (seconds) => {
     left.textContent = words.timeLeft(clock(seconds));
     if (seconds === LAST) announce(words.lastMinute);
-    set(timer, { "data-last": seconds <= LAST });
+    set(timer, { "data-last": String(seconds <= LAST) });
   };
   /** @param {any} event */
   const onEvent = (event) => {
