@@ -51,8 +51,10 @@ pub fn run(args: Args) -> Outcome {
         true => Choice::All,
         false => bars.suspend(|| choose(&offered)),
     });
+    let route = args.link.route();
     run_to_end(&mut shown, async |stop, tell| {
-        receive(Receiving { server: args.link.server, pace: Pace::default(), code, target, decide, stop }, tell).await
+        receive(Receiving { server: args.link.server, pace: Pace::default(), route, code, target, decide, stop }, tell)
+            .await
     })
 }
 

@@ -47,8 +47,8 @@ pub fn run(args: Args) -> Outcome {
     if sources.entries.is_empty() && args.text.is_none() {
         return Err("there is nothing to send".into());
     }
-    let server = args.link.server.with_token(args.token);
+    let (route, server) = (args.link.route(), args.link.server.with_token(args.token));
     run_to_end(&mut shown, async |stop, tell| {
-        send(Sending { server, pace: Pace::default(), text: args.text, sources, stop }, tell).await
+        send(Sending { server, pace: Pace::default(), route, text: args.text, sources, stop }, tell).await
     })
 }

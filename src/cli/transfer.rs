@@ -13,7 +13,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
 
 use super::Outcome;
-use crate::direct::client::{Event, Failure, Server, Stop, Summary};
+use crate::direct::client::{Event, Failure, Route, Server, Stop, Summary};
 use crate::direct::protocol::End;
 
 #[derive(clap::Args)]
@@ -22,9 +22,19 @@ pub struct Link {
     #[arg(long, env = "HANDOVER_SERVER", default_value = "http://127.0.0.1:5000", value_name = "URL")]
     pub server: Server,
 
+    /// Send everything through the server, so that the other side does not learn this machine's addresses
+    #[arg(long, env = "HANDOVER_RELAY")]
+    relay: bool,
+
     /// Write events to standard output, one JSON object a line
     #[arg(long)]
     pub json: bool,
+}
+
+impl Link {
+    pub fn route(&self) -> Route {
+        if self.relay { Route::Relayed } else { Route::default() }
+    }
 }
 
 /// What a shell is told.
@@ -86,6 +96,9 @@ pub fn run_to_end(
     }
 }
 
+const RELAYED: &str = "relayed";
+const DIRECT: &str = "direct";
+
 /// Shows events.
 pub struct Shown {
     form: Form,
@@ -95,6 +108,8 @@ pub struct Shown {
     bars: MultiProgress,
     all: Option<ProgressBar>,
     total: u64,
+    /// Which way the content goes, in a word.
+    way: &'static str,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -120,7 +135,8 @@ impl Shown {
             (false, false) => Form::Lines,
         };
         let target = if form == Form::Bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Shown { form, output_is_taken, qr, bars: MultiProgress::with_draw_target(target), all: None, total: 0 }
+        let bars = MultiProgress::with_draw_target(target);
+        Shown { form, output_is_taken, qr, bars, all: None, total: 0, way: RELAYED }
     }
 
     /// The bars, to be put aside while somebody is asked.
@@ -159,6 +175,7 @@ impl Shown {
                     all.set_position(bytes);
                 }
             }
+            Event::Path { direct } => self.path(direct),
             Event::FileDone { path, .. } => self.note(&format!("  {}", printable(&path))),
             Event::PeerPaused { paused: true } => self.note("The other side pauses."),
             Event::PeerPaused { paused: false } => self.note("The other side goes on."),
@@ -205,9 +222,19 @@ impl Shown {
         self.clear();
         self.total = bytes;
         self.note(&format!("{files} files, {}:", ByteSize(bytes)));
+        let way = self.way;
         let bar = self.bar(|| ProgressBar::new(bytes));
-        let template = "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {wide_msg}";
+        let template = "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {prefix}  {wide_msg}";
+        bar.set_prefix(way);
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    }
+
+    fn path(&mut self, direct: bool) {
+        self.way = if direct { DIRECT } else { RELAYED };
+        match &self.all {
+            Some(all) => all.set_prefix(self.way),
+            None => self.note(&format!("The way to the other side is {}.", self.way)),
+        }
     }
 
     fn name(&mut self, path: &str) {

@@ -16,13 +16,15 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  "--host-resolver-rules=MAP hub.test 127.0.0.1", // a name that is not this machine's own
 ];
 
 export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** A browser with these flags beside the ones that every test has. */
-export async function openBrowser({ executablePath = CHROMIUM, flags = [] } = {}) {
+export const openBrowser = (...flags) => openBrowserAt(CHROMIUM, ...flags);
+
+/** Another program as the browser. */
+export async function openBrowserAt(executablePath, ...flags) {
   const browser = await chromium.launch({ executablePath, args: [...FLAGS, ...flags] });
   const wrong = [];
   return {

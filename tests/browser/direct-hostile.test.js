@@ -12,7 +12,7 @@ const SIZE = 12_000_000;
 let server, browser, line;
 before(async () => {
   server = await startServer();
-  browser = await openBrowser();
+  browser = await openBrowser("--host-resolver-rules=MAP hub.test 127.0.0.1");
   line = await wire(server.port);
 });
 afterEach(() => browser.check());

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pipeline } from "node:stream/promises";
-import { CHROMIUM, openBrowser } from "./browser.js";
+import { CHROMIUM, openBrowser, openBrowserAt } from "./browser.js";
 import { asOthers, ended, openLink, sendFiles } from "./direct-screens.js";
 import { terminal } from "./direct-terminal.js";
 import { startServer } from "./server.js";
@@ -53,7 +53,7 @@ async function smallBrowser(...flags) {
   const wrapper = wrapperOf(folder);
   await writeFile(wrapper, `#!/bin/sh\nulimit -d ${ALLOWED * 1024}\nexec ${CHROMIUM} "$@"\n`);
   await chmod(wrapper, 0o755);
-  return openBrowser({ executablePath: wrapper, flags });
+  return openBrowserAt(wrapper, ...flags);
 }
 
 /** Accepts what a terminal sends; gives back the card. */

@@ -59,20 +59,26 @@ export function startSending(page, files, options = {}) {
 }
 
 /**
- * Starts receiving into memory. `wanted` is what is chosen; `slow` keeps every write waiting until `window.go` is called.
+ * Starts receiving into memory. `wanted` is what is chosen; no more than `allowed` bytes are written until `allow` says.
  */
-export function startReceiving(page, code, { wanted = "all", slow = false, ...options } = {}) {
+export function startReceiving(page, code, { wanted = "all", allowed = Infinity, ...options } = {}) {
   return page.evaluate(
-    ([code, wanted, slow, options]) => {
+    ([code, wanted, allowed, options]) => {
       window.saved = {};
       window.aborted = [];
-      let going = slow ? new Promise((resolve) => (window.go = resolve)) : null;
+      window.written = 0;
+      let wake = () => {};
+      window.allow = (bytes) => {
+        allowed = bytes;
+        wake();
+      };
       const sink = {
         async open({ path }) {
           const parts = [];
           return {
             async write(bytes) {
-              await going;
+              while (written >= allowed) await new Promise((resolve) => (wake = resolve));
+              written += bytes.length;
               if (!options.discard) parts.push(bytes.slice());
             },
             async close() {
@@ -95,7 +101,7 @@ export function startReceiving(page, code, { wanted = "all", slow = false, ...op
       const onEvent = (event) => events.push(event);
       window.transfer = direct.receiver.receive({ code, decide, sink, onEvent, ...options });
     },
-    [code, wanted, slow, options],
+    [code, wanted, allowed, options],
   );
 }
 

@@ -350,7 +350,7 @@ test("where guests may not send, the page asks for a sign-in and then sends", as
 });
 
 test("without https files are held in memory: the page says so, and takes no more than fits", async () => {
-  const plain = await openBrowser({ flags: ["--host-resolver-rules=MAP plain.test 127.0.0.1"] });
+  const plain = await openBrowser("--host-resolver-rules=MAP plain.test 127.0.0.1");
   try {
     const url = `http://plain.test:${server.port}`;
     const [ann, bob] = [await plain.person(url), await plain.person(url)];

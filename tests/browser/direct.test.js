@@ -39,7 +39,9 @@ test("files, an empty one, a folder and a text go from page to page", async () =
     c: await digestOf(ann, 1, 4),
   });
   const started = ["file_started", "file_done"];
-  assert.deepEqual(await told(bob), [
+  // When a direct way is found is nobody's to say.
+  const inOrder = (await told(bob)).filter((event) => event !== "path");
+  assert.deepEqual(inOrder, [
     ...["peer_joined", "confirmed", "text", "offered", "accepted"],
     ...[...started, ...started, ...started, ...started, "done"],
   ]);
@@ -109,7 +111,7 @@ test("one wrong word ends the code, on both sides, without a name being shown", 
 test("whoever stops, stops both sides, and nothing incomplete is left", async () => {
   const [ann, bob] = [await end(browser, server.url), await end(browser, server.url)];
   const code = await startSending(ann, [["big.bin", 20_000_000]]);
-  await startReceiving(bob, code, { slow: true });
+  await startReceiving(bob, code, { allowed: 0 });
   await bob.waitForFunction(() => events.some(({ event }) => event === "file_started"));
   await bob.evaluate(() => transfer.cancel()); // while a write waits for the disk
   assert.deepEqual([(await outcome(bob)).code, (await outcome(ann)).code], ["stopped", "cancelled"]);
@@ -122,11 +124,11 @@ test("whoever stops, stops both sides, and nothing incomplete is left", async ()
 
 test("a receiver that takes its time holds up the sender, and the memory", async () => {
   const [ann, bob] = [await end(browser, server.url), await end(browser, server.url)];
-  await startReceiving(bob, await startSending(ann, [["big.bin", 30_000_000]]), { slow: true });
+  await startReceiving(bob, await startSending(ann, [["big.bin", 30_000_000]]), { allowed: 0 });
   await bob.waitForFunction(() => events.some(({ event }) => event === "file_started"));
   await ann.waitForFunction(() => events.filter(({ event }) => event === "progress").length > 4);
   assert.equal(await ann.evaluate(() => events.findLast(({ event }) => event === "progress").bytes), 0);
-  await bob.evaluate(() => go());
+  await bob.evaluate(() => allow(Infinity));
   const [sent, received] = await Promise.all([outcome(ann), outcome(bob)]);
   assert.equal(received.summary?.bytes, 30_000_000, JSON.stringify([sent, received]));
   assert.equal((await saved(bob))["big.bin"], await digestOf(ann, 30_000_000, 0));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use handover::direct::client::{
-    Choice, Event, Failure, Offered, Pace, Receiving, Sending, Sources, Summary, Target, receive, send,
+    Choice, Event, Failure, Offered, Pace, Receiving, Route, Sending, Sources, Summary, Target, receive, send,
 };
 use handover::direct::protocol::Code;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -29,6 +29,7 @@ const fn pace() -> Pace {
         retry: Duration::from_millis(500),
         connect: Duration::from_secs(15),
         goodbye: Duration::from_secs(5),
+        farewell: Duration::from_secs(5),
     }
 }
 
@@ -70,6 +71,10 @@ pub struct Transfer {
     /// What the receiver types, made of the real code.
     pub typed: Box<dyn FnOnce(String) -> String>,
     pub pace: Pace,
+    /// Of the sender and of the receiver; the relay alone unless a test says otherwise.
+    pub routes: (Route, Route),
+    /// Sees what the sender tells, as it does.
+    pub watch: Box<dyn FnMut(&Event)>,
 }
 
 impl Transfer {
@@ -83,6 +88,8 @@ impl Transfer {
             decide: Box::new(|_| Choice::All),
             typed: Box::new(|code| code),
             pace: PACE,
+            routes: (Route::Relayed, Route::Relayed),
+            watch: Box::new(|_| {}),
         }
     }
 
@@ -93,26 +100,22 @@ impl Transfer {
 
     /// Runs both ends; the sender first, the receiver with the code it tells.
     pub async fn run(self) -> (End, End) {
-        let (code, codes) = mpsc::unbounded_channel();
-        let sender = run_sender(&self.sender, self.pace, self.text, self.sources, code);
-        let typed = self.typed;
-        let receiver = run_receiver(&self.receiver, self.pace, codes, typed, self.target, self.decide);
-        let both = async { tokio::join!(sender, receiver) };
+        let Transfer { sender, receiver, sources, text, target, decide, typed, pace, routes, watch } = self;
+        let (tell_code, codes) = mpsc::unbounded_channel();
+        let (_go, stop) = watch::channel(false);
+        let server = sender.parse().unwrap();
+        let sending = Sending { server, pace, route: routes.0, text, sources, stop: stop.clone() };
+        let server = receiver.parse().unwrap();
+        let receiving = |code| Receiving { server, pace, route: routes.1, code, target, decide, stop };
+        let both = async { tokio::join!(run_sender(sending, tell_code, watch), run_receiver(codes, typed, receiving)) };
         tokio::time::timeout(Duration::from_secs(120), both).await.expect("both ends come to an end")
     }
 }
 
-async fn run_sender(
-    server: &str,
-    pace: Pace,
-    text: Option<String>,
-    sources: Sources,
-    code: mpsc::UnboundedSender<String>,
-) -> End {
-    let (_go, stop) = watch::channel(false);
+async fn run_sender(sending: Sending, code: mpsc::UnboundedSender<String>, mut watch: Box<dyn FnMut(&Event)>) -> End {
     let mut events = Vec::new();
-    let sending = Sending { server: server.parse().unwrap(), pace, text, sources, stop };
     let result = send(sending, &mut |event| {
+        watch(&event);
         if let Event::Code { code: made, .. } = &event {
             code.send(made.clone()).unwrap();
         }
@@ -123,18 +126,13 @@ async fn run_sender(
 }
 
 async fn run_receiver(
-    server: &str,
-    pace: Pace,
     mut codes: mpsc::UnboundedReceiver<String>,
     typed: Box<dyn FnOnce(String) -> String>,
-    target: Target,
-    decide: Box<dyn FnOnce(Offered) -> Choice + Send>,
+    receiving: impl FnOnce(Code) -> Receiving,
 ) -> End {
-    let (_go, stop) = watch::channel(false);
     let mut events = Vec::new();
     let code: Code = typed(codes.recv().await.expect("a code")).parse().unwrap();
-    let receiving = Receiving { server: server.parse().unwrap(), pace, code, target, decide, stop };
-    let result = receive(receiving, &mut |event| events.push(event)).await;
+    let result = receive(receiving(code), &mut |event| events.push(event)).await;
     End { result, events }
 }
 

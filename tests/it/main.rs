@@ -18,6 +18,7 @@ mod digests;
 mod direct_cli;
 mod direct_codes;
 mod direct_pairs;
+mod direct_path;
 mod direct_relay;
 mod direct_resume;
 mod directed;

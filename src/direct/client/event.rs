@@ -58,6 +58,10 @@ pub enum Event {
         path: String,
         bytes: u64,
     },
+    /// The content goes straight to the other side from now on, or through the server, as it does at first.
+    Path {
+        direct: bool,
+    },
     /// The other side pauses, or goes on.
     PeerPaused {
         paused: bool,

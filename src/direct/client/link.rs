@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
@@ -21,8 +22,8 @@ use super::Pace;
 use super::event::Failure;
 use crate::direct::protocol::{Frame, LARGEST_FRAME, Signal};
 
-/// Messages that wait for the writer.
-const QUEUE: usize = 4;
+/// Frames that wait for a writer.
+pub const QUEUE: usize = 4;
 
 /// Which server, and as whom.
 #[derive(Clone, Debug)]
@@ -63,7 +64,8 @@ type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// See the module.
 pub struct Link {
-    outbox: mpsc::Sender<Message>,
+    outbox: mpsc::Sender<Bytes>,
+    signals: mpsc::Sender<Message>,
     inbox: SplitStream<Stream>,
     writer: JoinHandle<()>,
     /// When something was last heard from the hub.
@@ -94,14 +96,14 @@ impl Link {
             Err(_) => return Err(unreachable(&"it does not answer")),
         };
         let (sink, inbox) = stream.split();
-        let (outbox, messages) = mpsc::channel(QUEUE);
-        let writer = tokio::spawn(write(sink, messages));
-        Ok(Link { outbox, inbox, writer, heard: Instant::now() })
+        let ((outbox, frames), (signals, told)) = (mpsc::channel(QUEUE), mpsc::channel(1));
+        let writer = tokio::spawn(write(sink, frames, told));
+        Ok(Link { outbox, signals, inbox, writer, heard: Instant::now() })
     }
 
     /// Waits until everything is written, for as long as `patience`, and says goodbye.
     pub async fn close(self, patience: Duration) {
-        drop(self.outbox);
+        drop((self.outbox, self.signals));
         if timeout(patience, self.writer).await.is_err() {
             tracing::debug!("the connection took no goodbye");
         }
@@ -123,14 +125,15 @@ impl Link {
         }
     }
 
-    /// Where messages for the hub go. It waits when the connection does not take them.
-    pub fn outbox(&self) -> &mpsc::Sender<Message> {
+    /// Where frames for the other end go. It waits when the connection does not take them.
+    pub fn outbox(&self) -> &mpsc::Sender<Bytes> {
         &self.outbox
     }
 
+    /// Tells the hub something, after all frames that wait.
     pub async fn signal(&self, signal: &Signal) -> Result<(), Lost> {
         let text = serde_json::to_string(signal).map_err(|_| Lost)?;
-        self.outbox.send(Message::Text(text.into())).await.map_err(|_| Lost)
+        self.signals.send(Message::Text(text.into())).await.map_err(|_| Lost)
     }
 }
 
@@ -169,9 +172,20 @@ fn refusal(response: &Response<Option<Vec<u8>>>) -> String {
 }
 
 /// Writes until nobody has anything to write any more, or the connection is over.
-async fn write(mut sink: SplitSink<Stream, Message>, mut messages: mpsc::Receiver<Message>) {
-    while let Some(message) = messages.recv().await {
-        if sink.feed(message).await.is_err() || messages.is_empty() && sink.flush().await.is_err() {
+async fn write(
+    mut sink: SplitSink<Stream, Message>,
+    mut frames: mpsc::Receiver<Bytes>,
+    mut signals: mpsc::Receiver<Message>,
+) {
+    loop {
+        let message = tokio::select! {
+            biased;
+            Some(frame) = frames.recv() => Message::Binary(frame),
+            Some(signal) = signals.recv() => signal,
+            else => break,
+        };
+        let is_last = frames.is_empty() && signals.is_empty();
+        if sink.feed(message).await.is_err() || is_last && sink.flush().await.is_err() {
             return;
         }
     }

@@ -4,14 +4,17 @@
 pub mod event;
 mod folder;
 mod link;
+pub mod path;
 mod peer;
 mod rate;
 mod receive;
+mod round;
 mod send;
 mod source;
 
 pub use event::{Event, Failure, Summary};
 pub use link::Server;
+pub use path::Route;
 pub use receive::{Choice, Offered, Receiving, Target, receive};
 pub use send::{Sending, send};
 pub use source::{Source, Sources};
@@ -33,6 +36,8 @@ pub struct Pace {
     pub connect: Duration,
     /// How long an end that has everything waits for the other to say goodbye.
     pub goodbye: Duration,
+    /// How long an end that has said goodbye waits for the other to leave their direct path.
+    pub farewell: Duration,
 }
 
 impl Default for Pace {
@@ -44,6 +49,7 @@ impl Default for Pace {
             retry: Duration::from_millis(500),
             connect: Duration::from_secs(15),
             goodbye: Duration::from_secs(10),
+            farewell: Duration::from_secs(2),
         }
     }
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_tungstenite::tungstenite;
 
 use super::Pace;
 use super::event::{Event, Failure, Summary};
 use super::link::{Heard, Link, Lost, Server};
-use crate::direct::protocol::exchange::{Disagreement, Exchange, Master, Secret, Step};
-use crate::direct::protocol::seal::{Opener, Sealer};
+use super::path::Route;
+use super::round::{Round, Step};
+use crate::direct::protocol::exchange::{self, Disagreement, Established, Exchange, Master, Secret};
 use crate::direct::protocol::{Code, End, Frame, Message, Role, Signal};
 
 /// What happens between the two ends.
@@ -28,6 +28,8 @@ pub enum Happening {
         again: bool,
     },
     Message(Message),
+    /// What this end says goes over a direct path from now on.
+    Moved,
     PeerLost {
         grace: u64,
     },
@@ -50,6 +52,7 @@ impl Happening {
             Happening::ConnectionLost => Some(Event::ConnectionLost),
             Happening::ConnectionBack => Some(Event::ConnectionBack),
             Happening::Ready { again } => Some(if *again { Event::PeerBack } else { Event::Confirmed }),
+            Happening::Moved => Some(Event::Path { direct: true }),
             Happening::Stalled(time) => Some(Event::PeerStalled { seconds: time.as_secs() }),
             _ => None,
         }
@@ -83,25 +86,36 @@ enum Connection {
     Down { attempt: Attempt, until: Instant },
 }
 
-enum Round {
+/// How far the two ends are with each other.
+enum Stage {
     /// The other end is not there.
-    None,
+    Alone,
     Agreeing(Box<Exchange>),
-    Open(Box<(Sealer, Opener)>),
+    Open(Box<Round>),
+}
+
+impl Stage {
+    async fn next(&mut self) -> Result<Step, Failure> {
+        match self {
+            Stage::Open(round) => round.next().await,
+            _ => std::future::pending().await,
+        }
+    }
 }
 
 /// See the module.
 pub struct Peer {
     server: Server,
     pace: Pace,
+    route: Route,
     place: Place,
     code: Code,
     pub master: Option<Master>,
     connection: Connection,
-    round: Round,
+    stage: Stage,
     /// When this round's exchange is given up.
     agreed_by: Instant,
-    /// What is to be sent before anything else, and what is to be told once it is.
+    /// What is to be sent over the relay before anything else, and what is to be told once it is.
     unsent: VecDeque<Bytes>,
     happened: Option<Happening>,
     /// When the other end was last heard, and whether it was said to have stalled since.
@@ -112,16 +126,17 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub fn new(server: Server, pace: Pace, place: Place, code: Code, link: Link) -> Peer {
+    pub fn new(server: Server, pace: Pace, route: Route, place: Place, code: Code, link: Link) -> Peer {
         let now = Instant::now();
         Peer {
             server,
             pace,
+            route,
             place,
             code,
             master: None,
             connection: Connection::Up(link),
-            round: Round::None,
+            stage: Stage::Alone,
             agreed_by: now,
             unsent: VecDeque::new(),
             happened: None,
@@ -158,14 +173,24 @@ impl Peer {
                 Connection::Up(link) => {
                     let alive_at = self.said + self.pace.alive;
                     let stall_at = self.heard + self.pace.stall;
-                    let is_agreeing = matches!(self.round, Round::Agreeing(_));
-                    let is_open = matches!(self.round, Round::Open(_));
+                    let is_agreeing = matches!(self.stage, Stage::Agreeing(_));
+                    let is_open = matches!(self.stage, Stage::Open(_));
                     let silent_at = link.heard + self.pace.silence;
                     tokio::select! {
+                        biased; // the hub's word that it is over comes before the end of a path
                         heard = link.next() => match heard {
                             Ok(Heard::Signal(signal)) => self.signal(signal)?,
                             Ok(Heard::Frame(frame)) => self.frame(frame)?,
                             Err(Lost) => Some(self.lost()?),
+                        },
+                        step = self.stage.next() => match step? {
+                            Step::Message(message) => self.heard(message)?,
+                            Step::Moved(frame) => {
+                                // At once: whoever still waits for the outbox that this end has left must let it go.
+                                self.unsent.push_back(frame);
+                                return Ok(Happening::Moved);
+                            }
+                            Step::Lost => Some(self.lost()?),
                         },
                         () = sleep_until(silent_at) => Some(self.lost()?),
                         () = sleep_until(self.agreed_by), if is_agreeing => {
@@ -194,7 +219,7 @@ impl Peer {
         if let Ok(permit) = outbox.reserve().await
             && let Some(sealed) = self.seal(buffer)?
         {
-            permit.send(tungstenite::Message::Binary(sealed));
+            permit.send(sealed);
         }
         Ok(())
     }
@@ -206,9 +231,7 @@ impl Peer {
                 permit = link.outbox().reserve() => permit.ok(),
                 () = sleep_until(link.heard + self.pace.silence) => None,
             };
-            let sent = permit.zip(self.unsent.pop_front()).map(|(permit, frame)| {
-                permit.send(tungstenite::Message::Binary(frame));
-            });
+            let sent = permit.zip(self.unsent.pop_front()).map(|(permit, frame)| permit.send(frame));
             if sent.is_none() {
                 self.happened = Some(self.lost()?);
             }
@@ -222,16 +245,16 @@ impl Peer {
     /// [`Failure`] when a round has no numbers left.
     pub fn seal(&mut self, buffer: Vec<u8>) -> Result<Option<Bytes>, Failure> {
         self.said = Instant::now();
-        match &mut self.round {
-            Round::Open(keys) => keys.0.seal(buffer).map(Some).map_err(|_| Failure::ended(End::Tampered)),
+        match &mut self.stage {
+            Stage::Open(round) => round.seal(buffer).map(Some),
             _ => Ok(None),
         }
     }
 
-    /// Where sealed frames go, while a round is open.
-    pub fn outbox(&self) -> Option<mpsc::Sender<tungstenite::Message>> {
-        match (&self.connection, &self.round) {
-            (Connection::Up(link), Round::Open(_)) => Some(link.outbox().clone()),
+    /// Where sealed frames go, while a round is open; elsewhere after [`Happening::Moved`].
+    pub fn outbox(&self) -> Option<mpsc::Sender<Bytes>> {
+        match (&self.connection, &self.stage) {
+            (Connection::Up(link), Stage::Open(round)) => Some(round.outbox().unwrap_or(link.outbox()).clone()),
             _ => None,
         }
     }
@@ -247,12 +270,24 @@ impl Peer {
             let cancel = Message::Cancel { reason: failure.to_string() };
             // Best said, but the hub will do.
             let _ = timeout(self.pace.goodbye, self.say(&cancel)).await;
+            // On a path of its own it could come after the hub's word and be missed.
+            self.close_path().await;
         }
         if let Some(code) = code {
             self.end(code).await;
+            // Not before the other end knows that it is over, or it would take the path for broken.
+            self.close_path().await;
         }
         if let Connection::Up(link) = self.connection {
             link.close(self.pace.goodbye).await;
+        }
+    }
+
+    async fn close_path(&mut self) {
+        if let Stage::Open(round) = std::mem::replace(&mut self.stage, Stage::Alone)
+            && let Some(path) = round.into_path()
+        {
+            path.close(self.pace.farewell).await;
         }
     }
 
@@ -282,7 +317,7 @@ impl Peer {
                     None => Secret::Code(&self.code),
                 };
                 let (exchange, frame) = Exchange::start(self.place.role, round, secret);
-                self.round = Round::Agreeing(Box::new(exchange));
+                self.stage = Stage::Agreeing(Box::new(exchange));
                 self.agreed_by = Instant::now() + self.pace.silence;
                 self.unsent = VecDeque::from([frame.into_bytes()]);
                 Some(Happening::Joined)
@@ -296,32 +331,66 @@ impl Peer {
         })
     }
 
+    /// What has come over the relay.
     fn frame(&mut self, frame: Frame) -> Result<Option<Happening>, Failure> {
-        match (&mut self.round, frame) {
-            (Round::Open(keys), Frame::Sealed(sealed)) => {
-                let opened = keys.1.open(sealed).map_err(|_| Failure::ended(End::Tampered))?;
-                let message = Message::parse(opened).ok_or(Failure::Protocol("a message cannot be read"))?;
-                self.heard = Instant::now();
-                Ok(Some(Happening::Message(message)))
+        match (&mut self.stage, frame) {
+            (Stage::Open(round), _) if !round.hears_relay() => Err(Failure::Protocol("it goes on where it has left")),
+            (Stage::Open(round), frame @ Frame::Sealed(_)) => {
+                let message = round.open(frame)?;
+                self.heard(message)
             }
-            (Round::Agreeing(exchange), frame) => match exchange.take(frame) {
-                Ok(Step::Ignored) => Ok(None),
-                Ok(Step::Reply(frame)) => {
-                    self.unsent.push_back(frame.into_bytes());
-                    Ok(None)
+            (Stage::Agreeing(exchange), frame) => {
+                let round = exchange.round();
+                match exchange.take(frame) {
+                    Ok(exchange::Step::Ignored) => Ok(None),
+                    Ok(exchange::Step::Reply(frame)) => {
+                        self.unsent.push_back(frame.into_bytes());
+                        Ok(None)
+                    }
+                    Ok(exchange::Step::Done(established, frame)) => {
+                        self.unsent.extend(frame.map(Frame::into_bytes));
+                        self.agreed(round, *established).map(Some)
+                    }
+                    Err(Disagreement::WrongCode) => Err(Failure::ended(End::WrongCode)),
+                    Err(Disagreement::Unconfirmed) => Err(Failure::Unconfirmed),
+                    Err(Disagreement::Protocol) => Err(Failure::Protocol("the keys cannot be agreed on")),
                 }
-                Ok(Step::Done(established, frame)) => {
-                    self.unsent.extend(frame.map(Frame::into_bytes));
-                    let again = self.master.replace(established.master).is_some();
-                    self.round = Round::Open(Box::new((established.sealer, established.opener)));
-                    (self.heard, self.stalled) = (Instant::now(), false);
-                    Ok(Some(Happening::Ready { again }))
-                }
-                Err(Disagreement::WrongCode) => Err(Failure::ended(End::WrongCode)),
-                Err(Disagreement::Unconfirmed) => Err(Failure::Unconfirmed),
-                Err(Disagreement::Protocol) => Err(Failure::Protocol("the keys cannot be agreed on")),
-            },
+            }
             _ => Ok(None),
+        }
+    }
+
+    /// The keys of a round are there.
+    fn agreed(&mut self, number: u32, established: Established) -> Result<Happening, Failure> {
+        let master = established.master.clone();
+        let mut round = Round::new(self.place.role, self.pace, established);
+        if let Some(addresses) = round.meet(&self.route, number, &master) {
+            let buffer = addresses.encode().map_err(|error| Failure::Local(error.to_string()))?;
+            self.unsent.push_back(round.seal(buffer)?);
+        }
+        self.stage = Stage::Open(Box::new(round));
+        (self.heard, self.stalled) = (Instant::now(), false);
+        Ok(Happening::Ready { again: self.master.replace(master).is_some() })
+    }
+
+    /// What the other end has said: of the way between the two here, of all else outside.
+    fn heard(&mut self, message: Message) -> Result<Option<Happening>, Failure> {
+        self.heard = Instant::now();
+        let Stage::Open(round) = &mut self.stage else { return Ok(None) };
+        match message {
+            Message::Addresses { tcp } => {
+                round.told(&tcp);
+                Ok(None)
+            }
+            Message::Moved { path } => {
+                let follows = round.moved(path)?;
+                Ok(follows.map(|frame| {
+                    self.unsent.push_back(frame);
+                    Happening::Moved
+                }))
+            }
+            Message::Rtc { .. } | Message::Unknown => Ok(None),
+            message => Ok(Some(Happening::Message(message))),
         }
     }
 
@@ -335,8 +404,8 @@ impl Peer {
 
     fn close_round(&mut self) -> Result<(), Failure> {
         self.unsent.clear();
-        match std::mem::replace(&mut self.round, Round::None) {
-            Round::Agreeing(exchange) if exchange.is_unconfirmed() => Err(Failure::Unconfirmed),
+        match std::mem::replace(&mut self.stage, Stage::Alone) {
+            Stage::Agreeing(exchange) if exchange.is_unconfirmed() => Err(Failure::Unconfirmed),
             _ => Ok(()),
         }
     }

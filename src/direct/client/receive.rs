@@ -13,7 +13,7 @@ use super::folder::{Folder, Partial};
 use super::link::{Heard, Link, Server};
 use super::peer::{Happening, Peer, Place};
 use super::rate::{Rate, progress};
-use super::{Pace, Stop, TICK, stopped};
+use super::{Pace, Route, Stop, TICK, stopped};
 use crate::direct::protocol::message::{Accept, Data, Entry, MOST_ENTRIES, Offer, Start};
 use crate::direct::protocol::{Code, End, Message, Role, Signal};
 
@@ -28,6 +28,7 @@ const LONGEST_LIST: usize = 16 << 20;
 pub struct Receiving {
     pub server: Server,
     pub pace: Pace,
+    pub route: Route,
     pub code: Code,
     pub target: Target,
     /// Asked once, on a thread of its own, what of the offer is wanted.
@@ -63,7 +64,7 @@ pub enum Choice {
 /// # Errors
 /// [`Failure`]. The other side and the server have been told then, if they can be; no incomplete file is left.
 pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Result<Summary, Failure> {
-    let Receiving { server, pace, code, target, decide, mut stop } = receiving;
+    let Receiving { server, pace, route, code, target, decide, mut stop } = receiving;
     let output = match target {
         Target::Output(output) => Output::Stream(output),
         Target::Folder(path) => {
@@ -76,7 +77,7 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
         () = stopped(&mut stop) => return Err(Failure::Stopped),
     };
     let mut receiver = Receiver {
-        peer: Peer::new(server, pace, place, code, link),
+        peer: Peer::new(server, pace, route, place, code, link),
         output,
         offer: Offer::default(),
         offered: None,
@@ -197,9 +198,12 @@ impl Receiver {
     ) -> Result<(), Failure> {
         match happening {
             Happening::Joined if self.offered.is_none() => tell(Event::PeerJoined),
-            Happening::Ready { .. } => {
+            Happening::Ready { again } => {
                 (self.offer, self.received, self.confirmed) = (Offer::default(), 0, 0);
-                happening.event().into_iter().for_each(tell);
+                happening.event().into_iter().for_each(&mut *tell);
+                if again {
+                    tell(Event::Path { direct: false });
+                }
             }
             Happening::Message(message) => return self.heard(message, deciding, tell).await,
             Happening::Ended { code, by } => return Err(Failure::Ended { code, by }),
@@ -235,10 +239,10 @@ impl Receiver {
                 Ok(())
             }
             Message::Cancel { reason } => Err(Failure::PeerCancelled(reason)),
-            Message::Alive => Ok(()),
             Message::Accept(_) | Message::Decline | Message::Ack { .. } | Message::Received => {
                 Err(Failure::Protocol("a sender sends what receivers send"))
             }
+            _ => Ok(()),
         }
     }
 

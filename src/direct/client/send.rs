@@ -3,16 +3,16 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
-use tokio_tungstenite::tungstenite;
 
 use super::event::{Event, Failure, Summary};
 use super::link::{Heard, Link, Server};
 use super::peer::{Happening, Peer, Place};
 use super::rate::{Rate, progress};
 use super::source::{Piece, Reading, Source, Sources};
-use super::{Pace, Stop, TICK, stopped};
+use super::{Pace, Route, Stop, TICK, stopped};
 use crate::direct::protocol::message::{Accept, Entry, Offer, Start, offers};
 use crate::direct::protocol::{Code, End, Message, PIECE, Role, Signal};
 
@@ -20,6 +20,7 @@ use crate::direct::protocol::{Code, End, Message, PIECE, Role, Signal};
 pub struct Sending {
     pub server: Server,
     pub pace: Pace,
+    pub route: Route,
     pub text: Option<String>,
     pub sources: Sources,
     pub stop: Stop,
@@ -30,7 +31,7 @@ pub struct Sending {
 /// # Errors
 /// [`Failure`]. The other side and the server have been told then, if they can be.
 pub async fn send(sending: Sending, tell: &mut dyn FnMut(Event)) -> Result<Summary, Failure> {
-    let Sending { server, pace, text, sources, mut stop } = sending;
+    let Sending { server, pace, route, text, sources, mut stop } = sending;
     let offers = offers(text, sources.entries.clone()).map_err(|error| Failure::Local(error.to_string()))?;
     let (link, place, code, life) = tokio::select! {
         opened = open(&server, &pace) => opened?,
@@ -38,7 +39,7 @@ pub async fn send(sending: Sending, tell: &mut dyn FnMut(Event)) -> Result<Summa
     };
     tell(Event::Code { code: code.0.to_string(), page_url: code.1, expires_in: life.as_secs() });
     let mut sender = Sender {
-        peer: Peer::new(server, pace, place, code.0, link),
+        peer: Peer::new(server, pace, route, place, code.0, link),
         offers,
         entries: sources.entries,
         sources: sources.sources,
@@ -88,7 +89,7 @@ struct Sender {
 
 /// What remains to be sent in this round.
 struct Round {
-    outbox: mpsc::Sender<tungstenite::Message>,
+    outbox: mpsc::Sender<Bytes>,
     /// The entry that is being sent, and those after it.
     reading: Option<Reading>,
     wanted: VecDeque<u32>,
@@ -103,7 +104,7 @@ struct Round {
 
 enum Next {
     Happening(Happening),
-    Piece(OwnedPermit<tungstenite::Message>, Result<Piece, String>),
+    Piece(OwnedPermit<Bytes>, Result<Piece, String>),
     Tick,
 }
 
@@ -156,13 +157,22 @@ impl Sender {
                     tell(Event::PeerJoined);
                 }
             }
-            Happening::Ready { .. } => {
-                happening.event().into_iter().for_each(tell);
+            Happening::Ready { again } => {
+                happening.event().into_iter().for_each(&mut *tell);
+                if again {
+                    tell(Event::Path { direct: false });
+                }
                 for offer in self.offers.clone() {
                     self.peer.say(&Message::Offer(offer)).await?;
                 }
             }
             Happening::Message(message) => return self.heard(message, tell),
+            Happening::Moved => {
+                if let (Some(round), Some(outbox)) = (&mut self.round, self.peer.outbox()) {
+                    round.outbox = outbox;
+                }
+                happening.event().into_iter().for_each(tell);
+            }
             Happening::PeerLost { .. } | Happening::ConnectionLost => {
                 self.round = None;
                 happening.event().into_iter().for_each(tell);
@@ -203,10 +213,10 @@ impl Sender {
             }
             Message::Paused { paused } => tell(Event::PeerPaused { paused }),
             Message::Cancel { reason } => return Err(Failure::PeerCancelled(reason)),
-            Message::Alive => {}
             Message::Offer(_) | Message::Data(_) => {
                 return Err(Failure::Protocol("a receiver sends what senders send"));
             }
+            _ => {}
         }
         Ok(None)
     }
@@ -260,14 +270,9 @@ impl Sender {
     }
 
     /// Sends a piece, and opens the next entry after the last one of this.
-    fn pass(
-        &mut self,
-        permit: OwnedPermit<tungstenite::Message>,
-        piece: Piece,
-        tell: &mut dyn FnMut(Event),
-    ) -> Result<(), Failure> {
+    fn pass(&mut self, permit: OwnedPermit<Bytes>, piece: Piece, tell: &mut dyn FnMut(Event)) -> Result<(), Failure> {
         let Some(sealed) = self.peer.seal(piece.buffer)? else { return Ok(()) };
-        permit.send(tungstenite::Message::Binary(sealed));
+        permit.send(sealed);
         let Some(round) = &mut self.round else { return Ok(()) };
         round.sent += piece.length as u64;
         if piece.last {

@@ -25,6 +25,13 @@
 //! ```
 //!
 //! each 32 bytes of key and 12 of base nonce; see [`super::seal`].
+//!
+//! **A direct path** of a round (see "Paths" in [`super`]) is opened with a tag each way:
+//!
+//! ```text
+//!   HKDF-Expand(master, "handover direct 1 path connect" ‖ round ‖ path, 1 byte, 32)       by the end that connects, first
+//!   HKDF-Expand(master, "handover direct 1 path accept"  ‖ round ‖ path, 1 byte, 32)       the answer, if that was right
+//! ```
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk};
@@ -71,6 +78,13 @@ impl Master {
         out
     }
 
+    /// What proves that a direct path of a round leads to the other end.
+    pub fn path_tags(&self, round: u32, path: u8) -> PathTags {
+        let round = round.to_be_bytes();
+        let tag = |end: &[u8]| self.expand(&[CONTEXT.as_bytes(), b" path ", end, &round, &[path]]);
+        PathTags { connect: tag(b"connect"), accept: tag(b"accept") }
+    }
+
     fn tag(&self, role: Role) -> [u8; TAG_LENGTH] {
         self.expand(&[CONTEXT.as_bytes(), b" confirm ", role.as_str().as_bytes()])
     }
@@ -91,6 +105,15 @@ impl Master {
             opener: Opener::new(&self.keys(own.other(), round, of_sender, of_receiver)),
         }
     }
+}
+
+/// See [`Master::path_tags`].
+#[derive(Clone)]
+pub struct PathTags {
+    /// Said first, by the end that connects.
+    pub connect: [u8; TAG_LENGTH],
+    /// The answer of the end that listens.
+    pub accept: [u8; TAG_LENGTH],
 }
 
 /// Why two ends do not agree.
@@ -159,6 +182,10 @@ impl Exchange {
             }
         };
         (Exchange { role, round, state }, frame)
+    }
+
+    pub fn round(&self) -> u32 {
+        self.round
     }
 
     /// Whether our tag is out and theirs has not come: the one moment that is not to be repeated.

@@ -10,6 +10,7 @@
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{LARGEST_FRAME, PIECE, seal};
 
@@ -54,6 +55,24 @@ pub enum Message {
     Cancel {
         reason: String,
     },
+    /// Where a terminal listens for a direct path: addresses with ports.
+    Addresses {
+        tcp: Vec<String>,
+    },
+    /// A step of two pages towards a data channel.
+    Rtc {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<Value>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        candidate: Option<Value>,
+    },
+    /// This was its last frame on the path so far; all that follow come over this one.
+    Moved {
+        path: u8,
+    },
+    /// A word of a later version, which this one does without.
+    #[serde(other)]
+    Unknown,
 }
 
 /// See [`Message::Offer`].
@@ -200,6 +219,8 @@ pub fn offers(text: Option<String>, entries: Vec<Entry>) -> Result<Vec<Offer>, T
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn read(message: &Message) -> Option<Message> {
@@ -222,6 +243,9 @@ mod tests {
             Message::Alive,
             Message::Paused { paused: true },
             Message::Cancel { reason: "no".into() },
+            Message::Addresses { tcp: vec!["192.168.1.5:41234".into(), "[fd00::1]:1".into()] },
+            Message::Rtc { description: Some(json!({"type": "offer", "sdp": "v=0"})), candidate: None },
+            Message::Moved { path: 1 },
         ] {
             assert_eq!(read(&message), Some(message));
         }
@@ -229,10 +253,11 @@ mod tests {
 
     #[test]
     fn what_is_not_a_message_is_refused() {
-        for bad in [&b""[..], b"\0{", b"\0{\"type\":\"data\"}", b"\x01\0", b"\x02", b"\x01\x02\0\0\0\0\0\0\0\0\0\0\0\0"]
-        {
+        for bad in [&b""[..], b"\0{", b"\0{}", b"\x01\0", b"\x02", b"\x01\x02\0\0\0\0\0\0\0\0\0\0\0\0"] {
             assert_eq!(Message::parse(Bytes::from_static(bad)), None, "{bad:?}");
         }
+        let later = Message::parse(Bytes::from_static(b"\0{\"type\":\"wave\",\"hand\":[1]}"));
+        assert_eq!(later, Some(Message::Unknown), "what a later version says is none of a failure");
         let far = [&[1, 0, 0, 0, 0, 0], &u64::MAX.to_be_bytes()[..]].concat();
         assert_eq!(Message::parse(far.into()), None, "an offset whose end cannot be counted");
     }

@@ -33,7 +33,31 @@
 //!   sender ── end {done} to the hub
 //! ```
 //!
-//! Either end may say `cancel` at any time, and says `alive` when it has had nothing to say for a while.
+//! Either end may say `cancel` at any time, and says `alive` when it has had nothing to say for a while. A `type` that is
+//! not known is passed over.
+//!
+//! **Paths.** A round begins over the hub's relay. Two ends that find a direct path to each other may move to it:
+//!
+//! | number | path | found by |
+//! | --- | --- | --- |
+//! | 0 | a TCP connection that the sender opened to the receiver | `addresses` of the receiver |
+//! | 1 | a TCP connection that the receiver opened to the sender | `addresses` of the sender |
+//! | 2 | a data channel between two pages (WebRTC), ordered and reliable, one frame a message | `rtc` |
+//!
+//! On TCP each end first shows that it has the master key ([`exchange`]); a listener lets in one connection and no more.
+//! Then each frame is preceded by its length in 4 bytes. A data channel needs no proof: the fingerprints of both ends have
+//! come inside the encryption.
+//!
+//! ```text
+//!   sender ◄── addresses or rtc … ──► receiver       over the relay, once a round is open
+//!   sender ── moved {path} ──► receiver              the sender decides, when a path stands; its next frame comes there
+//!   sender ◄── moved {path} ── receiver              the receiver follows, likewise
+//! ```
+//!
+//! `moved` is the last frame of its direction on the relay: what comes there after it is a failure. Keys and numbers of the
+//! frames go on, so that nothing can be lost, repeated or mixed up by the move. What comes early on a path waits there. A
+//! round moves once. The relay stays open, for signals; when either it or the path breaks, or is silent for too long, the
+//! end that notices gives up both and comes back for another round, which begins over the relay again.
 
 pub mod code;
 pub mod exchange;

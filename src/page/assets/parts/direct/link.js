@@ -90,7 +90,7 @@ export class Link {
   }
 
   /** @param {Uint8Array<ArrayBuffer>} bytes */
-  frame(bytes) {
+  send(bytes) {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(bytes);
   }
 

@@ -31,9 +31,10 @@ const fromUtf8 = new TextDecoder("utf-8", { fatal: true });
  * @typedef {{ type: "data", entry: number, offset: number, last: boolean, content: Uint8Array }} Data
  * @typedef {{ entry: number, offset: number, digest?: string }} Start
  * @typedef {{ type: "accept", entries?: number[], window: number, start?: Start }} Accept
+ * @typedef {{ type: "rtc", description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit }} Rtc
  * @typedef {Offer | Data | Accept | { type: "decline" } | { type: "ack", bytes: number } | { type: "received" } |
  *   { type: "alive" } | { type: "paused", paused: boolean } | { type: "cancel", reason: string } |
- *   { type: "unknown" }} Message
+ *   Rtc | { type: "moved", path: number } | { type: "unknown" }} Message
  */
 
 /** @param {Exclude<Message, Data>} message */
@@ -111,6 +112,10 @@ const FORMS = {
   alive: () => true,
   paused: ({ paused }) => typeof paused === "boolean",
   cancel: ({ reason }) => typeof reason === "string",
+  rtc: ({ description, candidate }) =>
+    (description == null || typeof description.sdp === "string") &&
+    (candidate == null || typeof candidate.candidate === "string"),
+  moved: ({ path }) => isCount(path),
 };
 
 /** @param {any} message @returns {Message | null} */

@@ -4,19 +4,16 @@
 import { Exchange } from "../../parts/direct/exchange.js";
 import { DirectFailure, ended, failureOf, protocol, unconfirmed, unreachable } from "../../parts/direct/failure.js";
 import { SEALED, parse as parseFrame } from "../../parts/direct/frame.js";
+import { Inbox } from "../../parts/direct/inbox.js";
 import { Link } from "../../parts/direct/link.js";
-import { encode, parse, piece } from "../../parts/direct/message.js";
+import { encode, piece } from "../../parts/direct/message.js";
+import { Round } from "../../parts/direct/round.js";
 
 /** @typedef {import("../../parts/direct/signal.js").Role} Role */
 /** @typedef {import("../../parts/direct/signal.js").Signal} Signal */
 /** @typedef {import("../../parts/direct/message.js").Message} Message */
 /** @typedef {import("../../parts/direct/exchange.js").Keys} Keys */
-
-/** What happens between the two ends.
- * @typedef {{ is: "joined" } | { is: "ready", again: boolean } | { is: "message", message: Message } |
- *   { is: "peer_lost", grace: number } | { is: "connection_lost" } | { is: "connection_back" } |
- *   { is: "stalled", seconds: number }} Happening
- */
+/** @typedef {import("../../parts/direct/inbox.js").Happening} Happening */
 
 /** Where this end belongs: `token` gets the place back, `grace` is how many seconds it is kept.
  * @typedef {{ role: Role, nameplate: number, token: string, grace: number, code: string }} Place
@@ -46,6 +43,8 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 export class Peer {
   #place;
+  /** @type {RTCIceServer[] | null} */
+  #servers;
   /** @type {Link | null} null while the connection is made again */
   #link = null;
   /** @type {Uint8Array | null} what both share once they have confirmed the code */
@@ -54,6 +53,8 @@ export class Peer {
   #exchange = null;
   /** @type {Round | null} */
   #round = null;
+  /** The round that whoever asks what happens knows of. @type {Round | null} */
+  #known = null;
   #inbox = new Inbox();
   /** When this end last said something, heard something, and last looked; and when the exchange is given up. */
   #said = 0;
@@ -61,19 +62,31 @@ export class Peer {
   #looked = performance.now();
   #agreedBy = 0;
   #isStalled = false;
+  #isDirect = false;
   #isOver = false;
   #timer;
 
-  /** @param {Place} place @param {Link} link */
-  constructor(place, link) {
+  /**
+   * @param {Place} place
+   * @param {Link} link
+   * @param {RTCIceServer[] | null} servers that help to find a direct way; null to stay on the relay
+   */
+  constructor(place, link, servers) {
     this.#place = place;
+    this.#servers = servers;
     this.#timer = setInterval(() => this.#look(), TICK);
     this.#attach(link);
   }
 
   /** The next thing that happens; rejects with the DirectFailure that ends the transfer. @returns {Promise<Happening>} */
-  next() {
-    return this.#inbox.next();
+  async next() {
+    for (;;) {
+      const { round, ...happening } = await this.#inbox.next();
+      if (happening.is === "ready") this.#known = round ?? null;
+      if (happening.is !== "message") return happening;
+      // What is left over from a round that is over comes once more.
+      if (round === this.#round) return happening;
+    }
   }
 
   /** Ends the transfer: `next` rejects. @param {DirectFailure} failure */
@@ -81,14 +94,9 @@ export class Peer {
     this.#inbox.fail(failure);
   }
 
-  /** Whether the two can talk. */
-  get isOpen() {
-    return this.#round !== null;
-  }
-
   /** Bytes that wait to be sent. */
   get buffered() {
-    return (this.#round?.sealing ?? 0) + (this.#link?.buffered ?? 0);
+    return this.#round?.buffered ?? 0;
   }
 
   /** Whether anything has come since the other end was last said to have stalled. */
@@ -98,14 +106,14 @@ export class Peer {
     return was;
   }
 
-  /** Says something. Without a round it is dropped: the next one begins anew. @param {Exclude<Message, { type: "data" }>} message */
+  /** Says something. What belongs to a round that is over is dropped: the next one begins anew. @param {Exclude<Message, { type: "data" }>} message */
   say(message) {
-    if (this.#round) this.#send(this.#round, encode(message));
+    if (this.#round === this.#known) this.#send(encode(message));
   }
 
   /** Says a piece of a file. @param {number} entry @param {number} offset @param {boolean} last @param {Uint8Array} content */
   pass(entry, offset, last, content) {
-    if (this.#round) this.#send(this.#round, piece(entry, offset, last, content));
+    if (this.#round === this.#known) this.#send(piece(entry, offset, last, content));
   }
 
   /**
@@ -127,22 +135,16 @@ export class Peer {
         void sleep(GOODBYE).then(resolve);
       });
     }
-    this.#link = this.#round = null;
+    // Not before the other end knows that it is over, or it would take the path for broken.
+    this.#round?.close();
     link?.close();
+    this.#link = this.#round = null;
   }
 
-  /** @param {Round} round @param {Uint8Array<ArrayBuffer>} message */
-  #send(round, message) {
+  /** @param {Uint8Array<ArrayBuffer>} message */
+  #send(message) {
     this.#said = performance.now();
-    const sealed = round.keys.sealer.seal(message);
-    round.sealing += message.length;
-    round.sent = round.sent.then(async () => {
-      const frame = await sealed;
-      round.sealing -= message.length;
-      // A frame of a round that is over would not open any more.
-      if (this.#round === round) this.#link?.frame(frame);
-    });
-    round.sent.catch((error) => this.fail(failureOf(error)));
+    this.#round?.send(message);
   }
 
   /** @param {Link} link */
@@ -158,19 +160,20 @@ export class Peer {
       }
     };
     link.listen({
-      signal: (signal) => take(() => this.#signal(signal)),
-      frame: (bytes) => take(() => this.#frame(bytes)),
+      signal: (signal) => take(() => this.#signal(signal, link)),
+      frame: (bytes) => take(() => this.#frame(bytes, link)),
       lost: () => take(() => this.#lost()),
     });
   }
 
-  /** @param {Signal} signal */
-  #signal(signal) {
+  /** @param {Signal} signal @param {Link} link */
+  #signal(signal, link) {
     if (signal.type === "paired") {
-      this.#exchange = new Exchange(this.#place.role, signal.round, this.#place.code, this.#master);
+      this.#round?.close();
       this.#round = null;
+      this.#exchange = new Exchange(this.#place.role, signal.round, this.#place.code, this.#master);
       this.#agreedBy = performance.now() + AGREE;
-      this.#link?.frame(this.#exchange.frame);
+      link.send(this.#exchange.frame);
       this.#inbox.put({ is: "joined" });
     } else if (signal.type === "peer_lost") {
       this.#closeRound();
@@ -180,46 +183,59 @@ export class Peer {
     }
   }
 
-  /** @param {Uint8Array<ArrayBuffer>} bytes */
-  #frame(bytes) {
+  /** @param {Uint8Array<ArrayBuffer>} bytes @param {Link} link */
+  #frame(bytes, link) {
     const frame = parseFrame(bytes);
     if (!frame) return this.#lost();
     if (this.#round) {
-      if (frame.kind === SEALED) this.#open(this.#round, frame.body);
+      if (frame.kind === SEALED) this.#round.heard(frame.body);
     } else if (this.#exchange) {
       const { reply, keys, master } = this.#exchange.take(frame);
-      if (reply) this.#link?.frame(reply);
-      if (keys) this.#begin(keys, /** @type {Uint8Array} */ (master));
+      if (reply) link.send(reply);
+      if (keys) this.#begin(keys, /** @type {Uint8Array} */ (master), link);
     }
   }
 
-  /** @param {Keys} keys @param {Uint8Array} master */
-  #begin(keys, master) {
+  /** @param {Keys} keys @param {Uint8Array} master @param {Link} link */
+  #begin(keys, master, link) {
     const again = this.#master !== null;
     this.#master = master;
     this.#exchange = null;
-    this.#round = { keys, sent: Promise.resolve(), sealing: 0 };
+    const round = new Round(this.#place.role, keys, link, this.#servers, {
+      opened: (message, length) => this.#opened(round, message, length),
+      moved: () => this.#went(true),
+      // The hub may be about to say that it is over, and why.
+      lost: () => void sleep(RETRY).then(() => this.#round === round && !this.#isOver && this.#lost()),
+      fail: (failure) => this.fail(failure),
+    });
+    this.#round = round;
     this.#heard = this.#said = performance.now();
     this.#isStalled = false;
-    this.#inbox.put({ is: "ready", again });
+    this.#inbox.put({ is: "ready", again, round });
+    this.#went(false);
+    round.meet();
   }
 
-  /** @param {Round} round @param {Uint8Array<ArrayBuffer>} sealed */
-  #open(round, sealed) {
-    const read = async () => {
-      const message = parse(await round.keys.opener.open(sealed));
-      if (!message) throw protocol("a message cannot be read");
-      return /** @type {const} */ ({ is: "message", message });
-    };
+  /** Which way the content goes from now on. @param {boolean} direct */
+  #went(direct) {
+    if (direct !== this.#isDirect) this.#inbox.put({ is: "path", direct });
+    this.#isDirect = direct;
+  }
+
+  /** @param {Round} round @param {Promise<Message>} opened @param {number} length */
+  #opened(round, opened, length) {
     this.#heard = performance.now();
-    this.#inbox.put(read(), sealed.length);
+    this.#inbox.put(
+      opened.then((message) => ({ is: "message", message, round })),
+      length,
+    );
     if (this.#inbox.waiting > MOST_WAITING) throw protocol("it sends more than was agreed on");
     // The other end's words wake up a page whose timers sleep.
     this.#sayAlive();
   }
 
   #sayAlive() {
-    if (performance.now() - this.#said >= ALIVE) this.say({ type: "alive" });
+    if (performance.now() - this.#said >= ALIVE) this.#send(encode({ type: "alive" }));
   }
 
   #look() {
@@ -237,7 +253,7 @@ export class Peer {
     }
   }
 
-  /** Our connection has broken. */
+  /** Our connection has broken, or the path: both are given up. */
   #lost() {
     this.#link?.close();
     this.#link = null;
@@ -248,6 +264,7 @@ export class Peer {
 
   #closeRound() {
     const exchange = this.#exchange;
+    this.#round?.close();
     this.#round = this.#exchange = null;
     if (exchange?.isUnconfirmed) this.fail(unconfirmed());
   }
@@ -268,56 +285,5 @@ export class Peer {
       }
     }
     this.fail(failure);
-  }
-}
-
-/** Keys, the last frame's way out, and bytes that are being sealed.
- * @typedef {{ keys: Keys, sent: Promise<void>, sealing: number }} Round
- */
-
-/** What has happened and was not looked at yet, in its order. */
-class Inbox {
-  /** @type {{ happening: Happening | Promise<Happening>, length: number }[]} */
-  #queue = [];
-  /** @type {DirectFailure | null} */
-  #failure = null;
-  /** @type {(() => void) | null} */
-  #wake = null;
-  /** Bytes that wait. */
-  waiting = 0;
-
-  /** @param {Happening | Promise<Happening>} happening @param {number} [length] */
-  put(happening, length = 0) {
-    if (happening instanceof Promise) happening.catch(() => {}); // it is told when its turn comes
-    this.#queue.push({ happening, length });
-    this.waiting += length;
-    this.#wake?.();
-  }
-
-  /** Nothing comes any more: what is there is still looked at. @param {DirectFailure} failure */
-  end(failure) {
-    this.put(Promise.reject(failure));
-  }
-
-  /** Nothing is looked at any more. @param {DirectFailure} failure */
-  fail(failure) {
-    this.#failure ??= failure;
-    this.#wake?.();
-  }
-
-  /** @returns {Promise<Happening>} */
-  async next() {
-    for (;;) {
-      if (this.#failure) throw this.#failure;
-      const first = this.#queue.shift();
-      if (first) {
-        this.waiting -= first.length;
-        const happening = await first.happening;
-        if (this.#failure) throw this.#failure;
-        return happening;
-      }
-      await new Promise((resolve) => (this.#wake = () => resolve(null)));
-      this.#wake = null;
-    }
   }
 }

@@ -12,7 +12,7 @@ import { words } from "../../parts/words.js";
 /** @typedef {import("../../parts/direct/message.js").Entry} Entry */
 /** @typedef {import("../../parts/direct/message.js").Message} Message */
 /** @typedef {import("../../parts/direct/message.js").Offer} Offer */
-/** @typedef {import("../../parts/direct/peer.js").Happening} Happening */
+/** @typedef {import("../../parts/direct/inbox.js").Happening} Happening */
 /** @typedef {import("../../parts/direct/peer.js").Peer} Peer */
 /** @typedef {import("../../parts/direct/transfer.js").Event} Event */
 /** @typedef {import("../../parts/direct/transfer.js").Summary} Summary */
@@ -50,9 +50,10 @@ const GOODBYE = 10_000;
  * @param {(offer: Offered) => Promise<Choice>} receiving.decide asked once
  * @param {Sink} receiving.sink
  * @param {(event: Event) => void} receiving.onEvent
- * @param {boolean} [receiving.relayed] never directly, for whoever does not want to show their address
+ * @param {boolean} [receiving.relayed] never past the server, for whoever does not want to show their address
+ * @param {RTCIceServer[]} [receiving.ice] servers that help two pages to find each other
  */
-export function receive({ code, decide, sink, onEvent }) {
+export function receive({ code, decide, sink, onEvent, relayed = false, ice = [] }) {
   return begin(onEvent, async (tell, stop) => {
     const { nameplate, text } = await codes.parse(code).catch((error) => {
       throw local(error instanceof codes.NotACode ? error.message : words.broken);
@@ -62,7 +63,7 @@ export function receive({ code, decide, sink, onEvent }) {
     const receiver = new Receiver(decide, sink, tell);
     const place = { role: /** @type {const} */ ("receiver"), nameplate, token, grace, code: text };
     try {
-      return await carryOn(place, link, stop, (peer) => receiver.run(peer));
+      return await carryOn(place, link, stop, relayed ? null : ice, (peer) => receiver.run(peer));
     } finally {
       await receiver.leave();
     }
@@ -139,7 +140,8 @@ class Receiver {
       this.#received = this.#confirmed = 0;
     }
     const event = eventOf(happening);
-    if (event) this.#tell(event);
+    // With everything there, it is of no interest how the goodbye goes.
+    if (event && !this.#complete) this.#tell(event);
   }
 
   /** @param {Peer} peer @param {Message} message */

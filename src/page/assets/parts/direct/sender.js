@@ -10,7 +10,7 @@ import { TICK, begin, carryOn, eventOf } from "../../parts/direct/transfer.js";
 
 /** @typedef {import("../../parts/direct/message.js").Entry} Entry */
 /** @typedef {import("../../parts/direct/message.js").Message} Message */
-/** @typedef {import("../../parts/direct/peer.js").Happening} Happening */
+/** @typedef {import("../../parts/direct/inbox.js").Happening} Happening */
 /** @typedef {import("../../parts/direct/peer.js").Peer} Peer */
 /** @typedef {import("../../parts/direct/reader.js").Source} Source */
 /** @typedef {import("../../parts/direct/transfer.js").Event} Event */
@@ -26,9 +26,10 @@ const MOST_BUFFERED = 1 << 20;
  * @param {Source[]} sending.files files, and empty folders
  * @param {string} [sending.text]
  * @param {(event: Event) => void} sending.onEvent
- * @param {boolean} [sending.relayed] never directly, for whoever does not want to show their address
+ * @param {boolean} [sending.relayed] never past the server, for whoever does not want to show their address
+ * @param {RTCIceServer[]} [sending.ice] servers that help two pages to find each other
  */
-export function send({ files, text, onEvent }) {
+export function send({ files, text, onEvent, relayed = false, ice = [] }) {
   return begin(onEvent, async (tell, stop) => {
     const sender = new Sender(files, text, tell);
     const { link, first } = await Link.open("api/direct/send", "code", { stop });
@@ -37,7 +38,7 @@ export function send({ files, text, onEvent }) {
     tell({ event: "code", code: code.text, page_url, expires_in });
     sender.expires = performance.now() + expires_in * 1000;
     const place = { role: /** @type {const} */ ("sender"), nameplate, token, grace, code: code.text };
-    return carryOn(place, link, stop, (peer) => sender.run(peer));
+    return carryOn(place, link, stop, relayed ? null : ice, (peer) => sender.run(peer));
   });
 }
 

@@ -69,10 +69,11 @@ export function begin(onEvent, work) {
  * @param {Place} place
  * @param {Link} link
  * @param {AbortSignal} stop
+ * @param {RTCIceServer[] | null} servers that help to find a direct way; null to stay on the relay
  * @param {(peer: Peer) => Promise<Summary>} run
  */
-export async function carryOn(place, link, stop, run) {
-  const peer = new Peer(place, link);
+export async function carryOn(place, link, stop, servers, run) {
+  const peer = new Peer(place, link, servers);
   /** @type {(failure: unknown) => void} */
   let give = () => {};
   // A disk that takes nothing must not keep anybody from stopping.
@@ -98,13 +99,15 @@ export async function carryOn(place, link, stop, run) {
 
 /**
  * What to tell of a connection that breaks or comes back.
- * @param {import("../../parts/direct/peer.js").Happening} happening
+ * @param {import("../../parts/direct/inbox.js").Happening} happening
  * @returns {Event | null}
  */
 export function eventOf(happening) {
   switch (happening.is) {
     case "ready":
       return { event: happening.again ? "peer_back" : "confirmed" };
+    case "path":
+      return { event: "path", direct: happening.direct };
     case "peer_lost":
       return { event: "peer_lost", grace: happening.grace };
     case "stalled":
