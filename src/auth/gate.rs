@@ -118,7 +118,8 @@ fn bearer(req: &ServiceRequest) -> Result<&str> {
 
 /// The token of a page's socket: browsers let a page send no header with one but the list of subprotocols.
 fn protocol_token(req: &ServiceRequest) -> Option<&str> {
-    let is_socket = req.headers().get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let is_socket =
+        req.headers().get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
     subprotocols(req.headers()).find_map(|name| name.strip_prefix("bearer.")).filter(|_| is_socket)
 }
 

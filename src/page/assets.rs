@@ -53,6 +53,7 @@ const FILES: &[(&str, &[u8])] = embed! {
     "parts/direct/rate.js"
     "parts/direct/reader.js"
     "parts/direct/receiver.js"
+    "parts/direct/relayed.js"
     "parts/direct/round.js"
     "parts/direct/seal.js"
     "parts/direct/sender.js"

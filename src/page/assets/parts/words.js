@@ -340,6 +340,7 @@ const en = {
   receivedHow: (files, size, seconds) =>
     files === 0 ? "" : `${count(files, "file", "files")}, ${size}, ${took(seconds)}. Every piece was verified.`,
   receivingNow: "Receiving",
+  relayedOnly: "Always go through the server, so that the other side does not learn my network address",
   removeCard: "Remove from this page",
   /** @param {string} path */
   savedAs: (path) => `saved as ${path}`,

@@ -7,6 +7,7 @@ import { button, fill, h, once } from "../parts/dom.js";
 import { size } from "../parts/size.js";
 import { words } from "../parts/words.js";
 import { receive } from "../parts/direct/receiver.js";
+import { isRelayed } from "../parts/direct/relayed.js";
 import { choose, isTooMuch, wayFor } from "../parts/direct/sink.js";
 import { message, tellConnection, transferCard } from "../screens/direct-card.js";
 import { bytesOf, entryList } from "../screens/direct-entries.js";
@@ -70,7 +71,7 @@ export function receiving(code) {
     }
   };
 
-  const transfer = receive({ code, decide, sink, onEvent });
+  const transfer = receive({ code, decide, sink, onEvent, relayed: isRelayed() });
   transfer.done.then(
     (summary) => {
       card.become("done");

@@ -8,6 +8,7 @@ import { icon } from "../parts/icons.js";
 import { qrCode } from "../parts/qr.js";
 import { size } from "../parts/size.js";
 import { words } from "../parts/words.js";
+import { isRelayed } from "../parts/direct/relayed.js";
 import { send } from "../parts/direct/sender.js";
 import { clock, message, tellConnection, transferCard } from "../screens/direct-card.js";
 import { entryList } from "../screens/direct-entries.js";
@@ -61,7 +62,7 @@ export function sending(parcel) {
   };
 
   const begin = () => {
-    transfer = send({ ...parcel, onEvent });
+    transfer = send({ ...parcel, onEvent, relayed: isRelayed() });
     return transfer.done;
   };
   const again = (/** @type {string} */ verb) =>

@@ -4,6 +4,7 @@ import { at } from "../parts/address.js";
 import { codeField } from "../parts/code-field.js";
 import { NotACode, parse } from "../parts/direct/code.js";
 import { handedCode } from "../parts/direct/handed.js";
+import { relayedChoice } from "../parts/direct/relayed.js";
 import { fill, h, screen } from "../parts/dom.js";
 import { frame, title } from "../parts/frame.js";
 import { icon } from "../parts/icons.js";
@@ -25,6 +26,7 @@ const parcel = parcelForm(
   (parcel) => add(sending(parcel)),
   () => (another.open = true),
 );
+const relayed = relayedChoice();
 /** @type {Set<Card>} */
 const cards = new Set();
 const transfers = h("section", { class: "transfers", "aria-label": words.transfers });
@@ -97,7 +99,7 @@ function show() {
       h("h1", { class: "large" }, words.directTitle),
       h("p", { class: "quiet" }, words.directHint),
     );
-    fill(main, h("div", { class: "head hero" }, head, receive.element), transfers);
+    fill(main, h("div", { class: "head hero" }, head, receive.element), transfers, relayed);
     arrange();
   }
 }
@@ -112,6 +114,7 @@ function invited(code) {
     h("h1", {}, words.invited),
     h("p", { class: "quiet" }, words.invitedHint),
     field.element,
+    relayedChoice(),
     h("p", { class: "small" }, h("a", { href: at("direct") }, words.sendInstead)),
   );
 }
