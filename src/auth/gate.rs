@@ -12,6 +12,7 @@ use super::{Role, SessionUser};
 use crate::app::App;
 use crate::config::Guests;
 use crate::error::{Error, Result};
+use crate::http::socket::subprotocols;
 
 /// Who may call a route.
 #[derive(Clone, Copy)]
@@ -118,8 +119,8 @@ fn authenticate(req: &ServiceRequest) -> Result<Caller> {
 /// page can give no such header, of the subprotocol `bearer.TOKEN` that it offers.
 fn bearer(headers: &HeaderMap) -> Option<Result<&str>> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
-        let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
-        return offered.flat_map(|list| list.split(',')).find_map(|name| name.trim().strip_prefix("bearer.")).map(Ok);
+        let is_socket = headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
+        return subprotocols(headers).find_map(|name| name.strip_prefix("bearer.")).filter(|_| is_socket).map(Ok);
     };
     let token = value.to_str().ok().and_then(|value| value.split_once(' '));
     let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());

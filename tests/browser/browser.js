@@ -18,9 +18,13 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
 /** A browser with these flags beside the ones that every test has. */
-export async function openBrowser(...flags) {
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+export const openBrowser = (...flags) => openBrowserAt(CHROMIUM, ...flags);
+
+/** Another program as the browser. */
+export async function openBrowserAt(executablePath, ...flags) {
   const browser = await chromium.launch({ executablePath, args: [...FLAGS, ...flags] });
   const wrong = [];
   return {
@@ -39,7 +43,11 @@ export async function openBrowser(...flags) {
       context.on("weberror", (error) => wrong.push(String(error.error())));
       context.on("console", (message) => {
         // A refused call is an answer like others; the browser notes it on its own.
-        if (message.type() === "error" && !/Failed to load resource/.test(message.text())) wrong.push(message.text());
+        if (
+          message.type() === "error" &&
+          !/Failed to load resource|^WebSocket connection to .* failed: HTTP/.test(message.text())
+        )
+          wrong.push(message.text());
       });
       const page = await context.newPage();
       page.on("filechooser", () => {}); // ours from now on, and not only from when a test waits for one

@@ -14,7 +14,9 @@ pub use incoming::{Broken, In, Incoming};
 
 use actix_http::ws::{HandshakeError, hash_key, verify_handshake};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
+use actix_web::http::header::{
+    HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
@@ -55,9 +57,14 @@ pub fn upgrade(
     let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);
     response.upgrade("websocket").insert_header((SEC_WEBSOCKET_ACCEPT, accept));
     // A client that offers subprotocols wants one of them.
-    let offered = req.headers().get_all(SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
-    if offered.flat_map(|list| list.split(',')).any(|name| name.trim() == PROTOCOL) {
+    if subprotocols(req.headers()).any(|name| name == PROTOCOL) {
         response.insert_header((SEC_WEBSOCKET_PROTOCOL, PROTOCOL));
     }
     Ok((response.body(body), Incoming::new(payload, reading, bounds.message), outgoing))
+}
+
+/// What a client offers to speak (RFC 6455 section 4.1).
+pub fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
+    values.flat_map(|names| names.split(',').map(str::trim))
 }
