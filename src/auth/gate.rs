@@ -12,6 +12,7 @@ use super::{Role, SessionUser};
 use crate::app::App;
 use crate::config::Guests;
 use crate::error::{Error, Result};
+use crate::http::socket::subprotocols;
 
 /// Who may call a route.
 #[derive(Clone, Copy)]
@@ -56,7 +57,7 @@ pub async fn gate(
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let required = match access {
         Access::Public | Access::Token => return next.call(req).await,
-        Access::Guests if !req.headers().contains_key(header::AUTHORIZATION) => {
+        Access::Guests if !has_credentials(&req) => {
             return match app(req.request()).map(|app| app.config.guests()) {
                 Ok(Guests::Allow) => next.call(req).await,
                 Ok(Guests::Deny) => Ok(req.into_response(Error::SignInRequired.error_response())),
@@ -89,13 +90,7 @@ pub async fn gate(
 /// The caller behind the bearer token (RFC 6750 section 2.1), as the database has it now.
 fn authenticate(req: &ServiceRequest) -> Result<Caller> {
     let app = app(req.request())?;
-    let value = req.headers().get(header::AUTHORIZATION).ok_or(Error::MissingAuthorization)?;
-    let value = value.to_str().map_err(|_| Error::NotBearer)?;
-    let (scheme, token) = value.split_once(' ').ok_or(Error::NotBearer)?;
-    let token = token.trim();
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
-        return Err(Error::NotBearer);
-    }
+    let token = bearer(req)?;
     let now = app.clock.now();
     let claims = app.keys.verify_access(token, now).ok_or(Error::InvalidToken)?;
     let user = app.db.lookup(|conn| super::session::session_user(conn, &claims.jti, now))?;
@@ -103,6 +98,29 @@ fn authenticate(req: &ServiceRequest) -> Result<Caller> {
         Some(user) if user.id == claims.sub && user.role == claims.role => Ok(Caller { user, session: claims.jti }),
         _ => Err(Error::InvalidToken),
     }
+}
+
+fn has_credentials(req: &ServiceRequest) -> bool {
+    req.headers().contains_key(header::AUTHORIZATION) || protocol_token(req).is_some()
+}
+
+fn bearer(req: &ServiceRequest) -> Result<&str> {
+    let Some(value) = req.headers().get(header::AUTHORIZATION) else {
+        return protocol_token(req).ok_or(Error::MissingAuthorization);
+    };
+    let value = value.to_str().map_err(|_| Error::NotBearer)?;
+    let (scheme, token) = value.split_once(' ').ok_or(Error::NotBearer)?;
+    match token.trim() {
+        token if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() => Ok(token),
+        _ => Err(Error::NotBearer),
+    }
+}
+
+/// The token of a page's socket: browsers let a page send no header with one but the list of subprotocols.
+fn protocol_token(req: &ServiceRequest) -> Option<&str> {
+    let is_socket =
+        req.headers().get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    subprotocols(req.headers()).find_map(|name| name.strip_prefix("bearer.")).filter(|_| is_socket)
 }
 
 fn app(req: &HttpRequest) -> Result<web::Data<App>> {

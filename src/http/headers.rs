@@ -14,8 +14,24 @@ use crate::app::App;
 /// For JSON and files: nothing in them is ever run, rendered or framed.
 const INERT: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox";
 
+macro_rules! page_policy {
+    ($types:literal) => {
+        concat!(
+            "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; ",
+            "require-trusted-types-for 'script'; trusted-types ",
+            $types
+        )
+    };
+}
+
 /// For pages of ours: our own scripts and style sheets from files of this origin and nothing inline; text is never turned into HTML (Trusted Types).
-pub const PAGE: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+pub const PAGE: &str = page_policy!("'none'");
+
+/// The same for a page that has downloads made by a service worker, whose address is the one text that becomes a script.
+pub const PAGE_WITH_WORKER: &str = page_policy!("download-worker");
+
+/// For the service worker: it fetches nothing.
+pub const WORKER: &str = "default-src 'none'";
 
 /// The middleware that adds what the handler has not set itself.
 pub async fn secure<B: MessageBody + 'static>(

@@ -6,15 +6,17 @@
 
 mod assets;
 mod html;
+mod worker;
 
 pub use html::{Frame, answer, escape, fill};
 
 use actix_web::http::Method;
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 
 use crate::auth::Access;
 use crate::error::{Error, Result};
+use crate::http::headers::{PAGE, PAGE_WITH_WORKER};
 use crate::http::route::{Answer, Content, Doc, Endpoint, Matched, Param, Request};
 
 pub use assets::version;
@@ -28,6 +30,8 @@ struct Screen {
     title: &'static str,
     summary: &'static str,
     module: &'static str,
+    /// What it may do, as a Content-Security-Policy.
+    policy: &'static str,
     params: &'static [Param],
 }
 
@@ -37,14 +41,31 @@ const SCREENS: &[Screen] = &[
         title: "Hand a file over",
         summary: "Where people begin",
         module: "screens/home.js",
+        policy: PAGE,
         params: &[],
     },
-    Screen { path: "/desk", title: "Desk", summary: "The desk, for people", module: "screens/desk.js", params: &[] },
+    Screen {
+        path: "/desk",
+        title: "Desk",
+        summary: "The desk, for people",
+        module: "screens/desk.js",
+        policy: PAGE,
+        params: &[],
+    },
+    Screen {
+        path: "/direct",
+        title: "Direct",
+        summary: "Where people send and receive directly: `page_url`, with the code in the fragment",
+        module: "screens/direct.js",
+        policy: PAGE_WITH_WORKER,
+        params: &[],
+    },
     Screen {
         path: "/new",
         title: "New batch",
         summary: "Where people make a batch",
         module: "screens/new.js",
+        policy: PAGE,
         params: &[],
     },
     Screen {
@@ -52,6 +73,7 @@ const SCREENS: &[Screen] = &[
         title: "Files for you",
         summary: "A batch, for people: `receiver_url`, and with the manage key in the fragment `sender_url`",
         module: "screens/batch.js",
+        policy: PAGE,
         params: &[Param { name: "id", place: "path", what: "The batch's id", kind: "string" }],
     },
 ];
@@ -72,7 +94,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             errors: &[],
         },
     });
-    screens.chain(assets::endpoints()).collect()
+    screens.chain(assets::endpoints()).chain([worker::endpoint()]).collect()
 }
 
 /// The frame of the screen that the route names.
@@ -88,6 +110,7 @@ async fn show(req: HttpRequest) -> Result<HttpResponse> {
     let mut response = answer(HttpResponse::Ok());
     // Holds nothing of anybody's; asked for again each time because it names the version of the assets.
     response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-cache")));
+    response.insert_header((CONTENT_SECURITY_POLICY, HeaderValue::from_static(screen.policy)));
     Ok(response.body(frame.html()))
 }
 

@@ -18,9 +18,13 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
 /** A browser with these flags beside the ones that every test has. */
-export async function openBrowser(...flags) {
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+export const openBrowser = (...flags) => openBrowserAt(CHROMIUM, ...flags);
+
+/** Another program as the browser. */
+export async function openBrowserAt(executablePath, ...flags) {
   const browser = await chromium.launch({ executablePath, args: [...FLAGS, ...flags] });
   const wrong = [];
   return {

@@ -26,5 +26,6 @@ export function terminal(url, ...args) {
     },
     /** Its exit code. */
     ended,
+    stop: () => child.kill("SIGTERM"),
   };
 }

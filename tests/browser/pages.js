@@ -1,6 +1,8 @@
 // Every page of the site, as somebody sees it who uses it: for tests that look at all of them.
 
 import { signIn } from "./browser.js";
+import { asOthers, openLink, sendFiles } from "./direct-screens.js";
+import { terminal } from "./direct-terminal.js";
 import { content, fixture, makeBatch } from "./server.js";
 
 /** Fills a server, and gives back its pages: what each is called and how one gets there. */
@@ -105,9 +107,51 @@ export async function allPages(server) {
       await page.goto("b/aaaaaaaaaaaaaaaaaaaa");
       await page.getByRole("heading", { name: "There is no such batch" }).waitFor();
     },
+    "sending directly": async (page) => {
+      await page.goto("direct");
+      await page
+        .locator("input[type=file]")
+        .first()
+        .setInputFiles([fixture("ledger-openpyxl.xlsx")]);
+      await page.getByLabel("Message").fill("For Thursday");
+      await page.getByLabel("Receive").first().fill("7-aa");
+      await page.getByRole("option", { name: "aardvark" }).waitFor();
+    },
+    "a code": async (page) => {
+      await sendFiles(page, [fixture("ledger-openpyxl.xlsx")], { text: "For Thursday" });
+      await page.getByText("Send something else").click();
+    },
+    "a link with a code": async (page) => {
+      await page.goto("direct#7-aardvark-yoyo");
+      await page.getByRole("heading", { name: "Somebody sends you something" }).waitFor();
+    },
+    "an offer": async (page) => {
+      await page.addInitScript(asOthers);
+      await receive(page, server.url);
+      await page.getByRole("checkbox").nth(1).uncheck();
+    },
+    "what was received": async (page) => {
+      await page.addInitScript(asOthers);
+      await receive(page, server.url);
+      await page.getByRole("button", { name: /^Accept all/ }).click();
+      await page.locator(".transfer[data-state=done]").waitFor();
+    },
+    "a code that is no more": async (page) => {
+      await openLink(page, "direct#4000000000-aardvark-yoyo");
+      await page.getByRole("heading", { name: "There is no such code" }).waitFor();
+    },
     "the API's page": async (page) => {
       await page.goto("docs");
       await page.getByRole("group").first().click();
     },
   };
+}
+
+/** Opens what a terminal sends, up to the question what of it is wanted. */
+async function receive(page, url) {
+  const names = ["ledger-openpyxl.xlsx", "report-python-docx.docx"].map(fixture);
+  const sender = terminal(url, "send", "--text", "For Thursday", ...names);
+  await openLink(page, `direct#${(await sender.event("code")).code}`);
+  await page.getByRole("button", { name: /^Accept all/ }).waitFor();
+  page.on("close", sender.stop);
 }

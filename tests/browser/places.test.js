@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { downloaded, drop, openBrowser, rowOf, scanned, signIn } from "./browser.js";
+import { asOthers, openLink, sendFiles } from "./direct-screens.js";
 import { content, fixture, freePort, startServer } from "./server.js";
 
 const NAME = "report-python-docx.docx";
@@ -25,6 +26,7 @@ async function nginx(port, path, upstream) {
     http {
       access_log off; client_body_temp_path ${folder}; proxy_temp_path ${folder};
       fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
+      map $http_upgrade $connection_upgrade { default upgrade; "" ""; }
       server {
         listen 127.0.0.1:${port};
         location ${path} {
@@ -32,6 +34,8 @@ async function nginx(port, path, upstream) {
           proxy_http_version 1.1;
           proxy_set_header Host $host;
           proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+          proxy_set_header Upgrade $http_upgrade;
+          proxy_set_header Connection $connection_upgrade;
           proxy_request_buffering off;
           proxy_buffering off;
           client_max_body_size 0;
@@ -102,6 +106,18 @@ for (const [what, path, passesOn] of [
       await olga.getByRole("link", { name: "Handover" }).click();
       await olga.getByRole("heading", { name: "Hand a file over" }).waitFor();
       assert.equal(olga.url(), site);
+
+      await olga.getByRole("link", { name: "Send or receive" }).click();
+      const direct = await sendFiles(olga, [fixture(NAME)], { address: null });
+      assert.ok(direct.link.startsWith(`${site}direct#`), direct.link);
+      await guest.addInitScript(asOthers);
+      const handed = await downloaded(guest, async () => {
+        const card = await openLink(guest, direct.link);
+        await card.getByRole("button", { name: /^Accept/ }).click();
+      });
+      assert.deepEqual(handed.bytes, await content(NAME));
+      const scopes = () => navigator.serviceWorker.getRegistrations().then((all) => all.map(({ scope }) => scope));
+      assert.deepEqual(await guest.evaluate(scopes), [`${site}direct/save/`]);
       browser.check();
     } finally {
       await stopProxy();

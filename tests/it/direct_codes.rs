@@ -220,6 +220,30 @@ async fn guests_send_where_they_may_and_receive_with_a_code() {
     expect("signed in, but no socket", signed_in, 426, "upgrade_required", None).await;
 }
 
+/// A page has no other place for its token than the list of subprotocols.
+#[tokio::test]
+async fn a_sign_in_comes_as_a_subprotocol() {
+    let server = TestServer::with(&["--guests", "deny"]);
+    let token = server.client("carl").await;
+    let asking = |protocols: &str| {
+        let upgrade = [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")];
+        let request = server.get("/api/direct/send").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        upgrade
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value))
+            .header("sec-websocket-protocol", protocols)
+    };
+    let opened = asking(&format!("handover, bearer.{token}")).send().await.unwrap();
+    assert_eq!(
+        (opened.status().as_u16(), &opened.headers()["sec-websocket-protocol"]),
+        (101, &"handover".parse().unwrap())
+    );
+    expect("a guest", asking("handover"), 401, "sign_in_required", None).await;
+    expect("a wrong token", asking("handover, bearer.x.y.z"), 401, "invalid_token", None).await;
+    let no_socket = server.get("/me").header("sec-websocket-protocol", format!("bearer.{token}"));
+    expect("no socket", no_socket, 401, "missing_authorization", None).await;
+}
+
 /// A page of another site opens no socket here, whatever its visitor may do.
 #[tokio::test]
 async fn foreign_pages_are_refused() {

@@ -14,12 +14,17 @@ pub use incoming::{Broken, In, Incoming};
 
 use actix_http::ws::{HandshakeError, hash_key, verify_handshake};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY};
+use actix_web::http::header::{
+    HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::peer::public_url;
+
+/// The one subprotocol there is; a client needs to name it only beside a token.
+const SUBPROTOCOL: &str = "handover";
 
 /// Bounds of a socket.
 #[derive(Clone, Copy, Debug)]
@@ -49,11 +54,20 @@ pub fn upgrade(
     let accept = req.headers().get(SEC_WEBSOCKET_KEY).map(|key| hash_key(key.as_bytes())).unwrap_or_default();
     let accept = HeaderValue::from_bytes(&accept).map_err(Error::internal)?;
     let (body, outgoing) = body::new(req, bounds.queue);
-    let response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS)
-        .upgrade("websocket")
-        .insert_header((SEC_WEBSOCKET_ACCEPT, accept))
-        .body(body);
+    let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);
+    response.upgrade("websocket").insert_header((SEC_WEBSOCKET_ACCEPT, accept));
+    // Browsers give up a socket that answers with none of those they named.
+    if subprotocols(req.headers()).any(|name| name == SUBPROTOCOL) {
+        response.insert_header((SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL)));
+    }
+    let response = response.body(body);
     Ok((response, Incoming::new(payload, bounds.message), outgoing))
+}
+
+/// What a client offers to speak (RFC 6455 section 4.1).
+pub fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
+    values.flat_map(|names| names.split(',').map(str::trim))
 }
 
 /// Lets in our own pages, those of the origins in the settings, and programs, which send no Origin.

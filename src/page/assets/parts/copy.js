@@ -1,4 +1,4 @@
-// An address to pass on: shown whole, copied by one press.
+// What is passed on, an address or a text: copied by one press.
 
 import { announce } from "../parts/announce.js";
 import { button, fill, h } from "../parts/dom.js";
@@ -12,10 +12,15 @@ import { words } from "../parts/words.js";
 export function copyField(label, text) {
   const field = h("input", { readonly: true, "aria-label": label, value: text, class: "code" });
   field.addEventListener("focus", () => field.select());
+  return h("div", { class: "copy-field" }, field, copyButton(text));
+}
+
+/** @param {string} text @param {string} [manner] how the button looks beside others */
+export function copyButton(text, manner = "") {
   const press = button(
-    { class: "copy" },
+    { class: `copy ${manner}` },
     async () => {
-      if (await copied(field)) {
+      if (await copied(text)) {
         fill(press, icon("check"), words.copied);
         announce(words.copied);
         setTimeout(() => fill(press, icon("copy"), words.copy), 2000);
@@ -24,20 +29,25 @@ export function copyField(label, text) {
     icon("copy"),
     words.copy,
   );
-  return h("div", { class: "copy-field" }, field, press);
+  return press;
 }
 
 /**
  * On an http address that is not this machine's there is no clipboard; there the old way still works.
- * @param {HTMLInputElement} field
+ * @param {string} text
  */
-async function copied(field) {
+async function copied(text) {
   try {
-    await navigator.clipboard.writeText(field.value);
+    await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    field.focus();
+    const focused = document.activeElement;
+    const field = h("textarea", { class: "sr", "aria-hidden": "true" }, text);
+    document.body.append(field);
     field.select();
-    return document.execCommand("copy");
+    const done = document.execCommand("copy");
+    field.remove();
+    if (focused instanceof HTMLElement) focused.focus();
+    return done;
   }
 }

@@ -26,9 +26,15 @@ export async function filesOf(transfer) {
   return { files, unread };
 }
 
-/** @param {FileSystemFileEntry} entry @returns {Promise<File>} */
-function file(entry) {
-  return new Promise((resolve, reject) => entry.file(resolve, reject));
+/** The file, with its path where it lies in a folder, as one has it that was chosen. @param {FileSystemFileEntry} entry */
+async function file(entry) {
+  /** @type {File} */
+  const found = await new Promise((resolve, reject) => entry.file(resolve, reject));
+  const path = entry.fullPath.replace(/^\//, "");
+  if (path.includes("/") && !found.webkitRelativePath) {
+    Object.defineProperty(found, "webkitRelativePath", { value: path });
+  }
+  return found;
 }
 
 /** A reader gives a hundred at a time, and none when it is through. @param {FileSystemDirectoryEntry} folder */

@@ -1,8 +1,10 @@
 // Where people begin: what this is, in one look, and the ways in.
 
 import { at, pathOf } from "../parts/address.js";
-import { alertLine } from "../parts/alert.js";
-import { fill, h, newId, screen } from "../parts/dom.js";
+import { codeField, looksLikeCode } from "../parts/code-field.js";
+import { NotACode, parse } from "../parts/direct/code.js";
+import { handOn } from "../parts/direct/handed.js";
+import { fill, h, screen } from "../parts/dom.js";
 import { frame, title } from "../parts/frame.js";
 import { icon } from "../parts/icons.js";
 import * as session from "../parts/session.js";
@@ -32,6 +34,7 @@ function show() {
   const desk = user ? (user.role === "operation" ? words.wayDeskOperation : words.wayDeskClient) : words.wayDesk;
   fill(
     ways,
+    way("direct", "direct", words.direct, words.wayDirect, words.startDirect),
     way("batch", "new", words.newBatch, words.wayBatch, words.startBatch),
     way(
       "desk",
@@ -45,7 +48,7 @@ function show() {
 }
 
 /**
- * @param {"batch" | "desk"} drawing
+ * @param {"batch" | "desk" | "direct"} drawing
  * @param {string} path
  * @param {string} name
  * @param {string} text
@@ -64,45 +67,36 @@ function way(drawing, path, name, text, verb, ...more) {
 }
 
 function receive() {
-  const id = newId();
-  const alert = alertLine();
-  const input = h("input", {
-    id,
-    placeholder: words.codeOrLink,
-    autocomplete: "off",
-    autocapitalize: "none",
-    spellcheck: "false",
-    enterkeyhint: "go",
-  });
-  const form = h(
-    "form",
-    { class: "receive", role: "search" },
-    h("label", { for: id }, words.receive),
-    h("div", { class: "with-button" }, input, h("button", { type: "submit" }, words.receiveGo)),
-    alert.element,
-  );
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const to = whereTo(input.value.trim());
-    if ("path" in to) location.assign(at(to.path));
-    else alert.say(to.sorry);
-    if ("sorry" in to) input.focus();
-  });
-  return form;
+  const field = codeField({ label: words.receive, placeholder: words.codeOrLink, verb: words.receiveGo, go });
+  return field.element;
+}
+
+/** @param {string} text */
+async function go(text) {
+  const to = whereTo(text);
+  if ("sorry" in to) return to.sorry;
+  if ("path" in to) return location.assign(at(to.path));
+  try {
+    handOn((await parse(to.code)).text);
+  } catch (error) {
+    return error instanceof NotACode ? error.message : words.broken;
+  }
 }
 
 /**
  * Where a link or a code leads, within this site.
  * @param {string} text
- * @returns {{ path: string } | { sorry: string }}
+ * @returns {{ path: string } | { code: string } | { sorry: string }}
  */
 function whereTo(text) {
   if (text === "") return { sorry: words.receiveHint };
   if (/^https?:\/\//i.test(text)) {
     const path = pathOf(text);
+    if (path?.startsWith("direct#")) return { code: path };
     if (path !== null && /^(b|d|download_file)\//.test(path)) return { path };
     return { sorry: path === null ? words.otherSite : words.noSuchLink };
   }
+  if (looksLikeCode(text)) return { code: text };
   if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return { path: `d/${text}` };
   if (/^[\w-]{12,64}$/.test(text)) return { path: `b/${text}` };
   return { sorry: words.noSuchCode };

@@ -4,28 +4,21 @@ import { alertLine } from "../parts/alert.js";
 import { at } from "../parts/address.js";
 import { announce } from "../parts/announce.js";
 import { Batch } from "../parts/batch.js";
-import { button, fill, h, newId, once, screen } from "../parts/dom.js";
+import { fill, h, newId, once, screen } from "../parts/dom.js";
 import { dropZone } from "../parts/drop.js";
 import { frame, signedIn, title } from "../parts/frame.js";
-import { icon } from "../parts/icons.js";
-import { firstLine, thumbnail } from "../parts/preview.js";
+import { pickedFiles } from "../parts/picked.js";
 import * as session from "../parts/session.js";
 import { size } from "../parts/size.js";
 import { words } from "../parts/words.js";
 import { senderPage } from "../screens/batch-sender.js";
 
-/** @typedef {{ file: File, name: string, row: HTMLElement }} Chosen */
-
 const main = screen();
-/** @type {Map<string, Chosen>} by name, size and time, so that a file chosen twice is there once */
-const chosen = new Map();
 
 frame();
 title(words.newBatchTitle);
-const list = h("ul", { class: "rows long", "aria-label": words.files });
-const sum = h("h2", {});
-const picked = h("section", { class: "picked", hidden: true }, sum, list);
 const drop = dropZone({ title: words.dropAny, hint: words.dropAnyHint, folders: true, take });
+const chosen = pickedFiles(show, () => drop.querySelector("button"));
 const alert = alertLine();
 const send = h("button", { type: "submit", class: "wide-button" }, words.send);
 const wishes = {
@@ -58,7 +51,7 @@ form.addEventListener("submit", (event) => {
   void once(send, start);
 });
 const leaving = (/** @type {BeforeUnloadEvent} */ event) => {
-  if (chosen.size > 0) event.preventDefault();
+  if (chosen.all.length > 0) event.preventDefault();
 };
 fill(
   main,
@@ -69,7 +62,7 @@ fill(
     h("p", { class: "quiet" }, words.newBatchHint),
   ),
   drop,
-  picked,
+  chosen.element,
   form,
 );
 await session.find();
@@ -77,60 +70,18 @@ session.changes.dispatchEvent(new Event("change"));
 
 /** @param {File[]} files @param {number} unread */
 function take(files, unread) {
-  const fresh = files.filter((file) => !chosen.has(idOf(file)));
-  list.append(
-    ...fresh.map((file) => {
-      const name = file.webkitRelativePath || file.name;
-      const row = fileRow(file, name);
-      chosen.set(idOf(file), { file, name, row });
-      return row;
-    }),
-  );
+  chosen.add(files);
   alert.clear();
   if (unread > 0) alert.say(words.unread(unread));
-  show();
-  announce(words.filesChosen(chosen.size));
-}
-
-/** @param {File} file */
-function idOf(file) {
-  return [file.webkitRelativePath || file.name, file.size, file.lastModified].join("\n");
-}
-
-/** @param {File} file @param {string} name */
-function fileRow(file, name) {
-  const about = h("p", { class: "small quiet number clip" }, size(file.size));
-  void firstLine(file).then((line) => line && about.append(` · ${line}`));
-  const remove = button(
-    { class: "icon-button", "aria-label": words.removeFile(name) },
-    () => {
-      const next = /** @type {HTMLElement | null} */ (row.nextElementSibling ?? row.previousElementSibling);
-      chosen.delete(idOf(file));
-      row.remove();
-      show();
-      (next?.querySelector("button") ?? drop.querySelector("button"))?.focus();
-    },
-    icon("close"),
-  );
-  const row = h(
-    "li",
-    { class: "row" },
-    thumbnail(file),
-    h("div", { class: "grow" }, h("p", { class: "name" }, name), about),
-    remove,
-  );
-  return row;
+  announce(words.filesChosen(chosen.all.length));
 }
 
 function show() {
-  const bytes = [...chosen.values()].reduce((all, one) => all + one.file.size, 0);
-  const none = chosen.size === 0;
-  picked.hidden = none;
-  form.hidden = none;
-  drop.classList.toggle("compact", !none);
-  sum.textContent = words.files_(chosen.size);
-  send.textContent = words.sendFiles(chosen.size, size(bytes));
-  if (none) window.removeEventListener("beforeunload", leaving);
+  const number = chosen.all.length;
+  form.hidden = number === 0;
+  drop.classList.toggle("compact", number > 0);
+  send.textContent = words.sendFiles(number, size(chosen.bytes));
+  if (number === 0) window.removeEventListener("beforeunload", leaving);
   else window.addEventListener("beforeunload", leaving);
 }
 
@@ -148,7 +99,7 @@ async function start() {
     );
     window.removeEventListener("beforeunload", leaving);
     history.replaceState(null, "", `${at(`b/${batch.id}`)}#${key}`);
-    senderPage(main, batch, [...chosen.values()]);
+    senderPage(main, batch, chosen.all);
     main.focus();
   } catch (error) {
     alert.show(error);

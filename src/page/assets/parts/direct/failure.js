@@ -43,8 +43,8 @@ export const stopped = () => new DirectFailure("stopped", words.directStopped);
 export const unconfirmed = () => new DirectFailure("unconfirmed", words.directUnconfirmed);
 export const unreachable = () => new DirectFailure("unreachable", words.directUnreachable);
 
-/** @param {string} message the server's words */
-export const refused = (message) => new DirectFailure("refused", message);
+/** The server opens no socket. @param {string} code @param {string} message its words */
+export const refused = (code, message) => new DirectFailure(code || "refused", message);
 
 /** @param {string} reason the other side's words */
 export const cancelledByPeer = (reason) =>

@@ -1,9 +1,10 @@
 // One connection to the hub: a WebSocket.
 
 import { at } from "../../parts/address.js";
-import { refusal } from "../../parts/api.js";
+import { authorization, refusal } from "../../parts/api.js";
 import { ended, refused, stopped, unreachable } from "../../parts/direct/failure.js";
 import { parse } from "../../parts/direct/signal.js";
+import * as session from "../../parts/session.js";
 
 /** @typedef {import("../../parts/direct/signal.js").Signal} Signal */
 
@@ -45,7 +46,7 @@ export class Link {
    */
   static async open(path, type, { stop, token } = {}) {
     if (stop?.aborted) throw stopped();
-    const socket = new WebSocket(at(path).replace(/^http/, "ws"));
+    const socket = new WebSocket(at(path).replace(/^http/, "ws"), protocols());
     const link = new Link(socket);
     if (token) socket.addEventListener("open", () => link.signal({ type: "rejoin", token }));
     const first = await link.#first(stop);
@@ -114,12 +115,23 @@ export class Link {
   }
 }
 
+/** A page sends no header with a socket but these names, so the sign-in is one of them. */
+function protocols() {
+  const user = session.current();
+  return user ? ["handover", `bearer.${user.token}`] : [];
+}
+
 /** Why a server opens no socket, which browsers keep to themselves: it is asked once more by plain HTTP. @param {string} path */
 async function why(path) {
   try {
-    const response = await fetch(at(path), { cache: "no-store", signal: AbortSignal.timeout(CONNECT) });
+    const response = await fetch(at(path), {
+      headers: authorization(),
+      cache: "no-store",
+      signal: AbortSignal.timeout(CONNECT),
+    });
     if (response.ok || response.status === UPGRADE_REQUIRED) return null;
-    return refused(refusal(response.status, await response.json().catch(() => null)).message);
+    const { code, message } = refusal(response.status, await response.json().catch(() => null));
+    return refused(code, message);
   } catch {
     return null;
   }

@@ -1,0 +1,80 @@
+// What is to be sent: files, folders, a message.
+
+import { alertLine } from "../parts/alert.js";
+import { announce } from "../parts/announce.js";
+import { h, newId } from "../parts/dom.js";
+import { dropZone } from "../parts/drop.js";
+import { pickedFiles } from "../parts/picked.js";
+import { size } from "../parts/size.js";
+import { words } from "../parts/words.js";
+
+/** What a message may take, in bytes. */
+const LONGEST = 32 << 10;
+
+/** @typedef {import("../screens/direct-sending.js").Parcel} Parcel */
+
+/**
+ * @param {(parcel: Parcel) => void} go
+ * @param {() => void} chosen something is to be sent
+ */
+export function parcelForm(go, chosen) {
+  const drop = dropZone({ title: words.dropAny, hint: words.dropDirectHint, folders: true, take });
+  const picked = pickedFiles(show, () => drop.querySelector("button"));
+  const id = newId();
+  const text = h("textarea", { id, rows: 3, placeholder: words.messageHint });
+  const alert = alertLine();
+  const send = h("button", { type: "submit", class: "wide-button" }, words.send);
+  const form = h(
+    "form",
+    { class: "stack", "aria-label": words.sendDirectly },
+    h("div", { class: "field" }, h("label", { for: id }, words.message), text),
+    alert.element,
+    send,
+  );
+  const element = h("div", { class: "parcel" }, drop, picked.element, form);
+
+  /** @param {File[]} files @param {number} unread */
+  function take(files, unread) {
+    picked.add(files);
+    alert.clear();
+    if (unread > 0) alert.say(words.unread(unread));
+    announce(words.filesChosen(picked.all.length));
+    chosen();
+  }
+  function show() {
+    const { length } = picked.all;
+    drop.classList.toggle("compact", length > 0);
+    send.textContent = length > 0 ? words.sendFiles(length, size(picked.bytes)) : words.sendMessage;
+    send.hidden = length === 0 && text.value === "";
+  }
+  text.addEventListener("input", () => {
+    alert.clear();
+    show();
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (new TextEncoder().encode(text.value).length > LONGEST) return alert.say(words.messageTooLong(size(LONGEST)));
+    const files = picked.all.map(({ file, name }) => ({ path: name, size: file.size, file }));
+    const parcel = { files, text: text.value || undefined };
+    text.value = "";
+    picked.clear();
+    go(parcel);
+  });
+  takePastes(element, take);
+  show();
+  return element;
+}
+
+/**
+ * Files that are pasted anywhere on the page.
+ * @param {HTMLElement} element who takes them while it is shown
+ * @param {(files: File[], unread: number) => void} take
+ */
+function takePastes(element, take) {
+  document.addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length === 0 || !element.isConnected) return;
+    event.preventDefault();
+    take(files, 0);
+  });
+}
