@@ -18,7 +18,7 @@ const CODES: usize = 1000;
 const TRANSFERS: usize = 200;
 const SIZE: usize = 1 << 20;
 
-/// What README and PERF promise of each, in bytes; the build of the tests is not optimised, and takes no more for it.
+/// What each may take, in bytes: twice what it does; the settings promise half a MiB for a transfer.
 const OF_A_CODE: u64 = 64 << 10;
 const OF_A_TRANSFER: u64 = 512 << 10;
 

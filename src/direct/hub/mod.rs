@@ -35,7 +35,7 @@ use crate::config::Config;
 use crate::http::socket::{Bounds, Out, Outgoing};
 
 /// Of each socket: the largest message, and the frames that wait for it.
-pub const BOUNDS: Bounds = Bounds { message: LARGEST_FRAME, queue: 2 };
+pub const BOUNDS: Bounds = Bounds { message: LARGEST_FRAME, queue: 1 };
 
 /// Of the caps below, what one address may have.
 const SHARE: usize = 4;

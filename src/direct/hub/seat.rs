@@ -73,10 +73,14 @@ impl Seat {
             let Some(peer) = self.peer.borrow_and_update().clone() else { return Ok(()) };
             tokio::select! {
                 permit = peer.reserve() => {
-                    if let Ok(permit) = permit {
+                    let Ok(permit) = permit else { return Ok(()) };
+                    // While the hub stands still: a seat that another one has replaced meanwhile must put nothing behind
+                    // what that one says, which would belong to another round.
+                    let _still = self.hub.state();
+                    if self.peer.borrow().as_ref().is_some_and(|now| now.same_channel(&peer)) {
                         permit.send(frame);
+                        return Ok(());
                     }
-                    return Ok(());
                 }
                 changed = self.peer.changed() => changed.map_err(|_| Over)?,
             }
