@@ -224,6 +224,24 @@ async fn what_is_not_what_was_announced_is_not_kept() {
     let server = answering(vec![ok(digest, "hello")]).await;
     let (user, output) = fetch(User::new(), &[&format!("http://{server}/x")]).await;
     assert!(output.status.success() && user.read("file") == b"hello", "{}", told(&output));
+    // Nor need a length be announced, but then nothing tells that the file is whole.
+    let server = answering(vec!["HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello".into()]).await;
+    let (user, output) = fetch(User::new(), &["--json", &format!("http://{server}/x")]).await;
+    assert!(output.status.success() && user.read("file") == b"hello", "{}", told(&output));
+    assert_eq!(events(&output).last().unwrap()["verified"], Value::Null);
+    // What changes while it is fetched is fetched anew, where that can be done.
+    let half = ok("Accept-Ranges: bytes\r\nETag: \"x\"", "hello").replace("hello", "he");
+    let tag = format!("ETag: \"{}\"", blake3::hash(b"world").to_hex());
+    for (args, code, kept) in [(&[][..], 0, &["file"][..]), (&["-o", "-"], 6, &[])] {
+        let server = answering(vec![half.clone(), half.clone(), ok(&tag, "world")]).await;
+        let url = format!("http://{server}/x");
+        let (user, output) = fetch(User::new(), &[args, &[&url]].concat()).await;
+        assert_eq!(
+            (output.status.code(), &user.names()[..]),
+            (Some(code), &kept.iter().map(|name| name.to_string()).collect::<Vec<_>>()[..])
+        );
+        assert!(kept.is_empty() || user.read("file") == b"world", "{}", told(&output));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,12 +94,12 @@ impl Download {
         loop {
             let before = content.bytes;
             let broken = match self.take(sink, &mut content, &mut meter).await {
-                Ok(()) if self.asks_up_to(before).is_some() => continue,
+                Ok(()) if content.bytes > before && self.is_short_of(&content) => continue, // of its last byte
                 Ok(()) => break,
                 Err(Broken::ForGood(failure)) => return Err(failure),
                 Err(Broken::ForNow(failure)) => failure,
             };
-            if self.offer.size == Some(content.bytes) {
+            if self.offer.size == Some(content.bytes) && content.begun {
                 break; // it broke behind the last byte
             }
             if content.bytes > before {
@@ -144,6 +144,9 @@ impl Download {
         }
         while let Some(chunk) = response.chunk().await.map_err(|error| Broken::ForNow(error.into()))? {
             content.add(&chunk);
+            if self.offer.size.is_some_and(|size| content.bytes > size) {
+                return Err(Broken::ForGood(Failure::Damaged("more arrives than was announced".into())));
+            }
             let written = match sink {
                 Sink::File(partial) => partial.write_all(&chunk),
                 Sink::Output(output) => output.write_all(&chunk),
@@ -152,6 +155,11 @@ impl Download {
             meter.at(content.bytes);
         }
         Ok(())
+    }
+
+    /// Whether more is known to come.
+    fn is_short_of(&self, content: &Content) -> bool {
+        self.offer.size.is_some_and(|size| content.bytes < size)
     }
 
     /// The last byte to ask for in a request that begins at `from`; `None` is the very last one.
@@ -187,7 +195,7 @@ impl Download {
     fn judge(&self, content: Content) -> Result<Fetched, Failure> {
         let bytes = content.bytes;
         if self.offer.size.is_some_and(|size| size != bytes) {
-            return Err(Failure::Damaged("what arrived is longer or shorter than what was announced".into()));
+            return Err(Failure::Damaged("what arrived is shorter than what was announced".into()));
         }
         match content.check.end() {
             (true, verified) => Ok(Fetched { bytes, verified }),
