@@ -84,9 +84,14 @@ impl FromStr for Code {
         let mut parts = text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
         let nameplate = parts.next().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
         let nameplate = nameplate.and_then(|digits| digits.parse().ok()).ok_or(NotACode::Form)?;
-        let words = parts.map(|part| word(part).ok_or_else(|| NotACode::Word(part.to_owned())));
-        let words: Vec<_> = words.collect::<Result<_, _>>()?;
-        Ok(Code { nameplate, words: words.try_into().map_err(|_| NotACode::Form)? })
+        // Counted before they are looked up: a look among all words for the nearest one takes its time.
+        let typed: Vec<_> = parts.take(LENGTH + 1).collect();
+        let typed: [&str; LENGTH] = typed.try_into().map_err(|_| NotACode::Form)?;
+        let mut words = [""; LENGTH];
+        for (word, typed) in words.iter_mut().zip(typed) {
+            *word = self::word(typed).ok_or_else(|| NotACode::Word(typed.to_owned()))?;
+        }
+        Ok(Code { nameplate, words })
     }
 }
 
@@ -177,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_told_is_refused() {
-        for text in ["", "7", "7-aardvark", "aardvark-yoyo", "7-aardvark-yoyo-yoyo", "7777777777-aardvark-yoyo", "-7-"]
+        for text in ["", "7", "7-aardvark", "aardvark-yoyo", "7-aardvark-yoyo-xyzzy", "7777777777-aardvark-yoyo", "-7-"]
         {
             assert_eq!(parse(text), Err(NotACode::Form), "{text}");
         }
