@@ -35,7 +35,7 @@ pub async fn send(
     let (response, incoming, outgoing) = upgrade(&req, &app, payload, BOUNDS)?;
     let hub = hub.get_ref().clone();
     if let Some(nameplate) = again.rejoin {
-        actix_rt::spawn(serve_again(app, hub, nameplate, Role::Sender, incoming, outgoing));
+        actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Sender), address, incoming, outgoing));
         return Ok(response);
     }
     match hub.open(address, outgoing.clone(), now) {
@@ -72,13 +72,21 @@ pub async fn receive(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let (now, address) = (app.clock.now(), address_of(&req)?);
-    let (response, incoming, outgoing) = upgrade(&req, &app, payload, BOUNDS)?;
+    let (response, incoming, outgoing) = match upgrade(&req, &app, payload, BOUNDS) {
+        // A page is not told why a socket was refused, and asks once more without the handshake.
+        Err(Error::UpgradeRequired) => {
+            app.throttle.guess(address, now)?;
+            app.throttle.forgive_guess(address);
+            return Err(Error::UpgradeRequired);
+        }
+        upgraded => upgraded?,
+    };
     let hub = hub.get_ref().clone();
     // What is not a number is nobody's nameplate.
     let nameplate = nameplate.parse().unwrap_or_default();
     app.throttle.guess(address, now)?;
     if again.rejoin {
-        actix_rt::spawn(serve_again(app, hub, nameplate, Role::Receiver, incoming, outgoing));
+        actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Receiver), address, incoming, outgoing));
         return Ok(response);
     }
     match hub.join(nameplate, address, outgoing.clone(), now) {

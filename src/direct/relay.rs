@@ -1,5 +1,6 @@
 //! One side's socket, from the handshake to its end.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::web;
@@ -99,8 +100,8 @@ fn read(text: &str) -> Option<Signal> {
 pub async fn serve_again(
     app: web::Data<App>,
     hub: Hub,
-    nameplate: u32,
-    role: Role,
+    (nameplate, role): (u32, Role),
+    address: IpAddr,
     mut incoming: Incoming,
     outgoing: Outgoing,
 ) {
@@ -114,6 +115,10 @@ pub async fn serve_again(
     let seat = token.and_then(|token| hub.rejoin(nameplate, role, &token, outgoing.clone(), app.clock.now()));
     match seat {
         Ok(seat) => {
+            if role == Role::Receiver {
+                // The token was right: a line that breaks often is no guess.
+                app.throttle.forgive_guess(address);
+            }
             seat.welcome(&Signal::Rejoined { nameplate });
             serve(app, seat, incoming).await;
         }

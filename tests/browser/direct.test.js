@@ -99,7 +99,7 @@ test("one wrong word ends the code, on both sides, without a name being shown", 
   const [ann, bob] = [await end(browser, server.url), await end(browser, server.url)];
   const code = await startSending(ann, [["secret.txt", 10]]);
   const [nameplate, one, two] = code.split("-");
-  await startReceiving(bob, `${nameplate}-${one}-${two === "yoyo" ? "acorn" : "yoyo"}`);
+  await startReceiving(bob, `${nameplate}-${one}-${two === "yoyo" ? "aardvark" : "yoyo"}`);
   for (const page of [ann, bob]) assert.equal((await outcome(page)).code, "wrong_code");
   assert.equal(await bob.evaluate(() => window.offer), undefined);
   await startReceiving(bob, code);
@@ -158,4 +158,14 @@ test("codes are read as people type them", async () => {
   for (const i of [8, 9, 11]) assert.match(read[i], /is not one of the words/);
   assert.deepEqual(await page.evaluate(() => direct.code.completions("AA")), ["aardvark"]);
   assert.equal((await page.evaluate(() => direct.code.completions(""))).length, 1296);
+});
+
+test("whoever guesses codes is told to wait", async () => {
+  const page = await end(browser, server.url);
+  let told = { code: "unknown_code" };
+  for (let i = 0; i < 40 && told.code === "unknown_code"; i++) {
+    await startReceiving(page, "999999-aardvark-yoyo");
+    told = await outcome(page);
+  }
+  assert.match(told.message, /too many|again/i, told.code);
 });

@@ -280,6 +280,22 @@ async fn guesses_of_nameplates_are_throttled_and_right_ones_cost_nothing() {
     assert_eq!(refused, Some(429));
 }
 
+/// A line that breaks often is no guess.
+#[tokio::test]
+async fn coming_back_with_the_token_costs_no_guess() {
+    let server = TestServer::start();
+    let mut sender = Socket::to(&server, "/api/direct/send").await;
+    let (nameplate, _) = sender.code().await;
+    let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await;
+    let Signal::Joined { token, .. } = receiver.signal().await else { panic!("not joined") };
+    for _ in 0..30 {
+        drop(receiver);
+        receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}?rejoin=true")).await;
+        receiver.say(&Signal::Rejoin { token: token.clone() }).await;
+        assert_eq!(receiver.signal().await, Signal::Rejoined { nameplate });
+    }
+}
+
 /// Half-open codes cost little, and the server goes on serving.
 #[tokio::test]
 async fn many_idle_codes() {

@@ -52,6 +52,9 @@ async fn every_file_is_served_for_good_and_all_together_are_light() {
         weight += packed.bytes().await.unwrap().len();
     }
     assert!((10_000..BUDGET).contains(&weight), "{weight} bytes");
+    let words = server.get(&address("parts/direct/words.txt")).send().await.unwrap();
+    assert_eq!(words.headers()["content-type"], "text/plain; charset=utf-8");
+    assert_eq!(words.text().await.unwrap(), include_str!("../../src/direct/protocol/words.txt"));
 }
 
 #[tokio::test]

@@ -22,7 +22,8 @@ export class Channel {
   #steps = Promise.resolve();
   /** What is sent before the channel is open here: it may be already on the other side. @type {Uint8Array<ArrayBuffer>[]} */
   #unsent = [];
-  #isOver = false;
+  /** Whether nothing goes over it any more. */
+  isOver = false;
 
   /** @param {RTCIceServer[]} servers that help to find a way @param {Listener} listener */
   constructor(servers, listener) {
@@ -79,7 +80,7 @@ export class Channel {
   }
 
   close() {
-    this.#isOver = true;
+    this.isOver = true;
     this.#connection.close();
   }
 
@@ -95,7 +96,7 @@ export class Channel {
   }
 
   #lost() {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.close();
     this.#listener.lost();
   }

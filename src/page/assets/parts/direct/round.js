@@ -131,6 +131,7 @@ export class Round {
       throw protocol("it moves to where nothing is");
     }
     this.#hearsChannel = true;
+    if (this.#channel.isOver) return this.#listener.lost();
     this.#move();
     for (const frame of this.#early.splice(0)) this.#read(frame.subarray(1));
   }
