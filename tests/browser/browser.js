@@ -45,7 +45,9 @@ export async function openBrowserAt(executablePath, ...flags) {
         // A refused call is an answer like others; the browser notes it on its own.
         if (
           message.type() === "error" &&
-          !/Failed to load resource|^WebSocket connection to .* failed: .*(HTTP Authentication|response code)/.test(message.text())
+          !/Failed to load resource|^WebSocket connection to .* failed: (HTTP|Error during WebSocket handshake)/.test(
+            message.text(),
+          )
         )
           wrong.push(message.text());
       });

@@ -281,7 +281,7 @@ export class Peer {
         return this.#attach(link);
       } catch (error) {
         failure = failureOf(error);
-        if (failure.told || failure.code === "refused") break;
+        if (failure.told) break; // the place is gone; all else may pass
       }
     }
     this.fail(failure);
