@@ -92,7 +92,7 @@ test("so little memory is not enough for a page that holds less than half of suc
     const url = `http://plain.test:${server.port}`;
     const page = await browser.person(url);
     const crashed = new Promise((resolve) => page.on("crash", () => resolve("crashed")));
-    const little = terminal(url, "send", "--text", "that much", wrapperOf(folder));
+    const little = terminal(server.url, "send", "--text", "that much", wrapperOf(folder));
     const first = await accept(page, url, (await little.event("code")).code);
     await ended(first, "done");
 

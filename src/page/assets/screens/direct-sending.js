@@ -96,6 +96,7 @@ function replace(old, parcel) {
  */
 function invitation(code, page, timer) {
   const link = `${page}#${code}`;
+  const command = `handover receive ${code} --server ${page.replace(/\/direct$/, "")}`;
   // A narrow screen breaks it between words.
   const spoken = h("p", { class: "spoken" });
   fill(spoken, ...code.split(/(?<=-)/).flatMap((part) => [part, h("wbr")]));
@@ -109,7 +110,7 @@ function invitation(code, page, timer) {
       h("p", { class: "quiet" }, words.codeHint),
       copyField(words.address, link),
       timer,
-      h("p", { class: "small quiet" }, words.inTerminal, " ", h("code", {}, `handover receive ${code}`)),
+      h("p", { class: "small quiet" }, words.inTerminal, " ", h("code", {}, command)),
     ),
     qrCode(link, words.qrOfCode),
   );
