@@ -52,7 +52,10 @@ const OPEN: &[(&str, &str)] = &[
     ("GET", "/desk"),
     ("GET", "/new"),
     ("GET", "/b/{id}"),
+    ("GET", "/direct"),
+    ("GET", "/direct/save/worker.js"),
     ("GET", "/assets/{version}/{folder}/{file}"),
+    ("GET", "/assets/{version}/{folder}/{part}/{file}"),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,6 +70,7 @@ enum Who {
 fn concrete(path: &str) -> String {
     path.replace("{filename}", "nothing.docx")
         .replace("{version}/{folder}/{file}", &format!("{}/style/2-base.css", handover::page::version()))
+        .replace("{version}/{folder}/{part}/{file}", &format!("{}/parts/direct/code.js", handover::page::version()))
         .replace("{download_token}", "x.y.z")
         // A good name would be waited under.
         .replace("/pipe/{name}", "/pipe/no%20name")
