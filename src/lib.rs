@@ -22,6 +22,7 @@ pub mod id;
 pub mod logging;
 pub mod metrics;
 pub mod office;
+pub mod secret;
 pub mod server;
 pub mod sweeper;
 
@@ -31,4 +32,5 @@ pub mod desk;
 pub mod direct;
 pub mod links;
 pub mod page;
+pub mod rooms;
 pub mod service;
