@@ -101,25 +101,25 @@ mod tests {
 
     #[actix_rt::test]
     async fn what_waits_leaves_together_and_what_is_lost_is_noticed() {
+        async fn next(live: &mut Live) -> Result<Bytes, Silence> {
+            poll_fn(|cx| live.poll_joined(cx, 5)).await
+        }
         let (sender, receiver) = channel(4);
         let mut live = Live::new(receiver);
-        let mut next = async || poll_fn(|cx| live.poll_joined(cx, 5)).await;
         sender.send(Bytes::from_static(b"one")).unwrap();
-        assert_eq!(next().await.unwrap(), "one");
+        assert_eq!(next(&mut live).await.unwrap(), "one");
         for word in ["a", "bc", "defg", "h"] {
             sender.send(Bytes::from_static(word.as_bytes())).unwrap();
         }
-        assert_eq!(next().await.unwrap(), "abcdefg");
-        assert_eq!(next().await.unwrap(), "h");
-        let waiting = actix_rt::spawn(async move {
-            let heard = (next().await, next().await);
-            (heard, next().await)
-        });
+        assert_eq!(next(&mut live).await.unwrap(), "abcdefg");
+        assert_eq!(next(&mut live).await.unwrap(), "h");
+        let waiting =
+            actix_rt::spawn(async move { [next(&mut live).await, next(&mut live).await, next(&mut live).await] });
         actix_rt::task::yield_now().await;
         sender.send(Bytes::from_static(b"late")).unwrap();
         drop(sender);
         let late = Ok(Bytes::from_static(b"late"));
-        assert_eq!(waiting.await.unwrap(), ((late, Err(Silence::Over)), Err(Silence::Over)));
+        assert_eq!(waiting.await.unwrap(), [late, Err(Silence::Over), Err(Silence::Over)]);
     }
 
     #[actix_rt::test]
