@@ -42,11 +42,20 @@ pub enum Action {
     BatchFileRemoved,
     BatchFetched,
     BatchFetchBroken,
+    RoomMade,
+    RoomChanged,
+    RoomEnded,
+    RoomJoined,
+    RoomMemberRemoved,
+    RoomFileShared,
+    RoomEventRemoved,
+    RoomFileFetched,
+    RoomFetchBroken,
     Refused,
 }
 
 impl Action {
-    pub const ALL: [Action; 25] = [
+    pub const ALL: [Action; 34] = [
         Action::Registered,
         Action::LoggedIn,
         Action::LoginFailed,
@@ -71,6 +80,15 @@ impl Action {
         Action::BatchFileRemoved,
         Action::BatchFetched,
         Action::BatchFetchBroken,
+        Action::RoomMade,
+        Action::RoomChanged,
+        Action::RoomEnded,
+        Action::RoomJoined,
+        Action::RoomMemberRemoved,
+        Action::RoomFileShared,
+        Action::RoomEventRemoved,
+        Action::RoomFileFetched,
+        Action::RoomFetchBroken,
         Action::Refused,
     ];
 
@@ -100,6 +118,15 @@ impl Action {
             Action::BatchFileRemoved => "batch_file_removed",
             Action::BatchFetched => "batch_fetched",
             Action::BatchFetchBroken => "batch_fetch_broken",
+            Action::RoomMade => "room_made",
+            Action::RoomChanged => "room_changed",
+            Action::RoomEnded => "room_ended",
+            Action::RoomJoined => "room_joined",
+            Action::RoomMemberRemoved => "room_member_removed",
+            Action::RoomFileShared => "room_file_shared",
+            Action::RoomEventRemoved => "room_event_removed",
+            Action::RoomFileFetched => "room_file_fetched",
+            Action::RoomFetchBroken => "room_fetch_broken",
             Action::Refused => "refused",
         }
     }

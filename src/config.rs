@@ -87,7 +87,7 @@ pub struct Config {
     #[arg(long, env = "HANDOVER_HASH_QUEUE", default_value_t = 64, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Accounts")]
     pub hash_queue: u16,
 
-    /// Whether people without an account may make batches and send directly: allow or deny [default: allow on a loopback address, else deny]
+    /// Whether people without an account may make batches, send directly, and make and join rooms: allow or deny [default: allow on a loopback address, else deny]
     #[arg(long, env = "HANDOVER_GUESTS", value_enum, value_name = "RULE", help_heading = "Accounts")]
     pub guests: Option<Guests>,
 
@@ -177,6 +177,26 @@ pub struct Config {
     )]
     pub direct_total_quota: ByteSize,
 
+    /// Rooms at once; one account, or the guests of one address, may have a quarter of them
+    #[arg(long, env = "HANDOVER_MAX_ROOMS", default_value_t = 10_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub max_rooms: u32,
+
+    /// Members of a room
+    #[arg(long, env = "HANDOVER_MAX_ROOM_MEMBERS", default_value_t = 1_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = "Limits")]
+    pub max_room_members: u32,
+
+    /// What all messages and files of a room may have together
+    #[arg(long, env = "HANDOVER_MAX_ROOM_SIZE", default_value = "5GiB", value_name = "SIZE", help_heading = "Limits")]
+    pub max_room_size: ByteSize,
+
+    /// How long a room lives without a word
+    #[arg(long, env = "HANDOVER_ROOM_LIFE", default_value = "24h", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
+    pub room_life: Duration,
+
+    /// Messages a second that a member of a room may send for long; five times as many at once
+    #[arg(long, env = "HANDOVER_ROOM_MESSAGE_RATE", default_value_t = 5, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Limits")]
+    pub room_message_rate: u32,
+
     /// How long the audit is kept
     #[arg(long, env = "HANDOVER_AUDIT_LIFE", default_value = "400days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
     pub audit_life: Duration,
@@ -200,6 +220,10 @@ pub struct Config {
     /// How long a side of a direct transfer whose connection broke may take to come back
     #[arg(long, env = "HANDOVER_REJOIN_TIME", default_value = "3m", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Time limits")]
     pub rejoin_time: Duration,
+
+    /// How long a member of a room whose connection broke may take to come back, before it has left
+    #[arg(long, env = "HANDOVER_ROOM_GRACE", default_value = "60s", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Time limits")]
+    pub room_grace: Duration,
 
     /// How long an idle connection is kept open
     #[arg(long, env = "HANDOVER_KEEP_ALIVE", default_value = "75s", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Time limits")]

@@ -112,7 +112,7 @@ pub enum Error {
     // Batches
     #[error("There is no such batch, or its time is over.")]
     BatchNotFound,
-    #[error("This takes the manage key of the batch.")]
+    #[error("This takes the manage key.")]
     ManageKeyRequired,
     #[error("This batch asks for a password.")]
     PasswordRequired,
@@ -126,6 +126,26 @@ pub enum Error {
     DownloadsUsed,
     #[error("All downloads that are left are running right now")]
     DownloadsBusy,
+
+    // Rooms
+    #[error("There is no such room, or its time is over.")]
+    RoomNotFound,
+    #[error("The room is locked: nobody new may join.")]
+    RoomLocked,
+    #[error("A room has {0} members at most.")]
+    RoomCrowded(u32),
+    #[error("All messages and files of a room have {0} together at most.")]
+    RoomFull(ByteSize),
+    #[error("There are too many rooms. End one, or try again later.")]
+    TooManyRooms,
+    #[error("A name has 1 to 40 characters.")]
+    InvalidName,
+    #[error("Only members of the room may do this. Join it first.")]
+    NotAMember,
+    #[error("There is no such member in the room.")]
+    MemberNotFound,
+    #[error("There is no such message or file in the room.")]
+    EventNotFound,
     #[error("That was too often from here. Try again in {0} seconds.")]
     TooManyRequests(u64),
 
@@ -225,6 +245,16 @@ impl Error {
             Error::TooManyFiles(_) => (S::PAYLOAD_TOO_LARGE, "too_many_files"),
             Error::DownloadsUsed => (S::GONE, "downloads_used"),
             Error::DownloadsBusy => (S::CONFLICT, "downloads_busy"),
+
+            Error::RoomNotFound => (S::NOT_FOUND, "room_not_found"),
+            Error::RoomLocked => (S::FORBIDDEN, "room_locked"),
+            Error::RoomCrowded(_) => (S::CONFLICT, "room_crowded"),
+            Error::RoomFull(_) => (S::PAYLOAD_TOO_LARGE, "room_full"),
+            Error::TooManyRooms => (S::TOO_MANY_REQUESTS, "too_many_rooms"),
+            Error::InvalidName => (S::BAD_REQUEST, "invalid_name"),
+            Error::NotAMember => (S::FORBIDDEN, "not_a_member"),
+            Error::MemberNotFound => (S::NOT_FOUND, "member_not_found"),
+            Error::EventNotFound => (S::NOT_FOUND, "event_not_found"),
             Error::TooManyRequests(_) => (S::TOO_MANY_REQUESTS, "too_many_requests"),
 
             Error::PipeInUse(_) => (S::CONFLICT, "pipe_in_use"),
@@ -289,6 +319,15 @@ impl Error {
             Error::TooManyFiles(10_000),
             Error::DownloadsUsed,
             Error::DownloadsBusy,
+            Error::RoomNotFound,
+            Error::RoomLocked,
+            Error::RoomCrowded(1000),
+            Error::RoomFull(size),
+            Error::TooManyRooms,
+            Error::InvalidName,
+            Error::NotAMember,
+            Error::MemberNotFound,
+            Error::EventNotFound,
             Error::TooManyRequests(30),
             Error::PipeInUse("Somebody else is sending under this name."),
             Error::PipeNotFound,

@@ -33,4 +33,5 @@ pub mod desk;
 pub mod direct;
 pub mod links;
 pub mod page;
+pub mod rooms;
 pub mod service;

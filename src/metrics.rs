@@ -50,6 +50,8 @@ pub struct Metrics {
     /// As the sweeper counts them.
     pub batches: SignedGauge,
     pub subscribers: SignedGauge,
+    pub rooms: SignedGauge,
+    pub room_members: SignedGauge,
     direct: Family<StateLabel, SignedGauge>,
     pipes: Family<StateLabel, SignedGauge>,
     readers: Family<StateLabel, SignedGauge>,
@@ -77,6 +79,8 @@ impl Default for Metrics {
             links: Family::default(),
             batches: Gauge::default(),
             subscribers: Gauge::default(),
+            rooms: Gauge::default(),
+            room_members: Gauge::default(),
             direct: Family::default(),
             pipes: Family::default(),
             readers: Family::default(),
@@ -102,6 +106,8 @@ impl Default for Metrics {
         r.register("links", "One-time links by state", m.links.clone());
         r.register("batches", "Batches that are open", m.batches.clone());
         r.register("subscribers", "Clients that listen for events", m.subscribers.clone());
+        r.register("rooms", "Rooms in which somebody is", m.rooms.clone());
+        r.register("room_members", "Members of all rooms", m.room_members.clone());
         r.register(
             "direct_transfers",
             "Direct transfers by state: waiting for a receiver, or paired",

@@ -35,7 +35,7 @@ use crate::http::route::{Endpoint, register};
 use crate::http::wire::{Connection, Limits};
 use crate::http::{cors, expect, headers, log};
 use crate::metrics::Metrics;
-use crate::{accounts, batches, desk, direct, links, page, service, sweeper};
+use crate::{accounts, batches, desk, direct, links, page, rooms, service, sweeper};
 
 /// All routes, feature by feature.
 pub fn endpoints() -> &'static [Endpoint] {
@@ -47,6 +47,7 @@ pub fn endpoints() -> &'static [Endpoint] {
             batches::endpoints(),
             page::endpoints(),
             direct::endpoints(),
+            rooms::endpoints(),
             service::endpoints(),
         ]
         .into_iter()
@@ -156,14 +157,14 @@ impl Server {
             .shutdown_timeout(whole_seconds(config.grace))
             .disable_signals(); // actix gives running transfers no time after Ctrl-C
         let (stopping, stopped) = (builder.graceful_shutdown_signal(), builder.graceful_shutdown_signal());
-        let hub = direct::hub::Hub::new(config);
-        let shared = (app.clone(), hub.clone());
+        let live = Live::new(config);
+        let shared = (app.clone(), live.clone());
         let server = builder
             .listen("http", listener, move || {
-                let (app, hub) = shared.clone();
+                let (app, live) = shared.clone();
                 let (metrics, stopping) = (app.metrics.clone(), stopping.clone());
                 let application =
-                    || map_config(application(app.clone(), hub.clone()).into_factory(), |()| AppConfig::default());
+                    || map_config(application(app.clone(), live.clone()).into_factory(), |()| AppConfig::default());
                 let service = HttpService::build()
                     .expect(expect::on_demand(application()))
                     .graceful_shutdown_signal(move || {
@@ -189,16 +190,20 @@ impl Server {
         }
         started(server.handle());
         let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
-        let watch = actix_rt::spawn(direct::watch(app.clone(), hub.clone()));
+        let watches = [
+            actix_rt::spawn(direct::watch(app.clone(), live.hub.clone())),
+            actix_rt::spawn(rooms::watch(app.clone(), live.rooms.clone())),
+        ];
         let bus = app.bus.clone();
         actix_rt::spawn(async move {
             stopped.notified().await;
             bus.close(); // whoever only listens, or waits, does not hold up the end
-            hub.close();
+            live.hub.close();
+            live.rooms.close();
         });
         let result = server.await;
         sweeper.abort();
-        watch.abort();
+        watches.iter().for_each(actix_rt::task::JoinHandle::abort);
         // The writer ends once nobody can ask it for anything any more.
         drop(app);
         actix_rt::task::spawn_blocking(move || drop(writer.join())).await?;
@@ -234,10 +239,23 @@ fn whole_seconds(time: Duration) -> u64 {
 /// See `client_disconnect_timeout` above.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// Who is connected to whom. Nothing of it outlives the server.
+#[derive(Clone)]
+pub struct Live {
+    pub hub: direct::hub::Hub,
+    pub rooms: rooms::hub::Rooms,
+}
+
+impl Live {
+    pub fn new(config: &Config) -> Live {
+        Live { hub: direct::hub::Hub::new(config), rooms: rooms::hub::Rooms::new(config) }
+    }
+}
+
 /// The application of one worker: middleware from the inside out, then the routes.
 pub fn application(
     app: web::Data<App>,
-    hub: direct::hub::Hub,
+    live: Live,
 ) -> actix_web::App<
     impl actix_service::ServiceFactory<
         actix_web::dev::ServiceRequest,
@@ -253,7 +271,8 @@ pub fn application(
         |error: actix_web::error::QueryPayloadError| Error::BadRequest(format!("The query does not fit: {error}."));
     actix_web::App::new()
         .app_data(app)
-        .app_data(web::Data::new(hub))
+        .app_data(web::Data::new(live.hub))
+        .app_data(web::Data::new(live.rooms))
         .app_data(web::QueryConfig::default().error_handler(move |error, _| bad_query(error).into()))
         .app_data(web::PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
         .wrap(cors)

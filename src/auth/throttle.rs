@@ -27,8 +27,11 @@ const ACCOUNT: Rate = Rate { burst: 10, drain: Duration::from_secs(30) };
 /// Batches that the guests of one address make, and all guests together.
 const GUEST: Rate = Rate { burst: 60, drain: Duration::from_secs(20) };
 const GUESTS: Rate = Rate { burst: 600, drain: Duration::from_secs(1) };
-/// Codes of direct transfers that are not there, or whose words were wrong.
+/// Codes of direct transfers and of rooms that are not there, or whose words were wrong; of one address, and of all.
 const GUESS: Rate = Rate { burst: 20, drain: Duration::from_secs(15) };
+const ALL_GUESSES: Rate = Rate { burst: 5000, drain: Duration::from_millis(50) };
+/// Members of rooms that come from one address, which may be a whole office.
+const MEMBER: Rate = Rate { burst: 1000, drain: Duration::from_secs(2) };
 /// An address may be a whole office behind one router.
 const ADDRESS: Rate = Rate { burst: 50, drain: Duration::from_secs(10) };
 
@@ -38,6 +41,8 @@ pub struct Throttle {
     guest: Mutex<Buckets<IpAddr>>,
     guests: Mutex<Buckets<()>>,
     guesses: Mutex<Buckets<IpAddr>>,
+    all_guesses: Mutex<Buckets<()>>,
+    members: Mutex<Buckets<IpAddr>>,
 }
 
 impl Default for Throttle {
@@ -48,6 +53,8 @@ impl Default for Throttle {
             guest: Mutex::new(Buckets::new(GUEST)),
             guests: Mutex::new(Buckets::new(GUESTS)),
             guesses: Mutex::new(Buckets::new(GUESS)),
+            all_guesses: Mutex::new(Buckets::new(ALL_GUESSES)),
+            members: Mutex::new(Buckets::new(MEMBER)),
         }
     }
 }
@@ -93,18 +100,35 @@ impl Throttle {
     /// [`Error::TooManyAttempts`] when the address has no guess left.
     pub fn guess(&self, address: IpAddr, now: NaiveDateTime) -> Result<()> {
         let address = network_of(address);
-        let mut guesses = lock(&self.guesses);
-        let wait = guesses.wait(&address, now);
+        let (mut guesses, mut all) = (lock(&self.guesses), lock(&self.all_guesses));
+        let wait = guesses.wait(&address, now).max(all.wait(&(), now));
         if wait > Duration::ZERO {
             return Err(Error::TooManyAttempts(wait.as_secs() + 1));
         }
         guesses.add(address, now);
+        all.add((), now);
         Ok(())
     }
 
     /// Takes back what [`Throttle::guess`] booked.
     pub fn forgive_guess(&self, address: IpAddr) {
         lock(&self.guesses).remove(&network_of(address));
+        lock(&self.all_guesses).remove(&());
+    }
+
+    /// Books a new member of a room.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`] when too many have come from this address of late.
+    pub fn admit_member(&self, address: IpAddr, now: NaiveDateTime) -> Result<()> {
+        let address = network_of(address);
+        let mut members = lock(&self.members);
+        let wait = members.wait(&address, now);
+        if wait > Duration::ZERO {
+            return Err(Error::TooManyRequests(wait.as_secs() + 1));
+        }
+        members.add(address, now);
+        Ok(())
     }
 
     /// Takes back what [`Throttle::attempt`] booked.

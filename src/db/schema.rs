@@ -112,6 +112,68 @@ diesel::table! {
 }
 
 diesel::table! {
+    room_events (room_id, seq) {
+        room_id -> Text,
+        seq -> BigInt,
+        kind -> Text,
+        member_id -> Nullable<Text>,
+        nonce -> Nullable<Text>,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    room_fetches (file_id, member_id) {
+        file_id -> Text,
+        member_id -> Text,
+        name -> Text,
+        fetched_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    room_files (id) {
+        id -> Text,
+        room_id -> Text,
+        seq -> BigInt,
+        name -> Text,
+        blob_id -> Text,
+        member_id -> Text,
+        added_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    room_members (id) {
+        id -> Text,
+        room_id -> Text,
+        name -> Text,
+        name_key -> Text,
+        token_digest -> Text,
+        key_digest -> Text,
+        joined_at -> Timestamp,
+        left_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    rooms (id) {
+        id -> Text,
+        code_digest -> Text,
+        key_digest -> Text,
+        title -> Text,
+        made_by -> Nullable<Text>,
+        account -> Text,
+        made_at -> Timestamp,
+        expires_at -> Timestamp,
+        locked -> Bool,
+        ended_at -> Nullable<Timestamp>,
+        last_event -> BigInt,
+        bytes -> BigInt,
+    }
+}
+
+diesel::table! {
     sessions (id) {
         id -> Text,
         user_id -> Text,
@@ -150,6 +212,12 @@ diesel::joinable!(documents -> blobs (blob_id));
 diesel::joinable!(documents -> users (uploaded_by));
 diesel::joinable!(download_links -> documents (document_id));
 diesel::joinable!(download_links -> users (issued_to));
+diesel::joinable!(room_events -> rooms (room_id));
+diesel::joinable!(room_fetches -> room_files (file_id));
+diesel::joinable!(room_files -> blobs (blob_id));
+diesel::joinable!(room_files -> rooms (room_id));
+diesel::joinable!(room_members -> rooms (room_id));
+diesel::joinable!(rooms -> users (made_by));
 diesel::joinable!(sessions -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -161,6 +229,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     blobs,
     documents,
     download_links,
+    room_events,
+    room_fetches,
+    room_files,
+    room_members,
+    rooms,
     sessions,
     usage,
     users,

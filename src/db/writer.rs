@@ -52,12 +52,23 @@ impl Writer {
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         let (answer, waiting) = oneshot::channel();
-        let job = self.job(work, move |result| drop(answer.send(result)));
-        self.queue.try_send(job).map_err(|error| match error {
+        self.submit(work, move |result| drop(answer.send(result)))?;
+        waiting.await.map_err(|_| Error::Unavailable("the database writer has ended".into()))?
+    }
+
+    /// Like [`Writer::write`], and calls `then` with the answer on the writer's own thread. The calls come in the order in
+    /// which the writes were submitted, whatever threads they were submitted on: what has to be told in the order in which
+    /// it was stored is told from there. It must not wait. It is dropped uncalled when no transaction can be started.
+    pub fn submit<T, F, A>(&self, work: F, then: A) -> Result<()>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        A: FnOnce(Result<T>) + Send + 'static,
+    {
+        self.queue.try_send(self.job(work, then)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Error::Busy { retry_after: 1 },
             mpsc::error::TrySendError::Closed(_) => Error::Unavailable("the database writer has ended".into()),
-        })?;
-        waiting.await.map_err(|_| Error::Unavailable("the database writer has ended".into()))?
+        })
     }
 
     /// Like [`Writer::write`] for what nobody waits for; a failure goes to the log.

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::auth::{Caller, network_of};
 use crate::error::{Error, Result};
 use crate::http::peer::{client_address, public_url};
-use crate::http::socket::upgrade;
+use crate::http::socket::Handshake;
 
 /// The page where a receiver types the code; the fragment of its address may hold it.
 const PAGE: &str = "/direct";
@@ -33,7 +33,7 @@ pub async fn send(
 ) -> Result<HttpResponse> {
     let (now, address) = (app.clock.now(), address_of(&req)?);
     let page_url = public_url(&req, &app, PAGE)?;
-    let (response, incoming, outgoing) = upgrade(&req, &app, payload, BOUNDS)?;
+    let (response, incoming, outgoing) = Handshake::of(&req, &app)?.open(payload, BOUNDS);
     let hub = hub.get_ref().clone();
     if let Some(nameplate) = again.rejoin {
         actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Sender), address, incoming, outgoing));
@@ -73,14 +73,14 @@ pub async fn receive(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let (now, address) = (app.clock.now(), address_of(&req)?);
-    let (response, incoming, outgoing) = match upgrade(&req, &app, payload, BOUNDS) {
+    let (response, incoming, outgoing) = match Handshake::of(&req, &app) {
         // A page is not told why a socket was refused, and asks once more without the handshake.
         Err(Error::UpgradeRequired) => {
             app.throttle.guess(address, now)?;
             app.throttle.forgive_guess(address);
             return Err(Error::UpgradeRequired);
         }
-        upgraded => upgraded?,
+        handshake => handshake?.open(payload, BOUNDS),
     };
     let hub = hub.get_ref().clone();
     // What is not a number is nobody's nameplate.

@@ -65,7 +65,11 @@ fn given_name(disposition: &ContentDisposition) -> Option<String> {
 /// The sender's media type without its parameters, unless browsers would do more with it than to save or show it, or it
 /// speaks of the request and not of the file (row 6 of the usual faults; the headers of all answers say the rest).
 fn harmless(given: Option<&str>) -> String {
-    let essence = given.and_then(|given| given.split(';').next()).unwrap_or_default().trim_matches([' ', '\t']).to_ascii_lowercase();
+    let essence = given
+        .and_then(|given| given.split(';').next())
+        .unwrap_or_default()
+        .trim_matches([' ', '\t'])
+        .to_ascii_lowercase();
     let is_token = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
     };

@@ -1,4 +1,4 @@
-//! What the client gets: the body of the answer to the handshake, written from two bounded queues.
+//! What the client gets: the body of the answer to the handshake, written from bounded queues.
 
 use std::io;
 use std::pin::Pin;
@@ -8,15 +8,22 @@ use std::task::{Context, Poll, ready};
 use actix_web::HttpRequest;
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
+use tokio::sync::broadcast;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
 use super::incoming::Reading;
+use super::live::{Live, Silence};
 use super::parser::{OpCode, put_header};
 use crate::http::wire::Wire;
 
 /// Texts and signs of life that may wait. A client that takes so few that this is full is dropped by whoever writes.
 const URGENT: usize = 16;
+/// Frames that wait are joined up to this many bytes, to leave in one write.
+const JOINED: usize = 64 << 10;
+/// Close codes (RFC 6455 section 7.4.1, and the IANA registry): normal, and try again later.
+const NORMAL: u16 = 1000;
+const TRY_AGAIN: u16 = 1013;
 /// Bytes that a socket sends before it lets the worker's other connections have their turn.
 const TURN: usize = 1 << 20;
 
@@ -49,27 +56,57 @@ impl Outgoing {
     }
 }
 
-/// The body, its queues, and on the server's own connections the right to read from the socket.
+/// A body for binary messages, its queues, and on the server's own connections the right to read from the socket.
 pub fn new(req: &HttpRequest, queue: usize) -> (SocketBody, Outgoing, Option<Reading>) {
     let (urgent_in, urgent) = channel(URGENT);
     let (binary_in, binary) = channel(queue);
-    let wire = req.conn_data::<Rc<Wire>>().cloned();
-    let stage = if wire.is_some() { Stage::Head } else { Stage::Open };
-    let ((drained, drain), (alive, life)) = (oneshot::channel(), oneshot::channel());
-    let reading =
-        wire.as_ref().map(|wire| Reading { hold: wire.hold(), wire: wire.clone(), drained: drain, alive: life });
-    let body = SocketBody {
-        urgent,
-        binary,
-        wire,
-        drained: Some(drained),
-        _alive: alive,
-        stage,
-        farewell: None,
-        header: Bytes::new(),
-        payload: Bytes::new(),
-    };
+    let (body, reading) = SocketBody::new(req, urgent, Bulk::Binary(binary));
     (body, Outgoing { urgent: urgent_in, binary: binary_in }, reading)
+}
+
+/// A body for what all members of a channel get; and where to put text frames that go before that. Once nobody holds the
+/// latter any more, the channel has its turn. A client that falls behind it is told `too_slow`, and dropped.
+pub fn of_channel(
+    req: &HttpRequest,
+    live: broadcast::Receiver<Bytes>,
+    too_slow: String,
+) -> (SocketBody, Urgent, Sender<Bytes>, Option<Reading>) {
+    let (urgent_in, urgent) = channel(URGENT);
+    let (backlog_in, backlog) = channel(1);
+    let bulk = Bulk::Channel { backlog: Some(backlog), live: Live::new(live), too_slow };
+    let (body, reading) = SocketBody::new(req, urgent, bulk);
+    (body, Urgent(urgent_in), backlog_in, reading)
+}
+
+/// Where to put what one client alone is to get.
+#[derive(Clone, Debug)]
+pub struct Urgent(Sender<Out>);
+
+impl Urgent {
+    /// See [`Outgoing::urgent`].
+    pub fn say(&self, out: Out) -> bool {
+        self.0.try_send(out).is_ok()
+    }
+}
+
+/// A text message as it stands on the wire: made once, for all who get it.
+pub fn text_frame(text: &str) -> Bytes {
+    let (header, used) = put_header(OpCode::Text, text.len());
+    let mut frame = Vec::with_capacity(used + text.len());
+    frame.extend_from_slice(&header[..used]);
+    frame.extend_from_slice(text.as_bytes());
+    frame.into()
+}
+
+/// What is not urgent.
+enum Bulk {
+    Binary(Receiver<Bytes>),
+    /// Whole frames.
+    Channel {
+        backlog: Option<Receiver<Bytes>>,
+        live: Live,
+        too_slow: String,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,7 +122,7 @@ enum Stage {
 /// See the module. On the server's own connections it writes to the socket itself, without a copy; see [`Wire`].
 pub struct SocketBody {
     urgent: Receiver<Out>,
-    binary: Receiver<Bytes>,
+    bulk: Bulk,
     wire: Option<Rc<Wire>>,
     /// Told when the dispatcher has nothing left of what it read: it decodes before each turn of its body.
     drained: Option<oneshot::Sender<()>>,
@@ -99,6 +136,26 @@ pub struct SocketBody {
 }
 
 impl SocketBody {
+    fn new(req: &HttpRequest, urgent: Receiver<Out>, bulk: Bulk) -> (SocketBody, Option<Reading>) {
+        let wire = req.conn_data::<Rc<Wire>>().cloned();
+        let stage = if wire.is_some() { Stage::Head } else { Stage::Open };
+        let ((drained, drain), (alive, life)) = (oneshot::channel(), oneshot::channel());
+        let reading =
+            wire.as_ref().map(|wire| Reading { hold: wire.hold(), wire: wire.clone(), drained: drain, alive: life });
+        let body = SocketBody {
+            urgent,
+            bulk,
+            wire,
+            drained: Some(drained),
+            _alive: alive,
+            stage,
+            farewell: None,
+            header: Bytes::new(),
+            payload: Bytes::new(),
+        };
+        (body, reading)
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let mut written = 0;
         loop {
@@ -156,17 +213,54 @@ impl SocketBody {
                 Poll::Pending => break,
             }
         }
-        match (self.binary.poll_recv(cx), &mut self.farewell) {
-            (Poll::Ready(Some(payload)), _) => Poll::Ready(self.frame(OpCode::Binary, payload)),
-            (_, Some((text, code))) => match (text.take(), *code) {
+        if let Some(more) = self.poll_bulk(cx) {
+            return Poll::Ready(more);
+        }
+        match &mut self.farewell {
+            Some((text, code)) => match (text.take(), *code) {
                 (Some(text), _) => Poll::Ready(self.frame(OpCode::Text, text.into())),
                 (None, code) => {
                     self.stage = Stage::Closed;
                     Poll::Ready(self.frame(OpCode::Close, Bytes::copy_from_slice(&code.to_be_bytes())))
                 }
             },
-            (Poll::Ready(None), None) if urgent_over => Poll::Ready(false),
-            _ => Poll::Pending,
+            None if urgent_over && matches!(&self.bulk, Bulk::Binary(queue) if queue.is_closed()) => Poll::Ready(false),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Takes what is not urgent; `None` when there is nothing yet, or the farewell goes first.
+    fn poll_bulk(&mut self, cx: &mut Context<'_>) -> Option<bool> {
+        match &mut self.bulk {
+            Bulk::Binary(queue) => match queue.poll_recv(cx) {
+                Poll::Ready(Some(payload)) => Some(self.frame(OpCode::Binary, payload)),
+                _ => None,
+            },
+            Bulk::Channel { .. } if self.farewell.is_some() => None,
+            Bulk::Channel { backlog, live, too_slow } => {
+                while let Some(queue) = backlog {
+                    match queue.poll_recv(cx) {
+                        Poll::Ready(Some(frame)) => {
+                            self.payload = frame;
+                            return Some(true);
+                        }
+                        Poll::Ready(None) => *backlog = None,
+                        Poll::Pending => return None,
+                    }
+                }
+                match live.poll_joined(cx, JOINED) {
+                    Poll::Ready(Ok(frames)) => {
+                        self.payload = frames;
+                        return Some(true);
+                    }
+                    Poll::Ready(Err(Silence::Lagged)) => {
+                        self.farewell = Some((Some(std::mem::take(too_slow)), TRY_AGAIN));
+                    }
+                    Poll::Ready(Err(Silence::Over)) => self.farewell = Some((None, NORMAL)),
+                    Poll::Pending => {}
+                }
+                None
+            }
         }
     }
 

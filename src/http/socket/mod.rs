@@ -2,14 +2,15 @@
 //! the protocol allows. A message that is passed on is read into one buffer, unmasked there, and written to the other
 //! socket from there.
 //!
-//! [`upgrade`] gives a handler the answer to return and the two halves of the socket: what the client sends, to be read
+//! A [`Handshake`] gives a handler the answer to return and the two halves of the socket: what the client sends, to be read
 //! by a task of the handler's, and where to put what the client is to get.
 
 mod body;
 mod incoming;
+mod live;
 pub mod parser; // for its fuzz target
 
-pub use body::{Out, Outgoing};
+pub use body::{Out, Outgoing, Urgent, text_frame};
 pub use incoming::{Broken, In, Incoming};
 
 use actix_http::ws::{HandshakeError, hash_key, verify_handshake};
@@ -18,6 +19,8 @@ use actix_web::http::header::{
     HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use tokio::sync::{broadcast, mpsc};
 
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -35,32 +38,55 @@ pub struct Bounds {
     pub queue: usize,
 }
 
-/// Answers the handshake of a WebSocket.
-///
-/// # Errors
-/// [`Error::UpgradeRequired`] when the request does not ask for a WebSocket, [`Error::ForeignOrigin`] when a page of
-/// another site does: browsers let any page open a socket to any server, and send cookies and addresses along.
-pub fn upgrade(
-    req: &HttpRequest,
-    app: &App,
-    payload: web::Payload,
-    bounds: Bounds,
-) -> Result<(HttpResponse, Incoming, Outgoing)> {
-    check_origin(req, app)?;
-    verify_handshake(req.head()).map_err(|error| match error {
-        HandshakeError::BadWebsocketKey => Error::BadRequest("Sec-WebSocket-Key is not a key (RFC 6455).".into()),
-        _ => Error::UpgradeRequired,
-    })?;
-    let accept = req.headers().get(SEC_WEBSOCKET_KEY).map(|key| hash_key(key.as_bytes())).unwrap_or_default();
-    let accept = HeaderValue::from_bytes(&accept).map_err(Error::internal)?;
-    let (body, outgoing, reading) = body::new(req, bounds.queue);
-    let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);
-    response.upgrade("websocket").insert_header((SEC_WEBSOCKET_ACCEPT, accept));
-    // A client that offers subprotocols wants one of them.
-    if subprotocols(req.headers()).any(|name| name == PROTOCOL) {
-        response.insert_header((SEC_WEBSOCKET_PROTOCOL, PROTOCOL));
+/// The request for a WebSocket, checked. Nothing is answered yet.
+pub struct Handshake<'a> {
+    req: &'a HttpRequest,
+    accept: HeaderValue,
+}
+
+impl<'a> Handshake<'a> {
+    /// Checks the request.
+    ///
+    /// # Errors
+    /// [`Error::UpgradeRequired`] when it does not ask for a WebSocket, [`Error::ForeignOrigin`] when a page of another
+    /// site does: browsers let any page open a socket to any server, and send cookies and addresses along.
+    pub fn of(req: &'a HttpRequest, app: &App) -> Result<Handshake<'a>> {
+        check_origin(req, app)?;
+        verify_handshake(req.head()).map_err(|error| match error {
+            HandshakeError::BadWebsocketKey => Error::BadRequest("Sec-WebSocket-Key is not a key (RFC 6455).".into()),
+            _ => Error::UpgradeRequired,
+        })?;
+        let accept = req.headers().get(SEC_WEBSOCKET_KEY).map(|key| hash_key(key.as_bytes())).unwrap_or_default();
+        Ok(Handshake { req, accept: HeaderValue::from_bytes(&accept).map_err(Error::internal)? })
     }
-    Ok((response.body(body), Incoming::new(payload, reading, bounds.message), outgoing))
+
+    /// Opens a socket for binary messages.
+    pub fn open(self, payload: web::Payload, bounds: Bounds) -> (HttpResponse, Incoming, Outgoing) {
+        let (body, outgoing, reading) = body::new(self.req, bounds.queue);
+        (self.answer(body), Incoming::new(payload, reading, bounds.message), outgoing)
+    }
+
+    /// Opens a socket for what all members of a channel get, see [`body::of_channel`]; `most` bounds what is read.
+    pub fn open_channel(
+        self,
+        payload: web::Payload,
+        most: usize,
+        live: broadcast::Receiver<Bytes>,
+        too_slow: String,
+    ) -> (HttpResponse, Incoming, Urgent, mpsc::Sender<Bytes>) {
+        let (body, urgent, backlog, reading) = body::of_channel(self.req, live, too_slow);
+        (self.answer(body), Incoming::new(payload, reading, most), urgent, backlog)
+    }
+
+    fn answer(self, body: body::SocketBody) -> HttpResponse {
+        let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);
+        response.upgrade("websocket").insert_header((SEC_WEBSOCKET_ACCEPT, self.accept));
+        // A client that offers subprotocols wants one of them.
+        if subprotocols(self.req.headers()).any(|name| name == PROTOCOL) {
+            response.insert_header((SEC_WEBSOCKET_PROTOCOL, PROTOCOL));
+        }
+        response.body(body)
+    }
 }
 
 /// What a client offers to speak (RFC 6455 section 4.1).

@@ -1,0 +1,160 @@
+//! What is said in a room's sockets: JSON texts, told apart by `type`.
+//!
+//! [`Event`]s are stored and numbered: each member sees the same ones in the same order, and whoever comes back asks for
+//! those after the last it has. The rest ([`Word`]) is said to whoever is there and forgotten.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::error::{Error, Result};
+
+/// Largest text of a message, in bytes.
+pub const LARGEST_TEXT: usize = 8 << 10;
+/// Largest message of a client: JSON may write a byte with six.
+pub const LARGEST_SAID: usize = 6 * LARGEST_TEXT + 512;
+/// Longest name that a client gives a message of its own.
+pub const LONGEST_REF: usize = 64;
+
+/// What happened in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// Somebody is new in the room.
+    Joined { id: i64, member: String, name: String, at: DateTime<Utc> },
+    /// Somebody has left it.
+    Left { id: i64, member: String, name: String, reason: Leaving, at: DateTime<Utc> },
+    Message {
+        id: i64,
+        from: String,
+        from_id: String,
+        text: String,
+        at: DateTime<Utc>,
+        /// What its sender calls it
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
+    },
+    File {
+        id: i64,
+        from: String,
+        from_id: String,
+        file_id: String,
+        filename: String,
+        /// Bytes
+        size: u64,
+        /// Path on this server; to be asked for with the member's token or key
+        #[serde(default)]
+        url: String,
+        at: DateTime<Utc>,
+    },
+    /// A message or a file was taken away; in its place the history has this kind with the same `id`.
+    Removed { id: i64, of: i64, at: DateTime<Utc> },
+    /// The room is called otherwise, or is locked or open.
+    Changed { id: i64, title: String, locked: bool, at: DateTime<Utc> },
+}
+
+/// Why somebody left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Leaving {
+    Left,
+    /// The connection broke and did not come back in time.
+    Lost,
+    /// The room's maker sent them away.
+    Removed,
+}
+
+impl Event {
+    pub fn id(&self) -> i64 {
+        match self {
+            Event::Joined { id, .. }
+            | Event::Left { id, .. }
+            | Event::Message { id, .. }
+            | Event::File { id, .. }
+            | Event::Removed { id, .. }
+            | Event::Changed { id, .. } => *id,
+        }
+    }
+
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::Joined { .. } => "joined",
+            Event::Left { .. } => "left",
+            Event::Message { .. } => "message",
+            Event::File { .. } => "file",
+            Event::Removed { .. } => "removed",
+            Event::Changed { .. } => "changed",
+        }
+    }
+
+    pub fn json(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(Error::internal)
+    }
+}
+
+/// What is said and forgotten.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Word<'a> {
+    Typing {
+        from: &'a str,
+        from_id: &'a str,
+    },
+    /// To whoever shared a file: somebody has fetched it for the first time.
+    Fetched {
+        of: i64,
+        file_id: &'a str,
+        by: &'a str,
+        at: DateTime<Utc>,
+    },
+    /// A member's connection broke, or is back.
+    Away {
+        member: &'a str,
+        away: bool,
+    },
+    /// The room ends soon, unless something is said.
+    Ending {
+        expires_at: DateTime<Utc>,
+        expires_in: u64,
+    },
+    /// Last: the room is over.
+    Ended {
+        reason: &'static str,
+        msg: &'static str,
+    },
+    Error {
+        code: &'a str,
+        msg: String,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        nonce: Option<&'a str>,
+    },
+}
+
+impl Word<'_> {
+    pub fn json(&self) -> String {
+        // Strings and numbers: it cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// An error as a member is told it.
+    pub fn error<'a>(error: &Error, nonce: Option<&'a str>) -> Word<'a> {
+        Word::Error { code: error.shape().1, msg: error.to_string(), nonce }
+    }
+}
+
+/// What a client says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Said {
+    Message {
+        text: String,
+        /// Comes back with the message; the same one twice is stored once.
+        #[serde(rename = "ref", default)]
+        nonce: Option<String>,
+    },
+    Typing,
+    Leave,
+    /// Of a newer client.
+    #[serde(other)]
+    Unknown,
+}
