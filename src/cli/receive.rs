@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bytesize::ByteSize;
 
 use super::Outcome;
-use super::transfer::{Link, Shown, printable, run_to_end};
+use super::transfer::{Link, Shown, printable, run_to_end, saved};
 use crate::direct::client::{Choice, Offered, Pace, Receiving, Target, receive};
 use crate::direct::protocol::Code;
 
@@ -45,6 +45,7 @@ pub fn run(args: Args) -> Outcome {
         true => Target::Output(Box::new(std::io::stdout())),
         false => Target::Folder(args.to),
     };
+    let saved = saved(&[b"receive", args.link.server.url().as_bytes(), code.to_string().as_bytes()]);
     let mut shown = Shown::receiving(args.link.json, to_output);
     let bars = shown.bars();
     let decide = Box::new(move |offered: Offered| match yes {
@@ -53,8 +54,8 @@ pub fn run(args: Args) -> Outcome {
     });
     let route = args.link.route();
     run_to_end(&mut shown, async |stop, tell| {
-        receive(Receiving { server: args.link.server, pace: Pace::default(), route, code, target, decide, stop }, tell)
-            .await
+        let (server, pace) = (args.link.server, Pace::default());
+        receive(Receiving { server, pace, route, code, target, decide, stop, saved }, tell).await
     })
 }
 

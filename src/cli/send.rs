@@ -1,10 +1,11 @@
 //! `handover send PATH…`: from this terminal to whoever has the code.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Outcome;
-use super::transfer::{Link, Shown, run_to_end};
-use crate::direct::client::{Pace, Sending, Sources, send};
+use super::transfer::{Link, Shown, run_to_end, saved};
+use crate::direct::client::{Pace, Saved, Sending, Sources, send};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -23,6 +24,10 @@ pub struct Args {
     /// Do not draw the QR code
     #[arg(long)]
     no_qr: bool,
+
+    /// Begin anew, with a new code, where this was being sent when it was killed
+    #[arg(long)]
+    new: bool,
 
     /// A sign-in's token, for servers that let no guests send
     #[arg(long, env = "HANDOVER_TOKEN", hide_env_values = true, value_name = "TOKEN")]
@@ -47,8 +52,21 @@ pub fn run(args: Args) -> Outcome {
     if sources.entries.is_empty() && args.text.is_none() {
         return Err("there is nothing to send".into());
     }
+    let saved = place(&args);
+    if let Some(saved) = saved.as_ref().filter(|_| args.new) {
+        saved.clear();
+    }
     let (route, server) = (args.link.route(), args.link.server.with_token(args.token));
     run_to_end(&mut shown, async |stop, tell| {
-        send(Sending { server, pace: Pace::default(), route, text: args.text, sources, stop }, tell).await
+        send(Sending { server, pace: Pace::default(), route, text: args.text, sources, stop, saved }, tell).await
     })
+}
+
+/// The same for the same paths on the same server.
+fn place(args: &Args) -> Option<Saved> {
+    let paths: Vec<PathBuf> = args.paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let mut words = vec![b"send".as_slice(), args.link.server.url().as_bytes()];
+    words.extend(paths.iter().map(|path| path.as_os_str().as_bytes()));
+    words.extend(args.text.as_deref().map(str::as_bytes));
+    saved(&words)
 }

@@ -35,7 +35,7 @@ pub async fn send(
     let (response, incoming, outgoing) = upgrade(&req, &app, payload, BOUNDS)?;
     let hub = hub.get_ref().clone();
     if let Some(nameplate) = again.rejoin {
-        actix_rt::spawn(serve_again(app, hub, nameplate, Role::Sender, incoming, outgoing));
+        actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Sender), None, incoming, outgoing));
         return Ok(response);
     }
     match hub.open(address, outgoing.clone(), now) {
@@ -78,7 +78,7 @@ pub async fn receive(
     let nameplate = nameplate.parse().unwrap_or_default();
     app.throttle.guess(address, now)?;
     if again.rejoin {
-        actix_rt::spawn(serve_again(app, hub, nameplate, Role::Receiver, incoming, outgoing));
+        actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Receiver), Some(address), incoming, outgoing));
         return Ok(response);
     }
     match hub.join(nameplate, address, outgoing.clone(), now) {

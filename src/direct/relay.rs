@@ -1,5 +1,6 @@
 //! One side's socket, from the handshake to its end.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::web;
@@ -95,12 +96,13 @@ fn read(text: &str) -> Option<Signal> {
     (text.len() <= LARGEST_SIGNAL).then(|| serde_json::from_str(text).ok())?
 }
 
-/// Waits for the token of a side that comes back, and then serves it.
+/// Waits for the token of a side that comes back, and then serves it. Where a guess was booked for its address, whoever has
+/// the token has not guessed.
 pub async fn serve_again(
     app: web::Data<App>,
     hub: Hub,
-    nameplate: u32,
-    role: Role,
+    (nameplate, role): (u32, Role),
+    booked: Option<IpAddr>,
     mut incoming: Incoming,
     outgoing: Outgoing,
 ) {
@@ -114,6 +116,9 @@ pub async fn serve_again(
     let seat = token.and_then(|token| hub.rejoin(nameplate, role, &token, outgoing.clone(), app.clock.now()));
     match seat {
         Ok(seat) => {
+            if let Some(address) = booked {
+                app.throttle.forgive_guess(address);
+            }
             seat.welcome(&Signal::Rejoined { nameplate });
             serve(app, seat, incoming).await;
         }

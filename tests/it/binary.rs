@@ -17,6 +17,7 @@ pub fn handover(args: &[&str]) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HANDOVER_") || name.starts_with("RUST_")) {
         command.env_remove(name);
     }
+    command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state")); // not this person's
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

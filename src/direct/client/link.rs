@@ -49,6 +49,11 @@ impl FromStr for Server {
 }
 
 impl Server {
+    /// Its address, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Signs in with a token, for servers that let no guests send.
     pub fn with_token(self, token: Option<String>) -> Server {
         Server { token, ..self }

@@ -9,6 +9,7 @@ mod peer;
 mod rate;
 mod receive;
 mod round;
+pub mod saved;
 mod send;
 mod source;
 
@@ -16,6 +17,7 @@ pub use event::{Event, Failure, Summary};
 pub use link::Server;
 pub use path::Route;
 pub use receive::{Choice, Offered, Receiving, Target, receive};
+pub use saved::Saved;
 pub use send::{Sending, send};
 pub use source::{Source, Sources};
 
