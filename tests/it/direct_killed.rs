@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(100);
 struct End {
     child: Child,
     events: mpsc::Receiver<Value>,
-    stderr: std::thread::JoinHandle<String>,
+    stderr: Option<std::thread::JoinHandle<String>>,
 }
 
 impl End {
@@ -45,7 +45,7 @@ impl End {
             let _ = stderr.read_to_string(&mut text);
             text
         });
-        End { child, events, stderr }
+        End { child, events, stderr: Some(stderr) }
     }
 
     /// Waits for an event of this kind.
@@ -60,14 +60,13 @@ impl End {
         }
     }
 
-    /// SIGKILL.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    /// SIGKILL, and the end of the process.
+    fn kill(self) {
+        drop(self);
     }
 
     fn end(mut self) {
-        let (status, said) = (self.child.wait().unwrap(), self.stderr.join().unwrap());
+        let (status, said) = (self.child.wait().unwrap(), self.stderr.take().unwrap().join().unwrap());
         assert!(status.success(), "{status} {said}");
     }
 }
@@ -81,13 +80,13 @@ async fn holder(server: SocketAddr, limits: Vec<u64>) -> (String, tokio::sync::m
     tokio::spawn(async move {
         let mut limits = limits.into_iter();
         while let Ok((client, _)) = listener.accept().await {
-            let (left, tell) = (Arc::new(Mutex::new(limits.next().unwrap_or(u64::MAX))), tell.clone());
+            let left = Arc::new(Mutex::new((limits.next().unwrap_or(u64::MAX), Some(tell.clone()))));
             tokio::spawn(async move {
                 let server = TcpStream::connect(server).await.unwrap();
                 let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
                 tokio::select! {
-                    () = pass(from_client, to_server, left.clone(), tell.clone()) => {}
-                    () = pass(from_server, to_client, left, tell) => {}
+                    () = pass(from_client, to_server, left.clone()) => {}
+                    () = pass(from_server, to_client, left) => {}
                 }
             });
         }
@@ -95,26 +94,30 @@ async fn holder(server: SocketAddr, limits: Vec<u64>) -> (String, tokio::sync::m
     (url, held)
 }
 
-async fn pass(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    left: Arc<Mutex<u64>>,
-    tell: tokio::sync::mpsc::UnboundedSender<()>,
-) {
+impl Drop for End {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a connection may still pass, and whom to tell when that is nothing.
+type Left = Arc<Mutex<(u64, Option<tokio::sync::mpsc::UnboundedSender<()>>)>>;
+
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, left: Left) {
     let mut piece = vec![0; 16 << 10];
-    let mut held = false;
     while let Ok(read @ 1..) = from.read(&mut piece).await {
-        let allowed = {
+        let (allowed, tell) = {
             let mut left = left.lock().unwrap();
-            let allowed = (read as u64).min(*left);
-            *left -= allowed;
-            allowed as usize
+            let allowed = (read as u64).min(left.0);
+            left.0 -= allowed;
+            (allowed as usize, if allowed < read as u64 { left.1.take() } else { None })
         };
         if to.write_all(&piece[..allowed]).await.is_err() {
             return;
         }
-        if allowed < read && !std::mem::replace(&mut held, true) {
-            let _ = tell.send(());
+        if let Some(tell) = tell {
+            tell.send(()).unwrap();
         }
     }
 }
@@ -176,12 +179,12 @@ fn code(sender: &End) -> String {
     sender.next("code")["code"].as_str().unwrap().to_owned()
 }
 
-/// Past the confirmation of the code, before which there is nothing to go on with.
+/// Past the confirmation of the code, before which there is nothing to go on with, and two of them before the end.
 fn moments(count: usize) -> Vec<u64> {
     let seed = rand::random();
     println!("seed {seed}");
     let mut rng = SmallRng::seed_from_u64(seed);
-    (0..count).map(|_| rng.random_range(5000..SIZE)).collect()
+    (0..count).map(|_| rng.random_range(5000..SIZE * 2 / 5)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,7 +243,8 @@ async fn both_are_killed_and_go_on_from_where_they_were() {
     let code = code(&sender);
     let receiver = sides.receive(&code);
     held.recv().await.unwrap();
-    (receiver.kill(), sender.kill());
+    receiver.kill();
+    sender.kill();
     let (sender, receiver) = (sides.send(&[]), sides.receive(&code));
     let offset = receiver.next("file_started")["offset"].as_u64().unwrap();
     assert!((SIZE / 4..SIZE).contains(&offset), "{offset}");
@@ -269,7 +273,8 @@ async fn files_that_change_meanwhile_are_not_mixed() {
     let receiver = sides.receive(&code);
     assert_eq!(receiver.next("file_started")["offset"], 0);
     held.recv().await.unwrap();
-    (receiver.kill(), sender.kill());
+    receiver.kill();
+    sender.kill();
     // The sender's, without a trace in its size and time
     let times = fs::metadata(&sides.file).unwrap().modified().unwrap();
     file(sides.dir.path(), "file", SIZE as usize, 2);
@@ -292,7 +297,8 @@ async fn a_code_that_waits_survives_its_process() {
     // Somebody else gets the same file at the same time.
     let other = sides.send(&[]);
     assert_ne!(code(&other), first);
-    (sender.kill(), other.kill());
+    sender.kill();
+    other.kill();
 
     let sender = sides.send(&[]);
     sender.next("resumed");
@@ -331,5 +337,6 @@ async fn no_secret_is_in_the_list_of_processes() {
         let words = code.split('-').skip(1);
         assert!(words.chain(tokens.iter().copied()).all(|secret| !arguments.contains(secret)), "{arguments}");
     }
-    (receiver.kill(), sender.kill());
+    receiver.kill();
+    sender.kill();
 }
