@@ -11,9 +11,11 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, mkdirat, open, openat, renameat, renameat_with, statat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, fstat, mkdirat, open, openat, renameat, renameat_with, statat,
+    unlinkat,
 };
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
 use crate::file_name::FileName;
 
@@ -84,6 +86,35 @@ impl Folder {
         }
     }
 
+    /// Opens again what was begun by a process that was killed.
+    ///
+    /// # Errors
+    /// Those of the file system; [`io::ErrorKind::NotFound`] when the file is not there any more.
+    pub fn reopen(&self, mark: Mark) -> io::Result<Reopened> {
+        let mut folder = self.root.as_fd().try_clone_to_owned()?;
+        let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for part in mark.shown.split('/').filter(|part| !part.is_empty()) {
+            folder = openat(&folder, part, flags | OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
+        }
+        let is_it = |name: &str| {
+            let stat = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            let is_it = stat.st_ino == mark.inode && FileType::from_raw_mode(stat.st_mode).is_file();
+            Ok::<_, Errno>(is_it.then(|| stat.st_size.unsigned_abs()))
+        };
+        if matches!(is_it(&mark.partial), Ok(Some(_))) {
+            let file = File::from(openat(&folder, &mark.partial, flags | OFlags::RDWR, Mode::empty())?);
+            let Mark { shown, name, partial, .. } = mark;
+            return Ok(Reopened::Partial(Partial { folder, shown, name, partial, complete: false, file }));
+        }
+        // The process may have been killed right after it gave the file its name.
+        for number in 1..TRIES {
+            if let Some(bytes) = is_it(&numbered(&mark.name, number, LONGEST))? {
+                return Ok(Reopened::Finished { bytes });
+            }
+        }
+        Err(io::ErrorKind::NotFound.into())
+    }
+
     /// Makes an empty folder; returns its name here.
     ///
     /// # Errors
@@ -125,11 +156,57 @@ pub struct Partial {
     name: String,
     /// What it is called until it is complete.
     partial: String,
+    /// It has its name, or is another process's: nothing is to be removed.
     complete: bool,
     file: File,
 }
 
+/// Where a file that is not complete lies, for a process that goes on with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    shown: String,
+    name: String,
+    partial: String,
+    inode: u64,
+}
+
+/// What became of a file that was begun.
+pub enum Reopened {
+    Partial(Partial),
+    /// It is complete, and has its name.
+    Finished {
+        bytes: u64,
+    },
+}
+
 impl Partial {
+    /// Where it lies.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn mark(&self) -> io::Result<Mark> {
+        let (shown, name) = (self.shown.clone(), self.name.clone());
+        let partial = self.partial.clone();
+        Ok(Mark { shown, name, partial, inode: fstat(&self.file)?.st_ino })
+    }
+
+    /// How much of it there is, and its digest (BLAKE3, in hex). What follows is written behind that. It takes as long as
+    /// reading it does.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn digest(&mut self) -> io::Result<(u64, String)> {
+        let mut hasher = blake3::Hasher::new();
+        self.file.seek(SeekFrom::Start(0))?;
+        hasher.update_reader(&self.file)?;
+        Ok((hasher.count(), hasher.finalize().to_hex().to_string()))
+    }
+
+    /// Leaves it as it is, for another process.
+    pub fn leave(mut self) {
+        self.complete = true; // as far as this process goes
+    }
+
     /// Forgets what has been written.
     ///
     /// # Errors
@@ -384,6 +461,38 @@ mod tests {
         ] {
             assert_eq!(local_name(offered), name, "{offered:?}");
         }
+    }
+
+    #[test]
+    fn another_process_goes_on_with_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let begun = || {
+            let mut partial = folder.begin("sub/a.txt").unwrap();
+            partial.write_all(b"half").unwrap();
+            let mark = partial.mark().unwrap();
+            (partial, mark)
+        };
+        let (partial, mark) = begun();
+        partial.leave();
+        let Reopened::Partial(mut partial) = folder.reopen(mark.clone()).unwrap() else { panic!("it is not complete") };
+        assert_eq!(partial.digest().unwrap(), (4, blake3::hash(b"half").to_hex().to_string()));
+        partial.write_all(b" and half").unwrap();
+        fs::write(dir.path().join("sub/a.txt"), "mine").unwrap();
+        assert_eq!(partial.finish().unwrap(), "sub/a (2).txt");
+        assert_eq!(fs::read(dir.path().join("sub/a (2).txt")).unwrap(), b"half and half");
+        assert!(matches!(folder.reopen(mark), Ok(Reopened::Finished { bytes: 13 })));
+
+        // Somebody else's file, or a link, in its place
+        fs::write(dir.path().join("other"), "x").unwrap();
+        let (partial, mark) = begun();
+        drop(partial);
+        let place = dir.path().join(format!("sub/a.txt{SUFFIX}"));
+        symlink("/etc/passwd", &place).unwrap();
+        assert!(folder.reopen(mark.clone()).is_err());
+        fs::remove_file(&place).unwrap();
+        fs::hard_link(dir.path().join("other"), &place).unwrap();
+        assert!(folder.reopen(mark).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 
 use super::Outcome;
 use super::login::server_or_stored;
-use super::transfer::{Link, Shown, printable, run_to_end};
+use super::transfer::{Link, Shown, printable, run_to_end, saved};
 use crate::direct::client::{Choice, Offered, Pace, Receiving, Target, receive};
 use crate::direct::protocol::Code;
 
@@ -48,6 +48,7 @@ pub fn run(args: Args) -> Outcome {
     };
     let route = args.link.route();
     let (server, _) = server_or_stored(args.link.server)?;
+    let saved = saved(&[b"receive", server.url().as_bytes(), code.to_string().as_bytes()]);
     let mut shown = Shown::receiving(args.link.json, to_output);
     let bars = shown.bars();
     let decide = Box::new(move |offered: Offered| match yes {
@@ -55,7 +56,8 @@ pub fn run(args: Args) -> Outcome {
         false => bars.suspend(|| choose(&offered)),
     });
     run_to_end(&mut shown, async |stop, tell| {
-        receive(Receiving { server, pace: Pace::default(), route, code, target, decide, stop }, tell).await
+        let pace = Pace::default();
+        receive(Receiving { server, pace, route, code, target, decide, stop, saved }, tell).await
     })
 }
 

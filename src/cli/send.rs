@@ -1,11 +1,12 @@
 //! `handover send PATH…`: from this terminal to whoever has the code.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Outcome;
 use super::login::server_or_stored;
-use super::transfer::{Link, Shown, run_to_end};
-use crate::direct::client::{Pace, Sending, Sources, send};
+use super::transfer::{Link, Shown, run_to_end, saved};
+use crate::direct::client::{Pace, Saved, Sending, Server, Sources, send};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -24,6 +25,10 @@ pub struct Args {
     /// Do not draw the QR code
     #[arg(long)]
     no_qr: bool,
+
+    /// Begin anew, with a new code, where this was being sent when it was killed
+    #[arg(long)]
+    new: bool,
 
     /// A sign-in's token, for servers that let no guests send; that of `handover login` if it is left out
     #[arg(long, env = "HANDOVER_TOKEN", hide_env_values = true, value_name = "TOKEN")]
@@ -50,8 +55,21 @@ pub fn run(args: Args) -> Outcome {
     }
     let route = args.link.route();
     let (server, token) = server_or_stored(args.link.server)?;
+    let saved = place(&server, &args.paths, args.text.as_deref());
+    if let Some(saved) = saved.as_ref().filter(|_| args.new) {
+        saved.clear();
+    }
     let server = server.with_token(args.token.or(token));
     run_to_end(&mut shown, async |stop, tell| {
-        send(Sending { server, pace: Pace::default(), route, text: args.text, sources, stop }, tell).await
+        send(Sending { server, pace: Pace::default(), route, text: args.text, sources, stop, saved }, tell).await
     })
+}
+
+/// The same for the same paths on the same server.
+fn place(server: &Server, paths: &[PathBuf], text: Option<&str>) -> Option<Saved> {
+    let paths: Vec<PathBuf> = paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let mut words = vec![b"send".as_slice(), server.url().as_bytes()];
+    words.extend(paths.iter().map(|path| path.as_os_str().as_bytes()));
+    words.extend(text.map(str::as_bytes));
+    saved(&words)
 }

@@ -13,7 +13,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
 
 use super::Outcome;
-use crate::direct::client::{Event, Failure, Route, Server, Stop, Summary};
+use crate::direct::client::{Event, Failure, Route, Saved, Server, Stop, Summary};
 use crate::direct::protocol::End;
 
 #[derive(clap::Args)]
@@ -35,6 +35,14 @@ impl Link {
     pub fn route(&self) -> Route {
         if self.relay { Route::Relayed } else { Route::default() }
     }
+}
+
+/// Where another process finds what it needs to go on with the transfer that these words name; without one it runs all the
+/// same.
+pub fn saved(words: &[&[u8]]) -> Option<Saved> {
+    Saved::open(&Saved::base()?, words)
+        .inspect_err(|error| tracing::debug!(cause = %error, "nothing can be saved"))
+        .ok()
 }
 
 /// What a shell is told.
@@ -167,6 +175,7 @@ impl Shown {
     fn show(&mut self, event: Event) {
         match event {
             Event::Code { code, page_url, expires_in } => self.code(&code, &page_url, expires_in),
+            Event::Resumed { code } => self.note(&format!("Going on with the transfer of the code {code}.")),
             Event::TimeLeft { seconds } => self.time_left(seconds),
             Event::PeerJoined => {
                 self.clear();

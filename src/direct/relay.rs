@@ -96,7 +96,8 @@ fn read(text: &str) -> Option<Signal> {
     (text.len() <= LARGEST_SIGNAL).then(|| serde_json::from_str(text).ok())?
 }
 
-/// Waits for the token of a side that comes back, and then serves it.
+/// Waits for the token of a side that comes back, and then serves it. Where a guess was booked for its address, whoever has
+/// the token has not guessed.
 pub async fn serve_again(
     app: web::Data<App>,
     hub: Hub,

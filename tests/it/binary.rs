@@ -18,6 +18,7 @@ pub fn handover(args: &[&str]) -> Command {
         command.env_remove(name);
     }
     command.env("XDG_CONFIG_HOME", "/nonexistent");
+    command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state")); // not this person's
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

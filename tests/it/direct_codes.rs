@@ -291,7 +291,10 @@ async fn guesses_of_nameplates_are_throttled_and_right_ones_cost_nothing() {
         let mut sender = Socket::to(&server, "/api/direct/send").await;
         let (nameplate, _) = sender.code().await;
         let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await;
-        assert!(matches!(receiver.signal().await, Signal::Joined { .. }));
+        let Signal::Joined { token, .. } = receiver.signal().await else { panic!("it is not let in") };
+        let mut back = Socket::to(&server, &format!("/api/direct/receive/{nameplate}?rejoin=true")).await;
+        back.say(&Signal::Rejoin { token }).await;
+        assert!(matches!(back.signal().await, Signal::Rejoined { .. }));
     }
     let mut refused = None;
     for _ in 0..30 {

@@ -27,8 +27,8 @@ async fn survives(server: &TestServer, sender_cuts: Vec<u64>, receiver_cuts: Vec
     assert_eq!(fs::read_dir(to.path()).unwrap().count(), 2, "{what}");
     let lost = |event: &Event| matches!(event, Event::ConnectionLost);
     assert!(sender.has(lost) || receiver.has(lost), "{what}: nothing was cut");
-    let gone_on = |event: &Event| matches!(event, Event::PeerLost { .. });
-    assert!(sender.has(gone_on) || receiver.has(gone_on), "{what}: the other side is told");
+    let again = |event: &Event| *event == Event::PeerBack;
+    assert!(sender.has(again) && receiver.has(again), "{what}: both sides are told");
 }
 
 #[tokio::test]

@@ -104,36 +104,51 @@ impl Transfer {
         let (tell_code, codes) = mpsc::unbounded_channel();
         let (_go, stop) = watch::channel(false);
         let server = sender.parse().unwrap();
-        let sending = Sending { server, pace, route: routes.0, text, sources, stop: stop.clone() };
+        let sending = Sending { server, pace, route: routes.0, text, sources, stop: stop.clone(), saved: None };
         let server = receiver.parse().unwrap();
-        let receiving = |code| Receiving { server, pace, route: routes.1, code, target, decide, stop };
-        let both = async { tokio::join!(run_sender(sending, tell_code, watch), run_receiver(codes, typed, receiving)) };
-        tokio::time::timeout(Duration::from_secs(120), both).await.expect("both ends come to an end")
+        let receiving = |code| Receiving { server, pace, route: routes.1, code, target, decide, stop, saved: None };
+        let (sent, received) = (Arc::default(), Arc::default());
+        let both = async {
+            tokio::join!(
+                run_sender(sending, tell_code, watch, Arc::clone(&sent)),
+                run_receiver(codes, typed, receiving, Arc::clone(&received)),
+            )
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(120), both).await;
+        let last = |events: &Said| events.lock().unwrap().iter().rev().take(12).cloned().collect::<Vec<_>>();
+        ended.unwrap_or_else(|_| panic!("it does not end; last first: {:?} {:?}", last(&sent), last(&received)))
     }
 }
 
-async fn run_sender(sending: Sending, code: mpsc::UnboundedSender<String>, mut watch: Box<dyn FnMut(&Event)>) -> End {
-    let mut events = Vec::new();
+/// What an end says while it runs.
+type Said = Arc<Mutex<Vec<Event>>>;
+
+async fn run_sender(
+    sending: Sending,
+    code: mpsc::UnboundedSender<String>,
+    mut watch: Box<dyn FnMut(&Event)>,
+    said: Said,
+) -> End {
     let result = send(sending, &mut |event| {
         watch(&event);
         if let Event::Code { code: made, .. } = &event {
             code.send(made.clone()).unwrap();
         }
-        events.push(event);
+        said.lock().unwrap().push(event);
     })
     .await;
-    End { result, events }
+    End { result, events: std::mem::take(&mut said.lock().unwrap()) }
 }
 
 async fn run_receiver(
     mut codes: mpsc::UnboundedReceiver<String>,
     typed: Box<dyn FnOnce(String) -> String>,
     receiving: impl FnOnce(Code) -> Receiving,
+    said: Said,
 ) -> End {
-    let mut events = Vec::new();
     let code: Code = typed(codes.recv().await.expect("a code")).parse().unwrap();
-    let result = receive(receiving(code), &mut |event| events.push(event)).await;
-    End { result, events }
+    let result = receive(receiving(code), &mut |event| said.lock().unwrap().push(event)).await;
+    End { result, events: std::mem::take(&mut said.lock().unwrap()) }
 }
 
 /// A file of so many bytes that repeat nowhere, the same for the same seed.

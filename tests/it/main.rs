@@ -21,6 +21,7 @@ mod digests;
 mod direct_cli;
 mod direct_codes;
 mod direct_interop;
+mod direct_killed;
 mod direct_load;
 mod direct_pairs;
 mod direct_path;

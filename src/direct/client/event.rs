@@ -1,6 +1,6 @@
 //! What happens in a transfer, as one end sees it, and how it ends.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::direct::protocol::message::Entry;
 use crate::direct::protocol::{End, Role};
@@ -14,6 +14,10 @@ pub enum Event {
         code: String,
         page_url: String,
         expires_in: u64,
+    },
+    /// A transfer that another process had begun goes on.
+    Resumed {
+        code: String,
     },
     /// The code is still waiting; said each second.
     TimeLeft {
@@ -89,7 +93,7 @@ pub enum Event {
 }
 
 /// What was transferred.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     pub files: u64,
     pub bytes: u64,

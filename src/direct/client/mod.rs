@@ -8,6 +8,7 @@ mod peer;
 mod rate;
 mod receive;
 mod round;
+pub mod saved;
 mod send;
 mod source;
 
@@ -15,6 +16,7 @@ pub use event::{Event, Failure, Summary};
 pub use link::Server;
 pub use path::Route;
 pub use receive::{Choice, Offered, Receiving, Target, receive};
+pub use saved::Saved;
 pub use send::{Sending, send};
 pub use source::{Source, Sources};
 

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -60,7 +61,7 @@ impl Happening {
 }
 
 /// Where this end belongs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Place {
     pub role: Role,
     pub nameplate: u32,
@@ -108,7 +109,7 @@ pub struct Peer {
     server: Server,
     pace: Pace,
     route: Route,
-    place: Place,
+    pub place: Place,
     code: Code,
     pub master: Option<Master>,
     connection: Connection,

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::direct::protocol::PIECE;
 use crate::direct::protocol::message::{Data, Entry, Start};
@@ -52,6 +53,20 @@ impl Sources {
     /// Adds a stream of unknown length, e.g. standard input.
     pub fn add_stream(&mut self, name: &str, reader: impl Read + Send + 'static) {
         self.push(Entry { path: name.to_owned(), size: None, folder: false }, Source::Stream(Stream::new(reader)));
+    }
+
+    /// The same for the same text, names, sizes and times of change; `None` where there is a stream, which is read once.
+    pub fn digest(&self, text: Option<&str>) -> Option<String> {
+        let mut times = Vec::new();
+        for source in &self.sources {
+            match source {
+                Source::File { modified, .. } => times.push(*modified),
+                Source::Folder => times.push(None),
+                Source::Stream(_) => return None,
+            }
+        }
+        let all = serde_json::to_vec(&(text, &self.entries, times)).ok()?;
+        Some(blake3::hash(&all).to_hex().to_string())
     }
 
     fn put(&mut self, path: &Path, name: String, metadata: &Metadata) -> Result<(), String> {
@@ -100,23 +115,17 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Opens an entry at the place where the receiver wants it to begin, or at 0 where that is not the content it has.
+    /// Opens an entry at the place where the receiver wants it to begin.
     ///
     /// # Errors
     /// A sentence that names the path.
-    pub fn open(source: &Source, entry: u32, start: Option<&Start>) -> Result<Reading, String> {
-        let mut offset = start.map_or(0, |start| start.offset);
+    pub fn open(source: &Source, entry: u32, offset: u64) -> Result<Reading, String> {
         let file = match source {
             Source::Folder => None,
             Source::Stream(stream) => stream.can_go_on(offset).map(|()| None)?,
             Source::File { path, .. } => {
                 let unreadable = |error: io::Error| format!("{} cannot be read: {error}", path.display());
                 let mut file = File::open(path).map_err(unreadable)?;
-                if let Some(start) = start
-                    && !begins_so(&mut file, start).map_err(unreadable)?
-                {
-                    offset = 0;
-                }
                 file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
                 Some(file)
             }
@@ -165,15 +174,23 @@ fn is_unchanged(file: &File, size: u64, modified: Option<SystemTime>) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.len() == size && metadata.modified().ok() == modified)
 }
 
-/// Whether a file begins with what the receiver has of it.
-fn begins_so(file: &mut File, start: &Start) -> io::Result<bool> {
-    if file.metadata()?.len() < start.offset {
-        return Ok(false);
+impl Source {
+    /// Finds out, on a thread of its own, whether it begins with what the receiver has of it.
+    pub fn check(&self, start: &Start) -> JoinHandle<bool> {
+        let path = match self {
+            Source::File { path, .. } => Some(path.clone()),
+            Source::Folder | Source::Stream(_) => None,
+        };
+        let start = start.clone();
+        // A file that cannot be read says so when it is opened.
+        tokio::task::spawn_blocking(move || path.is_some_and(|path| begins_so(&path, &start).unwrap_or(false)))
     }
-    let Some(digest) = &start.digest else { return Ok(true) };
+}
+
+fn begins_so(path: &Path, start: &Start) -> io::Result<bool> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file.take(start.offset))?;
-    Ok(hasher.finalize().to_hex().as_str() == digest)
+    hasher.update_reader(File::open(path)?.take(start.offset))?;
+    Ok(hasher.count() == start.offset && start.digest.as_deref() == Some(hasher.finalize().to_hex().as_str()))
 }
 
 /// Something that can be read once, read ahead by a thread of its own. The last of it is kept.

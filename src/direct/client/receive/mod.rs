@@ -1,5 +1,8 @@
 //! The receiver's end.
 
+mod files;
+mod kept;
+
 use std::future::Future;
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,14 +11,16 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use self::files::Files;
+use self::kept::{Keeper, Kept};
 use super::event::{Event, Failure, Summary};
 use super::link::{Heard, Link, Server};
-use super::peer::{Happening, Peer, Place};
+use super::peer::{Happening, Peer, Place, rejoin};
 use super::rate::{Rate, progress};
+use super::saved::Saved;
 use super::{Pace, Route, Stop, TICK, stopped};
-use crate::direct::protocol::message::{Accept, Data, Entry, MOST_ENTRIES, Offer, Start};
+use crate::direct::protocol::message::{Accept, Data, Entry, MOST_ENTRIES, Offer};
 use crate::direct::protocol::{Code, End, Message, Role, Signal};
-use crate::folder::{Folder, Partial};
 
 /// Bytes of content that may be on their way: enough for a long and fast line.
 pub const WINDOW: u64 = 4 << 20;
@@ -34,6 +39,8 @@ pub struct Receiving {
     /// Asked once, on a thread of its own, what of the offer is wanted.
     pub decide: Box<dyn FnOnce(Offered) -> Choice + Send>,
     pub stop: Stop,
+    /// Where another process finds what it needs to go on; not for [`Target::Output`], which cannot be taken up again.
+    pub saved: Option<Saved>,
 }
 
 /// Where files go.
@@ -64,39 +71,65 @@ pub enum Choice {
 /// # Errors
 /// [`Failure`]. The other side and the server have been told then, if they can be; no incomplete file is left.
 pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Result<Summary, Failure> {
-    let Receiving { server, pace, route, code, target, decide, mut stop } = receiving;
-    let output = match target {
-        Target::Output(output) => Output::Stream(output),
-        Target::Folder(path) => {
-            let folder = Folder::open(&path);
-            Output::Folder(folder.map_err(|error| Failure::Local(format!("{}: {error}", path.display())))?)
+    let Receiving { server, pace, route, code, target, decide, mut stop, saved } = receiving;
+    let saved = saved.filter(|_| matches!(target, Target::Folder(_)));
+    let kept = saved.as_ref().and_then(Saved::load::<Kept>);
+    if kept.is_some() {
+        tell(Event::Resumed { code: code.to_string() });
+    }
+    let folder = match (&kept, &target) {
+        (Some(kept), _) => kept.folder.clone(),
+        (None, Target::Folder(path)) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+        (None, Target::Output(_)) => PathBuf::new(),
+    };
+    // Before the connection is made: it may take longer than the server bears with a silent one.
+    let files = Files::open(target, kept.as_ref())?;
+    let begun = tokio::select! {
+        begun = begin(&server, &code, &pace, kept.as_ref()) => begun,
+        () = stopped(&mut stop) => Err(Failure::Stopped),
+    };
+    let (link, place) = match begun {
+        Ok(begun) => begun,
+        Err(failure) => {
+            match (&failure, saved) {
+                // The server may be there again in a moment.
+                (Failure::Unreachable(_) | Failure::Refused(_), Some(_)) => files.leave(),
+                (_, saved) => saved.iter().for_each(Saved::clear),
+            }
+            return Err(failure);
         }
     };
-    let (link, place) = tokio::select! {
-        opened = open(&server, &code, &pace) => opened?,
-        () = stopped(&mut stop) => return Err(Failure::Stopped),
-    };
+    let mut peer = Peer::new(server, pace, route, place, code, link);
+    peer.master = kept.as_ref().map(Kept::master);
+    let wanted = kept.as_ref().and_then(Kept::wanted);
     let mut receiver = Receiver {
-        peer: Peer::new(server, pace, route, place, code, link),
-        output,
+        peer,
+        files,
+        folder,
+        keeper: Keeper { saved, kept },
         offer: Offer::default(),
         offered: None,
         decide: Some(decide),
-        wanted: None,
-        next: 0,
-        current: None,
-        received: 0,
+        wanted,
         confirmed: 0,
         started: Instant::now(),
         rate: Rate::new(Instant::now()),
-        summary: Summary::default(),
         total: None,
         complete: None,
         goodbye: pace.goodbye,
     };
     let result = receiver.run(&mut stop, tell).await;
+    receiver.keeper.saved.iter().for_each(Saved::clear);
     receiver.peer.leave(&result).await;
     result
+}
+
+/// Takes the place at the server: the one that a killed process had, else a new one.
+async fn begin(server: &Server, code: &Code, pace: &Pace, kept: Option<&Kept>) -> Result<(Link, Place), Failure> {
+    match kept {
+        Some(kept) => rejoin(server, pace, &kept.place).await.map(|link| (link, kept.place.clone())),
+        None => open(server, code, pace).await,
+    }
 }
 
 async fn open(server: &Server, code: &Code, pace: &Pace) -> Result<(Link, Place), Failure> {
@@ -111,14 +144,11 @@ async fn open(server: &Server, code: &Code, pace: &Pace) -> Result<(Link, Place)
     }
 }
 
-enum Output {
-    Folder(Folder),
-    Stream(Box<dyn Write + Send>),
-}
-
 struct Receiver {
     peer: Peer,
-    output: Output,
+    files: Files,
+    folder: PathBuf,
+    keeper: Keeper,
     /// What has come of the offer in this round.
     offer: Offer,
     /// The offer of the first round; all later ones must be the same.
@@ -126,27 +156,15 @@ struct Receiver {
     decide: Option<Box<dyn FnOnce(Offered) -> Choice + Send>>,
     /// What was chosen of it, once it was.
     wanted: Option<Vec<u32>>,
-    /// Of that, the one that is being received, or is next.
-    next: usize,
-    current: Option<Current>,
-    /// Content of this round, and what of that was confirmed.
-    received: u64,
+    /// What was confirmed of this round's content.
     confirmed: u64,
     started: Instant,
     rate: Rate,
-    summary: Summary,
     /// Bytes of all that is wanted, if they are known.
     total: Option<u64>,
     /// When everything was there.
     complete: Option<Instant>,
     goodbye: Duration,
-}
-
-/// A file that is being received.
-struct Current {
-    /// `None` where it goes to a stream.
-    partial: Option<Partial>,
-    offset: u64,
 }
 
 type Deciding = Pin<Box<dyn Future<Output = Choice> + Send>>;
@@ -183,8 +201,8 @@ impl Receiver {
             };
             match (result, self.complete) {
                 // It has everything, and nothing takes that away.
-                (Err(_), Some(_)) => return Ok(self.summary),
-                (_, Some(complete)) if complete.elapsed() >= self.goodbye => return Ok(self.summary),
+                (Err(_), Some(_)) => return Ok(self.files.summary),
+                (_, Some(complete)) if complete.elapsed() >= self.goodbye => return Ok(self.files.summary),
                 (result, _) => result?,
             }
         }
@@ -199,7 +217,10 @@ impl Receiver {
         match happening {
             Happening::Joined if self.offered.is_none() => tell(Event::PeerJoined),
             Happening::Ready { again } => {
-                (self.offer, self.received, self.confirmed) = (Offer::default(), 0, 0);
+                (self.offer, self.files.received, self.confirmed) = (Offer::default(), 0, 0);
+                if let Some(master) = &self.peer.master {
+                    self.keeper.confirmed(&self.peer.place, &self.folder, master);
+                }
                 happening.event().into_iter().for_each(&mut *tell);
                 if again {
                     tell(Event::Path { direct: false });
@@ -224,7 +245,7 @@ impl Receiver {
         match message {
             Message::Offer(offer) => {
                 if self.gather(offer)? {
-                    if let Some(asked) = self.consider(tell) {
+                    if let Some(asked) = self.consider(tell)? {
                         *deciding = Some(asked);
                     }
                     if self.wanted.is_some() {
@@ -259,44 +280,58 @@ impl Receiver {
     }
 
     /// Asks what of the offer is wanted, the first time; the answer is used for all rounds.
-    fn consider(&mut self, tell: &mut dyn FnMut(Event)) -> Option<Deciding> {
-        let decide = self.decide.take()?;
+    fn consider(&mut self, tell: &mut dyn FnMut(Event)) -> Result<Option<Deciding>, Failure> {
+        let Some(decide) = self.decide.take() else { return Ok(None) };
         let offer = self.offer.clone();
-        if let Some(text) = offer.text.clone() {
+        self.offered = Some(offer.clone());
+        if self.wanted.is_some() {
+            // It was chosen in another process.
+            if !self.keeper.kept.as_ref().is_some_and(|kept| kept.is_of(&offer)) {
+                return Err(Failure::Protocol("it offers something else than before"));
+            }
+            self.begin(tell);
+            return Ok(None);
+        }
+        if let Some(text) = offer.text {
             tell(Event::Text { text });
         }
-        self.offered = Some(offer.clone());
         if offer.entries.is_empty() {
             self.wanted = Some(Vec::new());
-            return None;
+            return Ok(None);
         }
         let bytes = offer.entries.iter().filter_map(|entry| entry.size).fold(0, u64::saturating_add);
         tell(Event::Offered { entries: offer.entries.clone(), bytes });
         let offered = Offered { entries: offer.entries, bytes };
         let decision = tokio::task::spawn_blocking(move || decide(offered));
         // Whoever cannot be asked wants nothing.
-        Some(Box::pin(async move { decision.await.unwrap_or(Choice::None) }))
+        Ok(Some(Box::pin(async move { decision.await.unwrap_or(Choice::None) })))
     }
 
     async fn chosen(&mut self, choice: Choice, tell: &mut dyn FnMut(Event)) -> Result<(), Failure> {
-        let entries = self.offered.as_ref().map_or(&[][..], |offer| &offer.entries);
+        let Some(offer) = &self.offered else { return Ok(()) };
         let wanted: Vec<u32> = match choice {
-            Choice::All => (0..entries.len() as u32).collect(),
+            Choice::All => (0..offer.entries.len() as u32).collect(),
             Choice::Some(wanted) if !wanted.is_empty() => wanted,
             _ => {
                 self.peer.say(&Message::Decline).await?;
                 return Err(Failure::ended(End::Declined));
             }
         };
-        let chosen: Vec<_> = wanted.iter().filter_map(|entry| entries.get(*entry as usize)).collect();
-        let files = chosen.iter().filter(|entry| !entry.folder).count() as u64;
-        let sizes = chosen.iter().filter(|entry| !entry.folder).map(|entry| entry.size);
-        self.total = sizes.sum::<Option<u64>>();
-        (self.started, self.rate) = (Instant::now(), Rate::new(Instant::now()));
-        tell(Event::Accepted { files, bytes: self.total.unwrap_or_default() });
+        self.keeper.chosen(offer, &wanted);
         self.wanted = Some(wanted);
+        self.begin(tell);
         // The offer of this round may still be on its way, if the connection broke meanwhile.
         if self.offer.last { self.accept().await } else { Ok(()) }
+    }
+
+    /// It is clear what is to come.
+    fn begin(&mut self, tell: &mut dyn FnMut(Event)) {
+        let entries = self.offered.as_ref().map_or(&[][..], |offer| &offer.entries);
+        let wanted = self.wanted.iter().flatten().filter_map(|entry| entries.get(*entry as usize));
+        let files: Vec<&Entry> = wanted.filter(|entry| !entry.folder).collect();
+        self.total = files.iter().map(|entry| entry.size).sum::<Option<u64>>();
+        (self.started, self.rate) = (Instant::now(), Rate::new(Instant::now()));
+        tell(Event::Accepted { files: files.len() as u64, bytes: self.total.unwrap_or_default() });
     }
 
     /// Says what is wanted, and where to begin.
@@ -305,9 +340,7 @@ impl Receiver {
             return Err(Failure::Protocol("it offers something else than before"));
         }
         let wanted = self.wanted.as_deref().unwrap_or_default();
-        let entry = wanted.get(self.next).copied().unwrap_or(self.offer.entries.len() as u32);
-        let offset = self.current.as_ref().map_or(0, |current| current.offset);
-        let start = (self.next > 0 || offset > 0).then_some(Start { entry, offset, digest: None });
+        let start = self.files.start(wanted, self.offer.entries.len() as u32);
         let all = wanted.len() == self.offer.entries.len();
         let entries = (!all).then(|| wanted.to_vec());
         self.peer.say(&Message::Accept(Accept { entries, window: WINDOW, start })).await?;
@@ -316,77 +349,22 @@ impl Receiver {
 
     /// Takes a piece of a file.
     async fn take(&mut self, data: Data, tell: &mut dyn FnMut(Event)) -> Result<(), Failure> {
-        let wanted = self.wanted.as_deref().unwrap_or_default().get(self.next);
-        let entry =
-            wanted.filter(|entry| **entry == data.entry).and_then(|entry| self.offer.entries.get(*entry as usize));
-        let entry = entry.ok_or(Failure::Protocol("it sends a file that is not next"))?.clone();
-        let local = |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}", entry.path));
-        if self.current.is_none() {
-            self.current = Some(self.begin(&entry, data.offset, tell).map_err(local)?);
+        let wanted = self.wanted.as_deref().unwrap_or_default();
+        if self.files.take(&data, wanted, &self.offer.entries, tell)? {
+            let at = self.files.at().map_err(|error| Failure::Local(error.to_string()))?;
+            self.keeper.at(at);
         }
-        let Some(current) = &mut self.current else { return Ok(()) };
-        if data.offset == 0 && current.offset > 0 && self.received == 0 {
-            // The sender does not have what we have of it.
-            current.restart().map_err(local)?;
-        }
-        let end = data.offset + data.content.len() as u64;
-        let fits = entry.size.is_none_or(|size| if data.last { end == size } else { end < size || size == 0 });
-        if data.offset != current.offset || !entry.folder && !fits || entry.folder && end > 0 {
-            return Err(Failure::Protocol("it sends a piece that does not fit"));
-        }
-        match (&mut current.partial, &mut self.output) {
-            (Some(partial), _) => partial.write_all(&data.content).map_err(local)?,
-            (None, Output::Stream(stream)) => stream.write_all(&data.content).map_err(local)?,
-            (None, Output::Folder(_)) => {}
-        }
-        current.offset = end;
-        self.received += data.content.len() as u64;
         self.rate.bytes += data.content.len() as u64;
-        self.summary.bytes += data.content.len() as u64;
-        if data.last {
-            self.finish(&entry, data.entry, tell).map_err(local)?;
-        }
-        if data.last || self.received - self.confirmed >= CONFIRM {
-            self.confirmed = self.received;
-            self.peer.say(&Message::Ack { bytes: self.received }).await?;
+        if data.last || self.files.received - self.confirmed >= CONFIRM {
+            self.confirmed = self.files.received;
+            self.peer.say(&Message::Ack { bytes: self.files.received }).await?;
         }
         self.check_complete().await
     }
 
-    fn begin(&mut self, entry: &Entry, offset: u64, tell: &mut dyn FnMut(Event)) -> std::io::Result<Current> {
-        let number = self.wanted.as_ref().and_then(|wanted| wanted.get(self.next)).copied().unwrap_or_default();
-        let partial = match &self.output {
-            Output::Folder(folder) if !entry.folder => Some(folder.begin(&entry.path)?),
-            _ => None,
-        };
-        if !entry.folder {
-            tell(Event::FileStarted { entry: number, path: entry.path.clone(), size: entry.size, offset });
-        }
-        Ok(Current { partial, offset: 0 })
-    }
-
-    fn finish(&mut self, entry: &Entry, number: u32, tell: &mut dyn FnMut(Event)) -> std::io::Result<()> {
-        let current = self.current.take();
-        self.next += 1;
-        match (current.and_then(|current| Some((current.partial?, current.offset))), &mut self.output) {
-            (Some((partial, bytes)), _) => {
-                let path = partial.finish()?;
-                self.summary.files += 1;
-                tell(Event::FileDone { entry: number, path, bytes });
-            }
-            (None, Output::Folder(folder)) => drop(folder.make(&entry.path)?),
-            (None, Output::Stream(stream)) => {
-                stream.flush()?;
-                self.summary.files += 1;
-                tell(Event::FileDone { entry: number, path: entry.path.clone(), bytes: 0 });
-            }
-        }
-        Ok(())
-    }
-
     async fn check_complete(&mut self) -> Result<(), Failure> {
-        if self.wanted.as_ref().is_some_and(|wanted| self.next >= wanted.len()) {
-            self.summary.seconds = self.started.elapsed().as_secs_f64();
+        if self.wanted.as_ref().is_some_and(|wanted| self.files.next >= wanted.len()) {
+            self.files.summary.seconds = self.started.elapsed().as_secs_f64();
             self.complete = Some(self.complete.unwrap_or_else(Instant::now));
             self.peer.say(&Message::Received).await?;
         }
@@ -396,18 +374,8 @@ impl Receiver {
     fn tick(&mut self, tell: &mut dyn FnMut(Event)) {
         let under_way = self.wanted.as_ref().filter(|_| self.complete.is_none() && !self.offer.entries.is_empty());
         if let Some(wanted) = under_way {
-            let entry = wanted.get(self.next).copied();
-            tell(progress(entry, self.summary.bytes, self.total, &mut self.rate, Instant::now()));
-        }
-    }
-}
-
-impl Current {
-    fn restart(&mut self) -> std::io::Result<()> {
-        self.offset = 0;
-        match &mut self.partial {
-            Some(partial) => partial.restart(),
-            None => Err(std::io::Error::other("what has gone to a stream cannot be taken back")),
+            let entry = wanted.get(self.files.next).copied();
+            tell(progress(entry, self.files.summary.bytes, self.total, &mut self.rate, Instant::now()));
         }
     }
 }

@@ -1,20 +1,24 @@
 //! The sender's end.
 
+mod begin;
+
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{self, OwnedPermit};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use self::begin::{Keeper, begin};
 use super::event::{Event, Failure, Summary};
-use super::link::{Heard, Link, Server};
-use super::peer::{Happening, Peer, Place};
+use super::link::Server;
+use super::peer::{Happening, Peer};
 use super::rate::{Rate, progress};
+use super::saved::Saved;
 use super::source::{Piece, Reading, Source, Sources};
 use super::{Pace, Route, Stop, TICK, stopped};
 use crate::direct::protocol::message::{Accept, Entry, Offer, Start, offers};
-use crate::direct::protocol::{Code, End, Message, PIECE, Role, Signal};
+use crate::direct::protocol::{End, Message, PIECE, Role};
 
 /// What is sent, and where.
 pub struct Sending {
@@ -24,27 +28,33 @@ pub struct Sending {
     pub text: Option<String>,
     pub sources: Sources,
     pub stop: Stop,
+    /// Where another process finds what it needs to go on.
+    pub saved: Option<Saved>,
 }
 
-/// Sends to whoever comes with the code, which is the first event.
+/// Sends to whoever comes with the code, which is the first event, or after that the second one.
 ///
 /// # Errors
 /// [`Failure`]. The other side and the server have been told then, if they can be.
 pub async fn send(sending: Sending, tell: &mut dyn FnMut(Event)) -> Result<Summary, Failure> {
-    let Sending { server, pace, route, text, sources, mut stop } = sending;
+    let Sending { server, pace, route, text, sources, mut stop, saved } = sending;
+    // A stream cannot be read again by another process.
+    let saved = saved.and_then(|saved| Some((saved, sources.digest(text.as_deref())?)));
     let offers = offers(text, sources.entries.clone()).map_err(|error| Failure::Local(error.to_string()))?;
-    let (link, place, code, life) = tokio::select! {
-        opened = open(&server, &pace) => opened?,
+    let begun = tokio::select! {
+        begun = begin(&server, &pace, saved, tell) => begun?,
         () = stopped(&mut stop) => return Err(Failure::Stopped),
     };
-    tell(Event::Code { code: code.0.to_string(), page_url: code.1, expires_in: life.as_secs() });
+    let mut peer = Peer::new(server, pace, route, begun.place, begun.code, begun.link);
+    peer.master = begun.master;
     let mut sender = Sender {
-        peer: Peer::new(server, pace, route, place, code.0, link),
+        peer,
+        keeper: begun.keeper,
         offers,
         entries: sources.entries,
         sources: sources.sources,
         round: None,
-        expires: Some(Instant::now() + life),
+        expires: begun.life.map(|life| Instant::now() + life),
         started: None,
         rate: Rate::new(Instant::now()),
         files: 0,
@@ -53,24 +63,14 @@ pub async fn send(sending: Sending, tell: &mut dyn FnMut(Event)) -> Result<Summa
     };
     let result = sender.run(&mut stop, tell).await;
     sender.round = None; // it holds the connection's queue open
+    sender.keeper.clear();
     sender.peer.leave(&result).await;
     result
 }
 
-async fn open(server: &Server, pace: &Pace) -> Result<(Link, Place, (Code, String), Duration), Failure> {
-    let mut link = Link::open(server, "/api/direct/send", pace).await?;
-    match timeout(pace.connect, link.next()).await {
-        Ok(Ok(Heard::Signal(Signal::Code { nameplate, expires_in, token, grace, page_url, .. }))) => {
-            let place = Place { role: Role::Sender, nameplate, token, grace: Duration::from_secs(grace) };
-            Ok((link, place, (Code::random(nameplate), page_url), Duration::from_secs(expires_in)))
-        }
-        Ok(Ok(Heard::Signal(Signal::Ended { code, by, .. }))) => Err(Failure::Ended { code, by }),
-        _ => Err(Failure::Unreachable("it does not say what a Handover server says".into())),
-    }
-}
-
 struct Sender {
     peer: Peer,
+    keeper: Keeper,
     offers: Vec<Offer>,
     entries: Vec<Entry>,
     sources: Vec<Source>,
@@ -90,6 +90,8 @@ struct Sender {
 /// What remains to be sent in this round.
 struct Round {
     outbox: mpsc::Sender<Bytes>,
+    /// While it is found out whether a file begins with what another process of the receiver's has of it, where to begin.
+    checking: Option<(Start, JoinHandle<bool>)>,
     /// The entry that is being sent, and those after it.
     reading: Option<Reading>,
     wanted: VecDeque<u32>,
@@ -104,6 +106,8 @@ struct Round {
 
 enum Next {
     Happening(Happening),
+    /// Where to begin, once that was found out.
+    Checked(Start),
     Piece(OwnedPermit<Bytes>, Result<Piece, String>),
     Tick,
 }
@@ -111,6 +115,13 @@ enum Next {
 impl Round {
     /// Waits for room in the window and on the connection, and reads what goes there.
     async fn next(round: &mut Option<Round>, sources: &mut [Source]) -> Next {
+        if let Some(round) = round
+            && let Some((start, checking)) = &mut round.checking
+        {
+            let begins_so = checking.await.unwrap_or(false);
+            let offset = if begins_so { start.offset } else { 0 };
+            return Next::Checked(Start { offset, ..start.clone() });
+        }
         if let Some(round) = round
             && let Some(reading) = &mut round.reading
             && round.sent - round.acked + PIECE as u64 <= round.window
@@ -140,6 +151,7 @@ impl Sender {
                         return Ok(summary);
                     }
                 }
+                Next::Checked(start) => self.checked(&start, tell)?,
                 Next::Piece(permit, piece) => self.pass(permit, piece.map_err(Failure::Local)?, tell)?,
                 Next::Tick => self.tick(tell),
             }
@@ -158,6 +170,9 @@ impl Sender {
                 }
             }
             Happening::Ready { again } => {
+                if let Some(master) = &self.peer.master {
+                    self.keeper.confirmed(master);
+                }
                 happening.event().into_iter().for_each(&mut *tell);
                 if again {
                     tell(Event::Path { direct: false });
@@ -206,7 +221,7 @@ impl Sender {
                 }
             }
             Message::Received => {
-                let over = self.round.as_ref().filter(|round| round.reading.is_none());
+                let over = self.round.as_ref().filter(|round| round.reading.is_none() && round.checking.is_none());
                 let round = over.ok_or(Failure::Protocol("it says that it has what was not sent"))?;
                 let seconds = self.started.map_or(0.0, |started| started.elapsed().as_secs_f64());
                 return Ok(Some(Summary { files: self.files, bytes: round.before + round.sent, seconds }));
@@ -243,25 +258,37 @@ impl Sender {
         let before: u64 = wanted.iter().filter(|entry| **entry < first).map(size).sum();
         let mut wanted: VecDeque<u32> = wanted.into_iter().filter(|entry| *entry >= first).collect();
         let start = start.filter(|start| wanted.front() == Some(&start.entry));
-        let reading = match wanted.pop_front() {
-            Some(entry) => Some(self.open(entry, start.as_ref(), tell)?),
-            None => None,
-        };
+        let first = wanted.pop_front();
+        let start = start.unwrap_or(Start { entry: first.unwrap_or_default(), offset: 0, digest: None });
+        let checking = start.digest.as_ref().map(|_| self.sources[start.entry as usize].check(&start));
+        let is_checked = checking.is_none();
         self.round = Some(Round {
             outbox,
-            before: before + reading.as_ref().map_or(0, |reading| reading.offset),
-            reading,
+            checking: checking.map(|checking| (start.clone(), checking)),
+            before,
+            reading: None,
             wanted,
             window: accept.window.max(PIECE as u64),
             sent: 0,
             acked: 0,
             unconfirmed: VecDeque::new(),
         });
+        if first.is_some() && is_checked { self.checked(&start, tell) } else { Ok(()) }
+    }
+
+    /// It is clear where to begin.
+    fn checked(&mut self, start: &Start, tell: &mut dyn FnMut(Event)) -> Result<(), Failure> {
+        let reading = self.open(start.entry, start.offset, tell)?;
+        if let Some(round) = &mut self.round {
+            round.checking = None;
+            round.before += reading.offset;
+            round.reading = Some(reading);
+        }
         Ok(())
     }
 
-    fn open(&self, entry: u32, start: Option<&Start>, tell: &mut dyn FnMut(Event)) -> Result<Reading, Failure> {
-        let reading = Reading::open(&self.sources[entry as usize], entry, start).map_err(Failure::Local)?;
+    fn open(&self, entry: u32, offset: u64, tell: &mut dyn FnMut(Event)) -> Result<Reading, Failure> {
+        let reading = Reading::open(&self.sources[entry as usize], entry, offset).map_err(Failure::Local)?;
         let Entry { path, size, folder } = &self.entries[entry as usize];
         if !folder {
             tell(Event::FileStarted { entry, path: path.clone(), size: *size, offset: reading.offset });
@@ -279,7 +306,7 @@ impl Sender {
             let done = round.reading.take().map(|reading| (round.sent, reading.entry));
             round.unconfirmed.extend(done);
             if let Some(entry) = round.wanted.pop_front() {
-                let reading = self.open(entry, None, tell)?;
+                let reading = self.open(entry, 0, tell)?;
                 if let Some(round) = &mut self.round {
                     round.reading = Some(reading);
                 }

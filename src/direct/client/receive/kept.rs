@@ -1,0 +1,136 @@
+//! What a receiver needs to go on after its process was killed.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::direct::client::event::Summary;
+use crate::direct::client::peer::Place;
+use crate::direct::client::saved::Saved;
+use crate::direct::protocol::exchange::Master;
+use crate::direct::protocol::message::Offer;
+use crate::folder::Mark;
+
+/// See the module.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    pub place: Place,
+    master: [u8; 32],
+    /// The chosen folder, absolute.
+    pub folder: PathBuf,
+    /// What was chosen, once it was.
+    chosen: Option<Chosen>,
+    pub at: At,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Chosen {
+    /// BLAKE3 of the offer, in hex: another one would need another answer.
+    offer: String,
+    /// First and last numbers: most often it is all.
+    ranges: Vec<(u32, u32)>,
+}
+
+/// How far it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct At {
+    /// Of what was chosen, the first that is not complete.
+    pub next: usize,
+    /// Where that lies, once it was begun.
+    pub mark: Option<Mark>,
+    /// What is complete.
+    pub summary: Summary,
+}
+
+impl Kept {
+    pub fn master(&self) -> Master {
+        Master::from_bytes(self.master)
+    }
+
+    pub fn wanted(&self) -> Option<Vec<u32>> {
+        let ranges = self.chosen.as_ref()?.ranges.iter();
+        Some(ranges.flat_map(|(first, last)| *first..=*last).collect())
+    }
+
+    /// Whether this is what was chosen from.
+    pub fn is_of(&self, offer: &Offer) -> bool {
+        self.chosen.as_ref().is_some_and(|chosen| chosen.offer == digest(offer))
+    }
+}
+
+fn digest(offer: &Offer) -> String {
+    // Strings and numbers: there is nothing in it that JSON cannot say.
+    blake3::hash(&serde_json::to_vec(offer).unwrap_or_default()).to_hex().to_string()
+}
+
+/// Keeps it, where there is a place for it.
+pub struct Keeper {
+    pub saved: Option<Saved>,
+    pub kept: Option<Kept>,
+}
+
+impl Keeper {
+    /// From now on there is something to go on with.
+    pub fn confirmed(&mut self, place: &Place, folder: &std::path::Path, master: &Master) {
+        if self.kept.is_none() {
+            let (place, folder, master) = (place.clone(), folder.to_owned(), master.to_bytes());
+            self.kept = Some(Kept { place, master, folder, chosen: None, at: At::default() });
+            self.store();
+        }
+    }
+
+    /// It was chosen.
+    pub fn chosen(&mut self, offer: &Offer, wanted: &[u32]) {
+        if let (Some(kept), Some(_)) = (&mut self.kept, &self.saved) {
+            let mut ranges: Vec<(u32, u32)> = Vec::new();
+            for entry in wanted {
+                match ranges.last_mut() {
+                    Some((_, last)) if last.checked_add(1) == Some(*entry) => *last = *entry,
+                    _ => ranges.push((*entry, *entry)),
+                }
+            }
+            kept.chosen = Some(Chosen { offer: digest(offer), ranges });
+            self.store();
+        }
+    }
+
+    /// It is that far.
+    pub fn at(&mut self, at: At) {
+        if let Some(kept) = self.kept.as_mut().filter(|kept| kept.at != at) {
+            kept.at = at;
+            self.store();
+        }
+    }
+
+    fn store(&self) {
+        if let (Some(saved), Some(kept)) = (&self.saved, &self.kept) {
+            saved.store(kept);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::direct::protocol::Role;
+
+    #[test]
+    fn what_was_chosen_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Saved::open(dir.path(), &[b"x"]).unwrap();
+        let mut keeper = Keeper { saved: Some(open()), kept: None };
+        let place = Place { role: Role::Receiver, nameplate: 7, token: "t".into(), grace: Duration::from_secs(180) };
+        let offer = Offer { text: Some("x".into()), ..Offer::default() };
+        keeper.chosen(&offer, &[1]);
+        keeper.confirmed(&place, dir.path(), &Master::from_bytes([7; 32]));
+        keeper.chosen(&offer, &[0, 1, 2, 7, 9, 10]);
+        keeper.at(At { next: 2, ..At::default() });
+        keeper.saved = None;
+        let kept: Kept = open().load().unwrap();
+        assert_eq!(kept.wanted().unwrap(), [0, 1, 2, 7, 9, 10]);
+        assert_eq!((kept.master().to_bytes(), kept.at.next), ([7; 32], 2));
+        assert!(kept.is_of(&offer) && !kept.is_of(&Offer::default()));
+    }
+}

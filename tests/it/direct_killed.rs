@@ -1,0 +1,342 @@
+//! An end is killed and started again: the transfer goes on where it was.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::binary::{Running, handover};
+use crate::directed::{assert_same, file};
+use crate::support::files_below;
+
+const SIZE: u64 = 40_000_000;
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// A command whose events are read as they come.
+struct End {
+    child: Child,
+    events: mpsc::Receiver<Value>,
+    stderr: Option<std::thread::JoinHandle<String>>,
+}
+
+impl End {
+    fn start(mut command: Command) -> End {
+        let mut child = command.stdin(Stdio::null()).spawn().unwrap();
+        let (stdout, mut stderr) = (BufReader::new(child.stdout.take().unwrap()), child.stderr.take().unwrap());
+        let (tell, events) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let _ = tell.send(serde_json::from_str(&line).unwrap());
+            }
+        });
+        let stderr = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            text
+        });
+        End { child, events, stderr: Some(stderr) }
+    }
+
+    /// Waits for an event of this kind.
+    fn next(&self, kind: &str) -> Value {
+        let mut seen = Vec::new();
+        loop {
+            let Ok(event) = self.events.recv_timeout(PATIENCE) else { panic!("no {kind} after {seen:?}") };
+            if event["event"] == kind {
+                return event;
+            }
+            seen.push(event);
+        }
+    }
+
+    /// SIGKILL, and the end of the process.
+    fn kill(self) {
+        drop(self);
+    }
+
+    fn end(mut self) {
+        let (status, said) = (self.child.wait().unwrap(), self.stderr.take().unwrap().join().unwrap());
+        assert!(status.success(), "{status} {said}");
+    }
+}
+
+/// Stands between a side and the server: of the first connections it passes on so many bytes and then no more, which it
+/// tells; of all later ones everything.
+async fn holder(server: SocketAddr, limits: Vec<u64>) -> (String, tokio::sync::mpsc::UnboundedReceiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, held) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut limits = limits.into_iter();
+        while let Ok((client, _)) = listener.accept().await {
+            let left = Arc::new(Mutex::new((limits.next().unwrap_or(u64::MAX), Some(tell.clone()))));
+            tokio::spawn(async move {
+                let server = TcpStream::connect(server).await.unwrap();
+                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                tokio::select! {
+                    () = pass(from_client, to_server, left.clone()) => {}
+                    () = pass(from_server, to_client, left) => {}
+                }
+            });
+        }
+    });
+    (url, held)
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a connection may still pass, and whom to tell when that is nothing.
+type Left = Arc<Mutex<(u64, Option<tokio::sync::mpsc::UnboundedSender<()>>)>>;
+
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, left: Left) {
+    let mut piece = vec![0; 16 << 10];
+    while let Ok(read @ 1..) = from.read(&mut piece).await {
+        let (allowed, tell) = {
+            let mut left = left.lock().unwrap();
+            let allowed = (read as u64).min(left.0);
+            left.0 -= allowed;
+            (allowed as usize, if allowed < read as u64 { left.1.take() } else { None })
+        };
+        if to.write_all(&piece[..allowed]).await.is_err() {
+            return;
+        }
+        if let Some(tell) = tell {
+            tell.send(()).unwrap();
+        }
+    }
+}
+
+/// The two sides of a transfer, as often as they are started.
+struct Sides {
+    server: Running,
+    dir: tempfile::TempDir,
+    file: PathBuf,
+    /// Where each connects to.
+    sender: String,
+    receiver: String,
+}
+
+impl Sides {
+    fn new() -> Sides {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Running::start(&dir.path().join("data"), &[]);
+        let file = file(dir.path(), "file", SIZE as usize, 1);
+        Sides { sender: server.url.clone(), receiver: server.url.clone(), server, file, dir }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = handover(args);
+        command.env("XDG_STATE_HOME", self.dir.path().join("state")).args(["--json", "--relay"]);
+        command
+    }
+
+    fn send(&self, flags: &[&str]) -> End {
+        let args = [&["send", self.file.to_str().unwrap(), "--server", &self.sender], flags].concat();
+        End::start(self.command(&args))
+    }
+
+    fn receive(&self, code: &str) -> End {
+        let to = self.to();
+        let args = ["receive", "--yes", "--to", to.to_str().unwrap(), "--server", &self.receiver];
+        let mut command = self.command(&args);
+        command.env("HANDOVER_CODE", code);
+        End::start(command)
+    }
+
+    fn to(&self) -> PathBuf {
+        self.dir.path().join("to")
+    }
+
+    fn saved(&self) -> Vec<PathBuf> {
+        files_below(&self.dir.path().join("state"))
+    }
+
+    #[track_caller]
+    fn is_whole(&self, what: &str) {
+        assert_same(&self.file, &self.to().join("file"));
+        assert_eq!(fs::read_dir(self.to()).unwrap().count(), 1, "{what}: nothing beside it");
+        assert!(self.saved().is_empty(), "{what}: nothing is saved any more");
+    }
+}
+
+fn code(sender: &End) -> String {
+    sender.next("code")["code"].as_str().unwrap().to_owned()
+}
+
+/// Past the confirmation of the code, before which there is nothing to go on with, and two of them before the end.
+fn moments(count: usize) -> Vec<u64> {
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut rng = SmallRng::seed_from_u64(seed);
+    (0..count).map(|_| rng.random_range(5000..SIZE * 2 / 5)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_is_killed_and_goes_on() {
+    for moments in moments(8).chunks(2) {
+        let what = format!("held after {moments:?}");
+        let mut sides = Sides::new();
+        let (url, mut held) = holder(sides.server.address, moments.to_vec()).await;
+        sides.receiver = url;
+        let sender = sides.send(&[]);
+        let code = code(&sender);
+        for round in 0..moments.len() {
+            let receiver = sides.receive(&code);
+            if round > 0 {
+                receiver.next("resumed");
+            }
+            held.recv().await.unwrap();
+            receiver.kill();
+        }
+        let receiver = sides.receive(&code);
+        assert_eq!(receiver.next("resumed")["code"], code);
+        receiver.end();
+        sender.end();
+        sides.is_whole(&what);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_is_killed_and_goes_on() {
+    for moments in moments(8).chunks(2) {
+        let what = format!("held after {moments:?}");
+        let mut sides = Sides::new();
+        let (url, mut held) = holder(sides.server.address, moments.to_vec()).await;
+        sides.sender = url;
+        let sender = sides.send(&[]);
+        let code = code(&sender);
+        let receiver = sides.receive(&code);
+        held.recv().await.unwrap();
+        sender.kill();
+        let sender = sides.send(&[]);
+        assert_eq!(sender.next("resumed")["code"], code);
+        held.recv().await.unwrap();
+        sender.kill();
+        sides.send(&[]).end();
+        receiver.end();
+        sides.is_whole(&what);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_are_killed_and_go_on_from_where_they_were() {
+    let mut sides = Sides::new();
+    let (url, mut held) = holder(sides.server.address, vec![SIZE / 2]).await;
+    sides.receiver = url;
+    let sender = sides.send(&[]);
+    let code = code(&sender);
+    let receiver = sides.receive(&code);
+    held.recv().await.unwrap();
+    receiver.kill();
+    sender.kill();
+    let (sender, receiver) = (sides.send(&[]), sides.receive(&code));
+    let offset = receiver.next("file_started")["offset"].as_u64().unwrap();
+    assert!((SIZE / 4..SIZE).contains(&offset), "{offset}");
+    assert_eq!(sender.next("file_started")["offset"], offset);
+    receiver.end();
+    sender.end();
+    sides.is_whole("both");
+}
+
+/// Whatever happens to the two files meanwhile, what comes out is what the sender has.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_change_meanwhile_are_not_mixed() {
+    let mut sides = Sides::new();
+    let (url, mut held) = holder(sides.server.address, vec![SIZE / 2, SIZE / 2]).await;
+    sides.receiver = url;
+    let sender = sides.send(&[]);
+    let code = code(&sender);
+    let receiver = sides.receive(&code);
+    held.recv().await.unwrap();
+    receiver.kill();
+    // The receiver's
+    let partial = sides.to().join("file.handover-part");
+    let mut half = fs::read(&partial).unwrap();
+    half[1000] ^= 1;
+    fs::write(&partial, half).unwrap();
+    let receiver = sides.receive(&code);
+    assert_eq!(receiver.next("file_started")["offset"], 0);
+    held.recv().await.unwrap();
+    receiver.kill();
+    sender.kill();
+    // The sender's, without a trace in its size and time
+    let times = fs::metadata(&sides.file).unwrap().modified().unwrap();
+    file(sides.dir.path(), "file", SIZE as usize, 2);
+    File::options().write(true).open(&sides.file).unwrap().set_modified(times).unwrap();
+    let (sender, receiver) = (sides.send(&[]), sides.receive(&code));
+    assert_eq!(receiver.next("file_started")["offset"], 0);
+    receiver.end();
+    sender.end();
+    sides.is_whole("changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_waits_survives_its_process() {
+    let sides = Sides::new();
+    let sender = sides.send(&[]);
+    let first = code(&sender);
+    let saved = sides.saved();
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert!(saved.len() == 1 && mode(&saved[0]) == 0o600 && mode(saved[0].parent().unwrap()) == 0o700, "{saved:?}");
+    // Somebody else gets the same file at the same time.
+    let other = sides.send(&[]);
+    assert_ne!(code(&other), first);
+    sender.kill();
+    other.kill();
+
+    let sender = sides.send(&[]);
+    sender.next("resumed");
+    let second = code(&sender);
+    let receiver = sides.receive(&second);
+    receiver.end();
+    sender.end();
+    assert_same(&sides.file, &sides.to().join("file"));
+
+    let sender = sides.send(&["--new"]);
+    let third = code(&sender);
+    assert!(third != second && third != first, "a new one");
+    sender.kill();
+    file(sides.dir.path(), "file", SIZE as usize + 1, 2);
+    let sender = sides.send(&[]);
+    assert_ne!(code(&sender), third, "for other content");
+    sender.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_the_list_of_processes() {
+    let mut sides = Sides::new();
+    let (url, mut held) = holder(sides.server.address, vec![SIZE / 2]).await;
+    sides.receiver = url;
+    let sender = sides.send(&[]);
+    let code = code(&sender);
+    let receiver = sides.receive(&code);
+    held.recv().await.unwrap();
+    let saved: Vec<Value> =
+        sides.saved().iter().map(|path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap()).collect();
+    let tokens: Vec<&str> = saved.iter().map(|saved| saved["place"]["token"].as_str().unwrap()).collect();
+    assert_eq!(tokens.len(), 2, "one of each side");
+    for end in [&sender, &receiver] {
+        let arguments = fs::read(format!("/proc/{}/cmdline", end.child.id())).unwrap();
+        let arguments = String::from_utf8(arguments).unwrap();
+        let words = code.split('-').skip(1);
+        assert!(words.chain(tokens.iter().copied()).all(|secret| !arguments.contains(secret)), "{arguments}");
+    }
+    receiver.kill();
+    sender.kill();
+}
