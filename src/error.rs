@@ -112,7 +112,7 @@ pub enum Error {
     // Batches
     #[error("There is no such batch, or its time is over.")]
     BatchNotFound,
-    #[error("This takes the manage key.")]
+    #[error("This takes the manage key of the batch.")]
     ManageKeyRequired,
     #[error("This batch asks for a password.")]
     PasswordRequired,
@@ -130,6 +130,8 @@ pub enum Error {
     // Rooms
     #[error("There is no such room, or its time is over.")]
     RoomNotFound,
+    #[error("This takes the manage key of the room.")]
+    RoomKeyRequired,
     #[error("The room is locked: nobody new may join.")]
     RoomLocked,
     #[error("A room has {0} members at most.")]
@@ -247,6 +249,7 @@ impl Error {
             Error::DownloadsBusy => (S::CONFLICT, "downloads_busy"),
 
             Error::RoomNotFound => (S::NOT_FOUND, "room_not_found"),
+            Error::RoomKeyRequired => (S::FORBIDDEN, "manage_key_required"),
             Error::RoomLocked => (S::FORBIDDEN, "room_locked"),
             Error::RoomCrowded(_) => (S::CONFLICT, "room_crowded"),
             Error::RoomFull(_) => (S::PAYLOAD_TOO_LARGE, "room_full"),
@@ -320,6 +323,7 @@ impl Error {
             Error::DownloadsUsed,
             Error::DownloadsBusy,
             Error::RoomNotFound,
+            Error::RoomKeyRequired,
             Error::RoomLocked,
             Error::RoomCrowded(1000),
             Error::RoomFull(size),

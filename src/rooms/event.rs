@@ -18,6 +18,7 @@ pub const LONGEST_REF: usize = 64;
 
 /// What happened in a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RoomEvent)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// Somebody is new in the room.

@@ -113,7 +113,7 @@ impl FromRequest for Managed {
             let key = req.headers().get(MANAGE_KEY).and_then(|key| key.to_str().ok());
             match key.is_some_and(|key| secret::matches(key, &known.room.key_digest)) {
                 true => Ok(Managed(known)),
-                false => Err(Error::ManageKeyRequired),
+                false => Err(Error::RoomKeyRequired),
             }
         };
         ready(managed())

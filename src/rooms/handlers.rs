@@ -28,11 +28,13 @@ use crate::http::peer::{client_address, public_url};
 const TITLE: usize = 200;
 
 #[derive(Default, Deserialize, ToSchema)]
+#[schema(as = MakeRoom)]
 pub struct Make {
     title: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = MadeRoom)]
 pub struct Made {
     /// The code to share
     room: String,
@@ -128,6 +130,7 @@ pub struct Older {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = RoomEvents)]
 pub struct Events {
     /// In their order
     #[schema(value_type = Vec<Event>)]
@@ -149,6 +152,7 @@ pub async fn older(app: web::Data<App>, inside: Inside, query: web::Query<Older>
 }
 
 #[derive(Default, Deserialize, ToSchema)]
+#[schema(as = ChangeRoom)]
 pub struct Change {
     title: Option<String>,
     /// Whether nobody new may join

@@ -33,9 +33,13 @@ async fn json_bodies_take_no_more_than_their_limit() {
     let made = server.http.post(format!("{}/api/batches", server.url)).send().await.unwrap();
     let batch: serde_json::Value = made.json().await.unwrap();
     let (id, key) = (batch["batch_id"].as_str().unwrap(), batch["manage_key"].as_str().unwrap());
-    let path_of = |endpoint: &Endpoint| endpoint.path.replace("{id}", id);
+    let made = server.http.post(format!("{}/api/rooms", server.url)).send().await.unwrap();
+    let room: serde_json::Value = made.json().await.unwrap();
+    let (code, room_key) = (room["room"].as_str().unwrap(), room["manage_key"].as_str().unwrap());
+    let path_of = |endpoint: &Endpoint| endpoint.path.replace("{id}", id).replace("{room}", code);
     let send = async |route: &str, framing: &str, begin: &str, more: String| {
         let mut client = Raw::open(server.address).await;
+        let key = if route.contains("/rooms/") { room_key } else { key };
         let head = format!(
             "{route} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\nX-Manage-Key: {key}\r\n\
             {framing}\r\n\r\n"
