@@ -5,6 +5,7 @@ import { alertLine } from "../parts/alert.js";
 import { fill, h, newId, screen } from "../parts/dom.js";
 import { frame, title } from "../parts/frame.js";
 import { icon } from "../parts/icons.js";
+import { roomCode } from "../parts/room-code.js";
 import * as session from "../parts/session.js";
 import { words } from "../parts/words.js";
 
@@ -33,6 +34,7 @@ function show() {
   fill(
     ways,
     way("batch", "new", words.newBatch, words.wayBatch, words.startBatch),
+    way("room", "room", words.newRoom, words.wayRoom, words.startRoom),
     way(
       "desk",
       "desk",
@@ -45,7 +47,7 @@ function show() {
 }
 
 /**
- * @param {"batch" | "desk"} drawing
+ * @param {"batch" | "room" | "desk"} drawing
  * @param {string} path
  * @param {string} name
  * @param {string} text
@@ -100,10 +102,12 @@ function whereTo(text) {
   if (text === "") return { sorry: words.receiveHint };
   if (/^https?:\/\//i.test(text)) {
     const path = pathOf(text);
-    if (path !== null && /^(b|d|download_file)\//.test(path)) return { path };
+    if (path !== null && /^(b|d|r|download_file)\//.test(path)) return { path };
     return { sorry: path === null ? words.otherSite : words.noSuchLink };
   }
   if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return { path: `d/${text}` };
+  const room = roomCode(text);
+  if (room) return { path: `r/${room}` };
   if (/^[\w-]{12,64}$/.test(text)) return { path: `b/${text}` };
   return { sorry: words.noSuchCode };
 }
