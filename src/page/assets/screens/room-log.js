@@ -3,6 +3,7 @@
 import { button, fill, h, set } from "../parts/dom.js";
 import { icon } from "../parts/icons.js";
 import { words } from "../parts/words.js";
+import { codeGroups } from "../screens/room-side.js";
 import { eventRow, pendingRow, settle, showFetches } from "../screens/room-row.js";
 
 /** @typedef {import("../parts/room.js").RoomEvent} RoomEvent */
@@ -19,8 +20,9 @@ const NEAR = 60;
  * @param {import("../screens/room-row.js").Context} context
  * @param {(before: number) => Promise<{ events: RoomEvent[], more: boolean }>} older
  * @param {{ again: (ref: string) => void, giveUp: (ref: string) => void }} resend
+ * @param {string} code to pass on while nobody has said anything
  */
-export function roomLog(context, older, resend) {
+export function roomLog(context, older, resend, code) {
   /** @type {Map<number, HTMLElement>} in their order */
   const rows = new Map();
   /** @type {Map<string, { row: HTMLElement, note: HTMLElement }>} */
@@ -30,26 +32,30 @@ export function roomLog(context, older, resend) {
   /** @type {{ title: string, locked: boolean } | null} */
   let was = null;
   let below = 0;
+  let top = 0;
   let isAtEnd = true;
   let hasMore = false;
 
   const earlier = button({ class: "plain short earlier", hidden: true }, () => void readOlder(), words.earlier);
   const list = h("ol", { class: "talk" });
   const waiting = h("ol", { class: "talk" });
-  const nothing = h("p", { class: "nothing quiet", hidden: true }, words.saidNothing);
+  const nothing = h("div", { class: "nothing quiet", hidden: true }, words.saidNothing, codeGroups(code));
   const element = h(
     "div",
     { class: "log", role: "log", tabindex: 0, "aria-label": words.messages },
     earlier,
-    nothing,
     list,
+    nothing,
     waiting,
   );
   const jump = button({ class: "jump short", hidden: true }, toEnd);
   const holder = h("div", { class: "log-holder" }, element, jump);
 
   element.addEventListener("scroll", () => {
-    isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
+    // Only a person goes up: what grows leaves one where one was, and then at the end again.
+    if (element.scrollHeight - element.scrollTop - element.clientHeight < NEAR) isAtEnd = true;
+    else if (element.scrollTop < top - 1) isAtEnd = false;
+    top = element.scrollTop;
     if (isAtEnd) below = 0;
     showJump();
   });

@@ -21,10 +21,11 @@ export function roomSide(room, counted) {
   const list = h("ul", { class: "members", "aria-label": words.members });
   const heading = h("h2", {}, words.members);
   const maker = room.isMine ? makersPart(room, alert) : null;
+  const share = sharing(room);
   const element = h(
     "aside",
     { class: "side-parts", "aria-label": words.share },
-    sharing(room),
+    share,
     h("section", { class: "here" }, heading, list),
     maker?.element,
     alert.element,
@@ -87,22 +88,28 @@ export function roomSide(room, counted) {
       one.member.away = away;
       one.show();
     },
-    over() {
+    /** @param {boolean} again whether one may come back */
+    over(again) {
       maker?.element.remove();
+      if (!again) share.remove();
       for (const trigger of list.querySelectorAll("button, .confirm")) trigger.remove();
     },
   };
 }
 
+/** A code as it is read out. @param {string} code */
+export function codeGroups(code) {
+  return h("p", { class: "room-code" }, ...code.split("-").flatMap((group) => [h("span", {}, group), " "]));
+}
+
 /** @param {import("../parts/room.js").Room} room */
 function sharing(room) {
-  const code = h("p", { class: "room-code" }, ...room.code.split("-").map((group) => h("span", {}, group)));
   const qr = h("details", { class: "room-qr" }, h("summary", {}, words.showCode), qrCode(room.address, words.roomQr));
   return h(
     "section",
     { class: "room-share" },
     h("h2", {}, words.roomCode),
-    code,
+    codeGroups(room.code),
     copyField(words.roomAddress, room.address),
     qr,
   );

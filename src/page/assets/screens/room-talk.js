@@ -107,6 +107,7 @@ export function talk(main, room, memory, refused) {
     },
     (before) => room.older(socket.seat.token ?? "", before),
     { again: (ref) => socket.again(ref), giveUp: (ref) => socket.giveUp(ref) },
+    room.code,
   );
   const say = sayBar({
     zone: main,
@@ -121,7 +122,8 @@ export function talk(main, room, memory, refused) {
     typing: () => socket.typing(),
   });
   const leave = button({ class: "bare short" }, () => socket.leave(), words.leave);
-  const actions = h("div", { class: "actions" }, bell(), more, leave);
+  const notes = bell();
+  const actions = h("div", { class: "actions" }, notes, more, leave);
   const head = h("div", { class: "room-head" }, h("div", { class: "grow" }, heading, state), actions);
   const foot = h("div", { class: "room-foot" }, warning, typists.element, say.element);
   const view = h(
@@ -162,9 +164,9 @@ export function talk(main, room, memory, refused) {
       ? button({ class: "short" }, () => location.reload(), words.comeBack)
       : h("a", { class: "button short", href: at("") }, words.backToStart);
     say.stop();
-    side.over();
+    side.over(again);
     log.readdress(false);
-    for (const part of [leave, state]) part.remove();
+    for (const part of [leave, notes, state]) part?.remove();
     set(main, { "data-state": "over" });
     const text = h("div", { class: "grow" }, h("p", { class: "name" }, what), h("p", {}, hint));
     fill(foot, h("div", { class: "room-over" }, text, back));
