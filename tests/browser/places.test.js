@@ -25,6 +25,7 @@ async function nginx(port, path, upstream) {
     http {
       access_log off; client_body_temp_path ${folder}; proxy_temp_path ${folder};
       fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
+      map $http_upgrade $connection_upgrade { default upgrade; "" ""; }
       server {
         listen 127.0.0.1:${port};
         location ${path} {
@@ -32,6 +33,8 @@ async function nginx(port, path, upstream) {
           proxy_http_version 1.1;
           proxy_set_header Host $host;
           proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+          proxy_set_header Upgrade $http_upgrade;
+          proxy_set_header Connection $connection_upgrade;
           proxy_request_buffering off;
           proxy_buffering off;
           client_max_body_size 0;
@@ -102,6 +105,24 @@ for (const [what, path, passesOn] of [
       await olga.getByRole("link", { name: "Handover" }).click();
       await olga.getByRole("heading", { name: "Hand a file over" }).waitFor();
       assert.equal(olga.url(), site);
+
+      await olga.getByRole("link", { name: "Make a room" }).click();
+      await olga.getByLabel("Your name").fill("Olga");
+      await olga.getByRole("button", { name: "Make the room" }).click();
+      const room = await olga.getByLabel("Address of the room").inputValue();
+      assert.ok(room.startsWith(`${site}r/`), room);
+      await guest.goto(site);
+      await guest.getByLabel("Receive").first().fill(room);
+      await guest.getByRole("button", { name: "Receive" }).click();
+      await guest.getByLabel("Your name").fill("Guest");
+      await guest.getByRole("button", { name: "Join" }).click();
+      await guest.getByLabel("Message", { exact: true }).fill("hello");
+      await guest.keyboard.press("Enter");
+      await olga.getByRole("log").getByText("hello", { exact: true }).waitFor();
+      await drop(olga, "main", [["in the room.txt", "shared"]]);
+      const shared = guest.getByRole("link", { name: "Download in the room.txt" });
+      const here = await downloaded(guest, () => shared.click());
+      assert.equal(String(here.bytes), "shared");
       browser.check();
     } finally {
       await stopProxy();

@@ -213,9 +213,12 @@ test("a connection that breaks loses nothing and doubles nothing", async () => {
   assert.equal(await ann.locator("li.pending").count(), 3);
   for (const text of ["meanwhile 1", "meanwhile 2"]) bob.say(text);
   await bob.until((event) => event.text === "meanwhile 2");
+  await look(ann, true);
   line.mend();
   await bob.until((event) => event.text === "unsaid 2");
   await shows(ann, ["heard", "answer lost", "meanwhile 1", "meanwhile 2", "unsaid 1", "unsaid 2"]);
+  assert.match(await ann.title(), /^\(2\) /, "what was missed is told, too");
+  await look(ann, false);
   await told(ann, "Connection lost, trying again …").waitFor({ state: "detached" });
   const there = bob.events.filter(({ type }) => type === "message").map(({ text }) => text);
   assert.deepEqual(there, await shown(ann));
@@ -419,6 +422,42 @@ test("where guests may not join, the page asks for a sign-in", async () => {
   } finally {
     await closed.stop();
   }
+});
+
+test("on a phone the field stays above the keyboard, and what is new in sight", async () => {
+  const room = await makeRoom(server.url);
+  const ann = await browser.person(server.url, {
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+    isMobile: true,
+  });
+  const bob = await room.join("Bob");
+  for (let number = 0; number < 30; number += 1) bob.say(`line ${number}`);
+  await join(ann, room.path, "Ann");
+  await said(ann, "line 29").waitFor();
+  const inSight = async (bottom) => {
+    await ann.waitForFunction(
+      (bottom) => document.querySelector("textarea").getBoundingClientRect().bottom <= bottom,
+      bottom,
+    );
+    const box = await said(ann, "line 29").boundingBox();
+    const head = await ann.getByRole("heading", { level: 1 }).boundingBox();
+    assert.ok(head.y >= 0 && box.y > head.y && box.y + box.height <= (await field(ann).boundingBox()).y);
+  };
+  await inSight(844);
+  await ann.setViewportSize({ width: 390, height: 480 }); // the page is made smaller …
+  await inSight(480);
+  await ann.setViewportSize({ width: 390, height: 844 });
+  await ann.evaluate(() => {
+    // … or covered
+    Object.defineProperty(window.visualViewport, "height", { value: 500, configurable: true });
+    window.visualViewport.dispatchEvent(new Event("resize"));
+  });
+  await inSight(500);
+  await ann.getByRole("button", { name: "Code and 2 members" }).click();
+  await ann.getByRole("dialog").getByRole("button", { name: "Leave" }).click();
+  await told(ann, "You are no longer in this room").waitFor();
+  assert.equal(await ann.getByRole("dialog").count(), 0);
 });
 
 test("a thousand messages are carried, and all of them can be read again", async () => {

@@ -118,7 +118,7 @@ export async function makeRoom(url, title = "") {
 
 /** A member without a page. */
 async function member(path, name) {
-  const socket = new WebSocket(`${path.replace(/^http/, "ws")}/socket?name=${name}`);
+  const socket = new WebSocket(`${path.replace(/^http/, "ws")}/socket?name=${encodeURIComponent(name)}`);
   const events = [];
   const waiting = [];
   const welcome = await new Promise((resolve, reject) => {

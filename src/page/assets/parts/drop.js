@@ -60,7 +60,7 @@ export function chooser(attributes, take) {
  */
 export function takeDrops(zone, take) {
   /** @param {DragEvent} event */
-  const holdsFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
+  const holdsFiles = (event) => zone.isConnected && (event.dataTransfer?.types.includes("Files") ?? false);
   document.addEventListener("dragover", (event) => {
     if (!holdsFiles(event)) return;
     event.preventDefault();

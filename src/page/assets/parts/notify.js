@@ -2,6 +2,9 @@
 // sound, for whoever has asked for it.
 
 import { site } from "../parts/address.js";
+import { button, set } from "../parts/dom.js";
+import { icon } from "../parts/icons.js";
+import { words } from "../parts/words.js";
 
 const WANTED = `handover${site}notify`;
 
@@ -31,17 +34,31 @@ export function unseen(title) {
   };
 }
 
+/** Switches the notes on and off, where there can be any. */
+export function notesButton() {
+  if (!canNotify()) return null;
+  const show = () =>
+    set(press, { "aria-pressed": String(notifies()), title: notifies() ? words.notesOn : words.notes });
+  const press = button(
+    { class: "icon-button bell", "aria-label": words.notes },
+    () => void wantNotes(!notifies()).then(show),
+    icon("bell"),
+  );
+  show();
+  return press;
+}
+
 /** Whether this browser can, and whether it was not told never to. */
-export function canNotify() {
+function canNotify() {
   return "Notification" in window && window.isSecureContext && Notification.permission !== "denied";
 }
 
-export function notifies() {
+function notifies() {
   return canNotify() && Notification.permission === "granted" && localStorage.getItem(WANTED) === "yes";
 }
 
 /** Switches it on or off. To be called on a press: the browser asks the person. @param {boolean} wanted */
-export async function wantNotes(wanted) {
+async function wantNotes(wanted) {
   const granted = wanted && (await Notification.requestPermission()) === "granted";
   localStorage.setItem(WANTED, granted ? "yes" : "no");
 }

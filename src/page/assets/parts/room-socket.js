@@ -28,7 +28,7 @@ import * as session from "../parts/session.js";
  * @property {(events: RoomEvent[], live: boolean) => void} events in their order; `live` as they happen
  * @property {(word: any) => void} word what is said and forgotten
  * @property {(unsent: Unsent) => void} refusedMessage the room does not take it
- * @property {() => void} lost it is tried again
+ * @property {(tries: number) => void} lost it is tried again, after so many tries
  * @property {(error: unknown) => void} refused one is not let in
  * @property {(code: string, msg: string) => void} over for good: replaced, removed, ended, left
  */
@@ -247,7 +247,7 @@ export class RoomSocket {
     if (wasOpen && performance.now() - this.#openedAt > GOOD) this.#tries = 0;
     this.#drop();
     if (this.#isOver) return;
-    this.#listener.lost();
+    this.#listener.lost(this.#tries);
     if (!wasOpen && (await this.#isRefused())) return;
     if (this.#isOver || this.#socket) return;
     const wait = Math.min(FIRST_WAIT * 2 ** this.#tries, LAST_WAIT);

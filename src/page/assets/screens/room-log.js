@@ -4,10 +4,9 @@ import { button, fill, h, set } from "../parts/dom.js";
 import { icon } from "../parts/icons.js";
 import { words } from "../parts/words.js";
 import { codeGroups } from "../screens/room-side.js";
-import { eventRow, pendingRow, settle, showFetches } from "../screens/room-row.js";
+import { eventRow, settle, showFetches } from "../screens/room-row.js";
 
 /** @typedef {import("../parts/room.js").RoomEvent} RoomEvent */
-/** @typedef {import("../parts/room-memory.js").Unsent} Unsent */
 
 /** So many lines, and then back to so many: the oldest can be read again. */
 const MOST = 1000;
@@ -19,14 +18,12 @@ const NEAR = 60;
 /**
  * @param {import("../screens/room-row.js").Context} context
  * @param {(before: number) => Promise<{ events: RoomEvent[], more: boolean }>} older
- * @param {{ again: (ref: string) => void, giveUp: (ref: string) => void }} resend
+ * @param {HTMLElement} waiting what is not confirmed yet
  * @param {string} code to pass on while nobody has said anything
  */
-export function roomLog(context, older, resend, code) {
+export function roomLog(context, older, waiting, code) {
   /** @type {Map<number, HTMLElement>} in their order */
   const rows = new Map();
-  /** @type {Map<string, { row: HTMLElement, note: HTMLElement }>} */
-  const pending = new Map();
   /** @type {Map<string, Map<string, string>>} by file */
   const fetches = new Map();
   /** @type {{ title: string, locked: boolean } | null} */
@@ -38,7 +35,6 @@ export function roomLog(context, older, resend, code) {
 
   const earlier = button({ class: "plain short earlier", hidden: true }, () => void readOlder(), words.earlier);
   const list = h("ol", { class: "talk" });
-  const waiting = h("ol", { class: "talk" });
   const nothing = h("div", { class: "nothing quiet", hidden: true }, words.saidNothing, codeGroups(code));
   const element = h(
     "div",
@@ -154,52 +150,18 @@ export function roomLog(context, older, resend, code) {
       set(element, { "aria-busy": live ? null : "true" });
       const made = [];
       for (const event of events) {
-        if (event.type === "message" && event.ref && context.isMine(event.from_id)) this.settled(event.ref);
         if (isShown(event)) made.push(rowOf(event));
         else if (event.type === "removed") takeAway(event);
       }
       const shown = made.filter((row) => !row.isConnected);
       list.append(...shown);
       for (const row of shown) settle(row);
-      nothing.hidden = !!list.querySelector(".said") || pending.size > 0;
+      nothing.hidden = !!list.querySelector(".said") || waiting.childElementCount > 0;
       if (isAtEnd) end();
       else if (live) below += shown.filter((row) => row.matches(".said:not(.mine)")).length;
       showJump();
       shorten();
       if (!live) requestAnimationFrame(() => set(element, { "aria-busy": null }));
-    },
-    /** What is on its way. @param {Unsent} unsent */
-    wait(unsent) {
-      const made = pendingRow(unsent.text);
-      pending.set(unsent.ref, made);
-      waiting.append(made.row);
-      nothing.hidden = true;
-      if (unsent.refusal !== undefined) this.refuse(unsent);
-      toEnd();
-    },
-    /** @param {Unsent} unsent */
-    refuse({ ref, refusal }) {
-      const made = pending.get(ref);
-      if (!made) return;
-      const act = (/** @type {(ref: string) => void} */ what) => {
-        made.row.classList.remove("refused");
-        fill(made.note, words.sendingMessage);
-        what(ref);
-      };
-      made.row.classList.add("refused");
-      fill(
-        made.note,
-        h("span", { role: "alert" }, refusal ?? ""),
-        " ",
-        button({ class: "bare inline small" }, () => act(resend.again), words.retry),
-        " ",
-        button({ class: "bare inline small" }, () => (act(resend.giveUp), this.settled(ref)), words.giveUp),
-      );
-    },
-    /** @param {string} ref */
-    settled(ref) {
-      pending.get(ref)?.row.remove();
-      pending.delete(ref);
     },
     /** @param {{ file_id: string, by: string, at: string }} fetched */
     fetched({ file_id: file, by, at }) {

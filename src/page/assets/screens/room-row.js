@@ -60,13 +60,6 @@ export function eventRow(event, context, was) {
   return row;
 }
 
-/** A message that is on its way. @param {string} text */
-export function pendingRow(text) {
-  const note = h("p", { class: "note-line small quiet" }, words.sendingMessage);
-  const row = h("li", { class: "said mine pending" }, h("div", { class: "bubble" }, ...textOf(text)), note);
-  return { row, note };
-}
-
 /**
  * Puts a line in its place: a day has its name once, a person within a few minutes, too.
  * @param {HTMLElement} row
@@ -119,7 +112,7 @@ function saidRow(event, context, content) {
 }
 
 /** @param {string} text */
-function textOf(text) {
+export function textOf(text) {
   const shown = h("p", { class: "text", dir: "auto" }, ...linked(text));
   if (text.length <= LONG && text.split("\n", LINES + 1).length <= LINES) return [shown];
   shown.classList.add("folded");

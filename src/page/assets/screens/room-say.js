@@ -1,7 +1,7 @@
 // Where one writes, and shares files: by a button, dropped anywhere, or pasted.
 
 import { alertLine } from "../parts/alert.js";
-import { button, h, set } from "../parts/dom.js";
+import { button, h } from "../parts/dom.js";
 import { chooser, takeDrops } from "../parts/drop.js";
 import { icon } from "../parts/icons.js";
 import { Queue } from "../parts/queue.js";
@@ -15,18 +15,17 @@ const LARGEST = 8192;
 /** Files at a time. */
 const MANY = 100;
 /** How often the others are told that one types, in milliseconds. */
-const TYPING = 2000;
+const TYPING = 1200;
 
 /**
  * @typedef {object} Wishes
- * @property {HTMLElement} zone where files may be dropped
  * @property {import("../parts/upload.js").Target} target
  * @property {(text: string) => void} say
  * @property {() => void} typing
  */
 
 /** @param {Wishes} wishes */
-export function sayBar({ zone, target, say, typing }) {
+export function sayBar({ target, say, typing }) {
   const queue = new Queue();
   const alert = alertLine();
   const uploads = h("ul", { class: "rows room-uploads", "aria-label": words.uploads });
@@ -79,7 +78,8 @@ export function sayBar({ zone, target, say, typing }) {
     event.preventDefault();
     share([...pasted.files].map(named));
   });
-  takeDrops(zone, share);
+  const element = h("div", { class: "say-bar" }, alert.element, uploads, form);
+  takeDrops(element, share);
 
   function send() {
     const text = field.value.replace(/\s+$/, "");
@@ -115,7 +115,6 @@ export function sayBar({ zone, target, say, typing }) {
     }
   }
 
-  const element = h("div", { class: "say-bar" }, alert.element, uploads, form);
   return {
     element,
     focus: () => field.focus(),
@@ -126,7 +125,6 @@ export function sayBar({ zone, target, say, typing }) {
     /** The room is over: nothing more is sent. */
     stop() {
       for (const upload of queue.uploads) if (upload.runs) upload.cancel();
-      set(zone, { "data-over": true });
     },
   };
 }

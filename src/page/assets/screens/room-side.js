@@ -12,9 +12,10 @@ import { words } from "../parts/words.js";
 
 /**
  * @param {import("../parts/room.js").Room} room
+ * @param {HTMLButtonElement} leave
  * @param {(members: number) => void} counted
  */
-export function roomSide(room, counted) {
+export function roomSide(room, leave, counted) {
   /** @type {Map<string, { member: Member, row: HTMLElement, show: () => void }>} */
   const members = new Map();
   const alert = alertLine();
@@ -22,11 +23,12 @@ export function roomSide(room, counted) {
   const heading = h("h2", {}, words.members);
   const maker = room.isMine ? makersPart(room, alert) : null;
   const share = sharing(room);
+  const here = h("section", {}, heading, list);
   const element = h(
     "aside",
     { class: "side-parts", "aria-label": words.share },
     share,
-    h("section", { class: "here" }, heading, list),
+    here,
     maker?.element,
     alert.element,
   );
@@ -50,8 +52,8 @@ export function roomSide(room, counted) {
         attempt(alert, () => room.removeMember(member.id)),
       );
     }
-    const name = h("span", { class: "member-name", dir: "auto" }, member.name);
-    const row = h("li", {}, h("span", { class: "grow" }, name, " ", state), away);
+    const name = h("span", { dir: "auto" }, member.name);
+    const row = h("li", {}, h("span", { class: "grow" }, name, " ", state), isMe ? leave : away);
     members.set(member.id, { member, row, show });
     show();
     if (isMe) list.prepend(row);
@@ -90,9 +92,8 @@ export function roomSide(room, counted) {
     },
     /** @param {boolean} again whether one may come back */
     over(again) {
-      maker?.element.remove();
+      for (const part of [here, maker?.element]) part?.remove();
       if (!again) share.remove();
-      for (const trigger of list.querySelectorAll("button, .confirm")) trigger.remove();
     },
   };
 }
@@ -107,7 +108,7 @@ function sharing(room) {
   const qr = h("details", { class: "room-qr" }, h("summary", {}, words.showCode), qrCode(room.address, words.roomQr));
   return h(
     "section",
-    { class: "room-share" },
+    {},
     h("h2", {}, words.roomCode),
     codeGroups(room.code),
     copyField(words.roomAddress, room.address),
@@ -143,7 +144,7 @@ function makersPart(room, alert) {
   link.append(h("p", { class: "small quiet" }, words.makersLinkHint), copyField(words.makersLink, room.makersAddress));
   const element = h(
     "section",
-    { class: "makers stack" },
+    { class: "stack" },
     h("h2", {}, words.manage),
     renaming,
     h("div", { class: "actions" }, lock, end),

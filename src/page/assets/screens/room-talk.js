@@ -6,7 +6,8 @@ import { Refusal } from "../parts/api.js";
 import { button, fill, h, set } from "../parts/dom.js";
 import { title } from "../parts/frame.js";
 import { icon } from "../parts/icons.js";
-import { canNotify, notifies, unseen, wantNotes } from "../parts/notify.js";
+import { fitKeyboard } from "../parts/keyboard.js";
+import { notesButton, unseen } from "../parts/notify.js";
 import { RoomSocket } from "../parts/room-socket.js";
 import { openSheet } from "../parts/sheet.js";
 import { signInSheet } from "../parts/sign-in.js";
@@ -15,11 +16,10 @@ import { words } from "../parts/words.js";
 import { roomLog } from "../screens/room-log.js";
 import { roomSide } from "../screens/room-side.js";
 import { sayBar } from "../screens/room-say.js";
+import { typing } from "../screens/room-typing.js";
+import { unsentList } from "../screens/room-unsent.js";
 
 /** @typedef {import("../parts/room.js").RoomEvent} RoomEvent */
-
-/** How long somebody types who has typed something, in milliseconds. */
-const TYPING = 4000;
 
 /**
  * @param {HTMLElement} main
@@ -30,16 +30,21 @@ const TYPING = 4000;
 export function talk(main, room, memory, refused) {
   const elsewhere = unseen(title);
   const heading = h("h1", { class: "clip" }, words.untitledRoom);
-  const state = h("p", { class: "room-state small", role: "status" }, words.connecting);
+  const state = h("p", { class: "room-state small", role: "status" });
+  const entering = h("p", { class: "loading quiet", role: "status" }, words.connecting);
   const warning = h("p", { class: "room-warning", role: "status", hidden: true });
   const typists = typing();
   let isIn = false;
+  /** Whether what is not live is history, rather than what was missed. */
+  let isFirst = true;
+  /** @type {HTMLDialogElement | null} what stands beside, where there is no room beside */
+  let sheet = null;
 
   const socket = new RoomSocket(room, memory, {
     welcome(welcome, first) {
       isIn = true;
+      isFirst = first;
       if (first) fill(main, view);
-      set(main, { "data-state": "open" });
       fill(state);
       show(welcome.room);
       side.present(welcome.members, welcome.you.id);
@@ -47,12 +52,14 @@ export function talk(main, room, memory, refused) {
       log.readdress(true);
       if (!first) return;
       log.setMore(welcome.more);
-      for (const unsent of socket.seat.unsent) log.wait(unsent);
+      socket.seat.unsent.forEach(unsent.add);
       say.focus();
     },
     events(events, live) {
+      for (const event of events) if (event.type === "message" && event.ref) unsent.settled(event.ref);
       log.add(events, live);
-      if (live) for (const event of events) happened(event);
+      if (live) events.forEach(happened);
+      if (live || !isFirst) events.forEach(tell);
     },
     word(word) {
       if (word.type === "typing" && !isMine(word.from_id)) typists.types(word.from_id, word.from);
@@ -60,11 +67,11 @@ export function talk(main, room, memory, refused) {
       if (word.type === "fetched") log.fetched(word);
       if (word.type === "ending") warn(word.expires_at);
     },
-    refusedMessage: (unsent) => log.refuse(unsent),
-    lost() {
+    refusedMessage: (message) => unsent.refuse(message),
+    lost(tries) {
       typists.clear();
-      set(main, { "data-state": "lost" });
-      fill(state, isIn ? words.lostConnection : words.connecting);
+      if (isIn) fill(state, words.lostConnection);
+      else if (tries > 1) fill(entering, words.noSocket);
     },
     async refused(error) {
       const code = error instanceof Refusal ? error.code : "";
@@ -91,13 +98,15 @@ export function talk(main, room, memory, refused) {
   const isMine = (id) => socket.seat.mine.includes(id);
   /** @param {string} file */
   const addressOf = (file) => room.addressOf(file, socket.seat.key ?? "");
-  const side = roomSide(room, (members) =>
+  const leave = button({ class: "bare short" }, () => socket.leave(), words.leave);
+  const side = roomSide(room, leave, (members) =>
     fill(more, icon("people"), String(members), h("span", { class: "sr" }, words.membersAndCode(members))),
   );
   const more = button({ class: "plain short more-room" }, () => {
-    const sheet = openSheet(heading.textContent ?? "", side.element);
+    sheet = openSheet(heading.textContent ?? "", side.element);
     sheet.addEventListener("close", () => view.append(side.element));
   });
+  const unsent = unsentList({ again: (ref) => socket.again(ref), giveUp: (ref) => socket.giveUp(ref) });
   const log = roomLog(
     {
       isMine,
@@ -106,11 +115,10 @@ export function talk(main, room, memory, refused) {
       remove: room.isMine ? (event) => void room.removeEvent(event).catch(say.failed) : null,
     },
     (before) => room.older(socket.seat.token ?? "", before),
-    { again: (ref) => socket.again(ref), giveUp: (ref) => socket.giveUp(ref) },
+    unsent.element,
     room.code,
   );
   const say = sayBar({
-    zone: main,
     target: {
       path: `${room.path}/files`,
       field: "file",
@@ -118,25 +126,26 @@ export function talk(main, room, memory, refused) {
         return { "X-Member-Token": socket.seat.token ?? "" };
       },
     },
-    say: (text) => log.wait(socket.say(text)),
+    say(text) {
+      unsent.add(socket.say(text));
+      log.toEnd();
+    },
     typing: () => socket.typing(),
   });
-  const leave = button({ class: "bare short" }, () => socket.leave(), words.leave);
-  const notes = bell();
-  const actions = h("div", { class: "actions" }, notes, more, leave);
+  const actions = h("div", { class: "actions" }, notesButton(), more);
   const head = h("div", { class: "room-head" }, h("div", { class: "grow" }, heading, state), actions);
   const foot = h("div", { class: "room-foot" }, warning, typists.element, say.element);
   const view = h(
     "div",
     { class: "room-view" },
-    h("div", { class: "room-main" }, head, log.element, foot),
+    h("div", { class: "room-main" }, head, log.element, foot, h("p", { class: "drop-here" }, words.dropToShare)),
     side.element,
   );
 
   /** @param {{ title: string, locked: boolean }} now */
   function show(now) {
     fill(heading, now.locked && icon("lock"), now.title || words.untitledRoom);
-    if (now.locked) set(heading, { title: words.closed });
+    set(heading, { title: now.locked && words.closed });
     elsewhere.title(now.title || words.untitledRoom);
     side.changed(now);
   }
@@ -147,8 +156,12 @@ export function talk(main, room, memory, refused) {
     if (event.type === "joined") side.joined({ id: event.member, name: event.name, away: false });
     if (event.type === "left") side.left(event.member);
     if (event.type === "changed") show(event);
+    if (event.type === "message" || event.type === "file") typists.done(event.from_id);
+  }
+
+  /** @param {RoomEvent} event */
+  function tell(event) {
     if (event.type !== "message" && event.type !== "file") return;
-    typists.done(event.from_id);
     if (!isMine(event.from_id)) elsewhere.came(event.from, event.type === "file" ? event.filename : event.text);
   }
 
@@ -166,8 +179,8 @@ export function talk(main, room, memory, refused) {
     say.stop();
     side.over(again);
     log.readdress(false);
-    for (const part of [leave, notes, state]) part?.remove();
-    set(main, { "data-state": "over" });
+    sheet?.close();
+    for (const part of [actions, state]) part.remove();
     const text = h("div", { class: "grow" }, h("p", { class: "name" }, what), h("p", {}, hint));
     fill(foot, h("div", { class: "room-over" }, text, back));
     announce(`${what}. ${hint}`);
@@ -175,57 +188,7 @@ export function talk(main, room, memory, refused) {
   }
 
   main.classList.add("wide", "room");
+  fill(main, entering);
   fitKeyboard();
   socket.connect();
-}
-
-/** Who types. Nobody is told of it by a screen reader. */
-function typing() {
-  const element = h("p", { class: "typing small quiet", "aria-hidden": "true" });
-  /** @type {Map<string, { name: string, timer: number }>} */
-  const typists = new Map();
-  const show = () => (element.textContent = words.typing([...typists.values()].map(({ name }) => name)));
-  /** @param {string} id */
-  const done = (id) => {
-    clearTimeout(typists.get(id)?.timer);
-    if (typists.delete(id)) show();
-  };
-  return {
-    element,
-    done,
-    /** @param {string} id @param {string} name */
-    types(id, name) {
-      clearTimeout(typists.get(id)?.timer);
-      typists.set(id, { name, timer: setTimeout(() => done(id), TYPING) });
-      show();
-    },
-    clear: () => [...typists.keys()].forEach(done),
-  };
-}
-
-/** Whether new messages are told by the system while one looks elsewhere. */
-function bell() {
-  if (!canNotify()) return null;
-  const show = () =>
-    set(press, { "aria-pressed": String(notifies()), title: notifies() ? words.notesOn : words.notes });
-  const press = button(
-    { class: "icon-button bell", "aria-label": words.notes },
-    () => void wantNotes(!notifies()).then(show),
-    icon("bell"),
-  );
-  show();
-  return press;
-}
-
-/** On a phone the keyboard covers the page, or pushes it up: what is seen is what the room has. */
-function fitKeyboard() {
-  const { visualViewport: seen } = window;
-  if (!seen) return;
-  const fit = () => {
-    const isSmaller = seen.scale === 1 && seen.height < window.innerHeight - 1;
-    document.documentElement.style.setProperty("--seen", isSmaller ? `${seen.height}px` : "100dvh");
-    if (isSmaller) window.scrollTo(0, 0);
-  };
-  seen.addEventListener("resize", fit);
-  fit();
 }
