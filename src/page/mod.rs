@@ -76,6 +76,20 @@ const SCREENS: &[Screen] = &[
         policy: PAGE,
         params: &[Param { name: "id", place: "path", what: "The batch's id", kind: "string" }],
     },
+    Screen {
+        path: "/room",
+        title: "New room",
+        summary: "Where people make a room",
+        module: "screens/room-new.js",
+        params: &[],
+    },
+    Screen {
+        path: "/r/{room}",
+        title: "Room",
+        summary: "A room, for people: `url`; whoever comes with the manage key in the fragment becomes its maker here",
+        module: "screens/room.js",
+        params: &[Param { name: "room", place: "path", what: "The room's code", kind: "string" }],
+    },
 ];
 
 pub fn endpoints() -> Vec<Endpoint> {

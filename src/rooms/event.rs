@@ -123,6 +123,8 @@ pub enum Word<'a> {
         reason: &'static str,
         msg: &'static str,
     },
+    /// The answer to `ping`.
+    Pong,
     Error {
         code: &'a str,
         msg: String,
@@ -154,6 +156,9 @@ pub enum Said {
         nonce: Option<String>,
     },
     Typing,
+    /// Whether anybody hears it: a page sees no frames of the protocol's own, and cannot tell a silent room from a dead
+    /// connection.
+    Ping,
     Leave,
     /// Of a newer client.
     #[serde(other)]

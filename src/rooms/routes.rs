@@ -102,7 +102,8 @@ const JOIN: Doc = Doc {
     tag: TAG,
     summary: "Join a room. The server says `welcome` {you, room, members, history}, and then each event as it happens: \
               `joined`, `left`, `message`, `file`, `removed`, `changed`, numbered by `id`; and `typing`, `away`, `fetched`, \
-              `ending`, `ended` and `error`, which are not kept. The client says `message` {text, ref}, `typing`, `leave`",
+              `ending`, `ended`, `pong` and `error`, which are not kept. The client says `message` {text, ref}, `typing`, \
+              `ping`, `leave`. Without a handshake it answers why there would be no socket",
     params: &[
         ROOM,
         Param {

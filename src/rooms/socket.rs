@@ -54,8 +54,12 @@ pub async fn join(
     query: web::Query<Join>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let handshake = Handshake::of(&req, &app)?;
     let rooms = rooms.get_ref().clone();
+    let handshake = match Handshake::of(&req, &app) {
+        // A page is not told why its socket was refused, and asks once more without the handshake.
+        Err(Error::UpgradeRequired) => return Err(refusal(&app, &rooms, &known, &query)),
+        handshake => handshake?,
+    };
     let (place, secrets) = match query.token.as_deref().filter(|token| !token.is_empty()) {
         Some(token) => (rejoin(&app, &rooms, &known, token)?, None),
         None => {
@@ -86,6 +90,18 @@ pub async fn join(
         seat.rise(gone, connection).await;
     });
     Ok(response)
+}
+
+/// Why somebody would not be let in; if nothing is in the way, that no socket was asked for.
+fn refusal(app: &App, rooms: &Rooms, known: &Known, join: &Join) -> Error {
+    let (id, limits, now) = (&known.room.id, rooms.limits(), app.clock.now());
+    let allowed = match join.token.as_deref().filter(|token| !token.is_empty()) {
+        Some(token) => app.db.lookup(|conn| members::find(conn, id, Secret::Token(token))).map(drop),
+        None => name(&join.name)
+            .and_then(|_| app.db.lookup(|conn| members::may_join(conn, At { room: id, limits: &limits, now })))
+            .and_then(|()| known.admit(app)),
+    };
+    allowed.err().unwrap_or(Error::UpgradeRequired)
 }
 
 /// A name as it may be shown.
@@ -368,6 +384,10 @@ impl Seat {
             },
             Ok(Said::Typing) => {
                 room.typing(&self.who.id, now);
+                None
+            }
+            Ok(Said::Ping) => {
+                self.urgent.say(Out::Text(Word::Pong.json()));
                 None
             }
             Ok(Said::Leave) => Some(Gone::Left),

@@ -43,13 +43,8 @@ export async function openBrowserAt(executablePath, ...flags) {
       context.on("weberror", (error) => wrong.push(String(error.error())));
       context.on("console", (message) => {
         // A refused call is an answer like others; the browser notes it on its own.
-        if (
-          message.type() === "error" &&
-          !/Failed to load resource|^WebSocket connection to .* failed: (HTTP|Error during WebSocket handshake)/.test(
-            message.text(),
-          )
-        )
-          wrong.push(message.text());
+        const isRefusal = /Failed to load resource|^WebSocket connection to \S+ failed/.test(message.text());
+        if (message.type() === "error" && !isRefusal) wrong.push(message.text());
       });
       const page = await context.newPage();
       page.on("filechooser", () => {}); // ours from now on, and not only from when a test waits for one

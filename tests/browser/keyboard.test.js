@@ -129,3 +129,45 @@ test("somebody sends a batch, and another receives it", async () => {
   await sender.keyboard.press("Enter");
   await receiver.getByRole("heading", { name: "This batch has ended" }).waitFor();
 });
+
+test("somebody makes a room, another joins it; they talk, share, delete and end", async () => {
+  const ann = await browser.person(server.url);
+  await ann.goto("");
+  await tabTo(ann, ann.getByRole("link", { name: "Make a room" }));
+  await ann.keyboard.press("Enter");
+  await ann.getByLabel("Your name").and(ann.locator(":focus")).waitFor();
+  await ann.keyboard.type("Ann");
+  await ann.keyboard.press("Enter");
+  const message = ann.getByLabel("Message", { exact: true });
+  await message.and(ann.locator(":focus")).waitFor();
+  await ann.keyboard.type("hello");
+  await ann.keyboard.press("Enter");
+  const log = ann.getByRole("log");
+  await log.locator("li:not(.pending)").getByText("hello", { exact: true }).waitFor();
+  const link = await ann.getByLabel("Address of the room").inputValue();
+
+  const bob = await browser.person(server.url);
+  await bob.goto(link);
+  await bob.getByLabel("Your name").and(bob.locator(":focus")).waitFor();
+  await bob.keyboard.type("Bob");
+  await bob.keyboard.press("Enter");
+  await bob.getByLabel("Message", { exact: true }).and(bob.locator(":focus")).waitFor();
+  const chooser = bob.waitForEvent("filechooser");
+  await bob.keyboard.press("Shift+Tab");
+  await bob.keyboard.press("Enter");
+  await (await chooser).setFiles(fixture(NAME));
+  await bob.getByRole("link", { name: `Download ${NAME}` }).waitFor();
+
+  await tabTo(ann, log.getByRole("link", { name: `Download ${NAME}` }));
+  const file = await downloaded(ann, () => ann.keyboard.press("Enter"));
+  assert.deepEqual(file.bytes, await content(NAME));
+  await tabTo(ann, log.getByRole("button", { name: "Delete what Bob said" }));
+  await ann.keyboard.press("Enter");
+  await ann.keyboard.press("Enter");
+  await bob.getByText("Deleted by the maker of the room").waitFor();
+  await tabTo(ann, ann.getByRole("button", { name: "End room" }));
+  await ann.keyboard.press("Enter");
+  await ann.keyboard.press("Enter");
+  await bob.getByRole("main").getByText("The room is over").waitFor();
+  await tabTo(bob, bob.getByRole("link", { name: "Back to the first page" }));
+});

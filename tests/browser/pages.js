@@ -1,9 +1,10 @@
 // Every page of the site, as somebody sees it who uses it: for tests that look at all of them.
 
+import { PNG } from "pngjs";
 import { signIn } from "./browser.js";
 import { asOthers, openLink, sendFiles } from "./direct-screens.js";
 import { terminal } from "./direct-terminal.js";
-import { content, fixture, makeBatch } from "./server.js";
+import { content, fixture, makeBatch, makeRoom } from "./server.js";
 
 /** Fills a server, and gives back its pages: what each is called and how one gets there. */
 export async function allPages(server) {
@@ -19,6 +20,12 @@ export async function allPages(server) {
   const used = await carl.link("report.docx");
   await fetch(used.download_url).then((answer) => answer.arrayBuffer());
   const open = await carl.link("report.docx");
+  const room = await makeRoom(server.url, "Autumn fair");
+  const bob = await room.join("Bob");
+  bob.say("Good morning");
+  bob.say(`See https://files.example.org/ and\n${"a long one\n".repeat(40)}`);
+  await bob.share("map.png", PNG.sync.write(new PNG({ width: 600, height: 400, fill: true })));
+  await bob.share("a file with quite a long name, longer than a phone is wide, and longer still.docx", "x");
   const pathOf = (url) => new URL(url).pathname.split("/").slice(-2).join("/");
 
   return {
@@ -139,6 +146,39 @@ export async function allPages(server) {
     "a code that is no more": async (page) => {
       await openLink(page, "direct#4000000000-aardvark-yoyo");
       await page.getByRole("heading", { name: "There is no such code" }).waitFor();
+    },
+    "a new room": async (page) => {
+      await page.goto("room");
+      await page.getByLabel("Your name").waitFor();
+    },
+    "before a room": async (page) => {
+      await page.goto(room.path.slice(1));
+      await page.getByText(/people are here|person is here/).waitFor();
+    },
+    "the room of its maker": async (page) => {
+      await page.goto(room.makersPath.slice(1));
+      await page.getByLabel("Your name").fill("Ann");
+      await page.getByRole("button", { name: "Join" }).click();
+      await page.getByLabel("Message", { exact: true }).fill("Hello everybody");
+      await page.keyboard.press("Enter");
+      await page.locator("input[type=file]").setInputFiles({ name: "a.txt", mimeType: "", buffer: Buffer.from("a") });
+      await page.getByRole("link", { name: "Download a.txt" }).last().waitFor();
+      await page.getByRole("img", { name: "Picture map.png" }).waitFor();
+      await page.getByText("Show the QR code").click();
+      await page.getByRole("button", { name: "End room" }).click();
+    },
+    "a room that is over": async (page) => {
+      const over = await makeRoom(server.url, "Over");
+      await page.goto(over.path.slice(1));
+      await page.getByLabel("Your name").fill("Ann");
+      await page.getByRole("button", { name: "Join" }).click();
+      await page.getByLabel("Message", { exact: true }).waitFor();
+      await over.end();
+      await page.getByRole("main").getByText("The room is over").waitFor();
+    },
+    "no such room": async (page) => {
+      await page.goto("r/aaaa-aaaa-aaaa");
+      await page.getByRole("heading", { name: "There is no such room" }).waitFor();
     },
     "the API's page": async (page) => {
       await page.goto("docs");

@@ -118,6 +118,24 @@ for (const [what, path, passesOn] of [
       assert.deepEqual(handed.bytes, await content(NAME));
       const scopes = () => navigator.serviceWorker.getRegistrations().then((all) => all.map(({ scope }) => scope));
       assert.deepEqual(await guest.evaluate(scopes), [`${site}direct/save/`]);
+
+      await olga.getByRole("link", { name: "Make a room" }).click();
+      await olga.getByLabel("Your name").fill("Olga");
+      await olga.getByRole("button", { name: "Make the room" }).click();
+      const room = await olga.getByLabel("Address of the room").inputValue();
+      assert.ok(room.startsWith(`${site}r/`), room);
+      await guest.goto(site);
+      await guest.getByLabel("Receive").first().fill(room);
+      await guest.getByRole("button", { name: "Receive" }).click();
+      await guest.getByLabel("Your name").fill("Guest");
+      await guest.getByRole("button", { name: "Join" }).click();
+      await guest.getByLabel("Message", { exact: true }).fill("hello");
+      await guest.keyboard.press("Enter");
+      await olga.getByRole("log").getByText("hello", { exact: true }).waitFor();
+      await drop(olga, "main", [["in the room.txt", "shared"]]);
+      const shared = guest.getByRole("link", { name: "Download in the room.txt" });
+      const here = await downloaded(guest, () => shared.click());
+      assert.equal(String(here.bytes), "shared");
       browser.check();
     } finally {
       await stopProxy();

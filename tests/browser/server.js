@@ -102,6 +102,58 @@ export async function makeBatch(url, fields = {}) {
   };
 }
 
+/** A room, made by the API, and what its maker may do. */
+export async function makeRoom(url, title = "") {
+  const made = await (await ok(post(`${url}/api/rooms`, { title }))).json();
+  const headers = { "X-Manage-Key": made.manage_key, "Content-Type": "application/json" };
+  const path = `${url}/api/rooms/${made.room}`;
+  return {
+    code: made.room,
+    path: `/r/${made.room}`,
+    makersPath: `/r/${made.room}#${made.manage_key}`,
+    end: () => ok(fetch(path, { method: "DELETE", headers })),
+    join: (name) => member(path, name),
+  };
+}
+
+/** A member without a page. */
+async function member(path, name) {
+  const socket = new WebSocket(`${path.replace(/^http/, "ws")}/socket?name=${encodeURIComponent(name)}`);
+  const events = [];
+  const waiting = [];
+  const welcome = await new Promise((resolve, reject) => {
+    socket.onerror = reject;
+    socket.onmessage = ({ data }) => {
+      const word = JSON.parse(data);
+      if (word.type === "welcome") resolve(word);
+      events.push(...(word.history ?? [word]));
+      for (const look of waiting) look();
+    };
+  });
+  const headers = { "X-Member-Token": welcome.you.token };
+  return {
+    events,
+    say: (text, ref) => socket.send(JSON.stringify({ type: "message", text, ref })),
+    send: (word) => socket.send(JSON.stringify(word)),
+    /** The first event like this one. */
+    until: (like) =>
+      new Promise((resolve) => {
+        const look = () => {
+          const found = events.find(like);
+          if (found) resolve(found);
+        };
+        waiting.push(look);
+        look();
+      }),
+    async share(filename, content) {
+      const form = new FormData();
+      form.append("file", new Blob([content]), filename);
+      return (await ok(fetch(`${path}/files`, { method: "POST", body: form, headers }))).json();
+    },
+    leave: () => socket.close(),
+  };
+}
+
 /** The path of an office document that the tests of the server use, too. */
 export function fixture(name) {
   return join(import.meta.dirname, "../fixtures/office", name);

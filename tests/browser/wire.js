@@ -9,8 +9,11 @@ export async function wire(port) {
   let cut = null;
   let cuts = 0;
   let held = false;
+  let severed = false;
+  let deaf = false;
   const sockets = new Set();
   const proxy = createServer((client) => {
+    if (severed) return client.destroy();
     const server = connect(port, "127.0.0.1");
     const pair = [client, server];
     sockets.add(client);
@@ -29,7 +32,7 @@ export async function wire(port) {
       if (!server.write(chunk)) client.pause();
     });
     server.on("drain", () => held || client.resume());
-    server.on("data", (chunk) => client.write(chunk));
+    server.on("data", (chunk) => deaf || client.write(chunk));
     for (const [one, other] of [pair, [server, client]]) {
       one.on("error", () => other.destroy());
       one.on("close", () => {
@@ -52,6 +55,17 @@ export async function wire(port) {
     },
     mend() {
       cut = null;
+      severed = false;
+      deaf = false;
+    },
+    /** Breaks all connections, and lets none through until it is mended. */
+    sever() {
+      severed = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    /** What the server says is lost, while it hears everything, until it is mended. */
+    deafen() {
+      deaf = true;
     },
     cuts: () => cuts,
     /** Nothing from the browser passes any more, until it is let go. */

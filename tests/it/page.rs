@@ -72,7 +72,8 @@ async fn another_version_is_another_address() {
 async fn pages_refer_to_what_is_there() {
     let server = TestServer::with(&["--public-url", "https://files.example.org/handover"]);
     for base in ["", "/handover"] {
-        for page in ["/", "/desk", "/direct", "/new", "/b/aaaaaaaaaaaaaaaaaaaa", "/docs"] {
+        for page in ["/", "/desk", "/direct", "/new", "/b/aaaaaaaaaaaaaaaaaaaa", "/room", "/r/aaaa-aaaa-aaaa", "/docs"]
+        {
             let path = format!("{base}{page}");
             let response = server.get(&path).send().await.unwrap();
             assert_eq!(response.status(), 200, "{path}");

@@ -63,6 +63,25 @@ async fn the_maker_renames_locks_removes_and_ends() {
     assert_eq!(Guest::try_join(&server, &room, "name=x").await.err(), Some((404, "room_not_found".into())));
 }
 
+/// A page is not told why its socket was refused: it asks again without the handshake.
+#[tokio::test]
+async fn a_refusal_is_told_without_a_handshake_too() {
+    let server = TestServer::with(&["--max-room-members", "2"]);
+    let room = room(&server, "").await;
+    let ask = async |what: &str, query: &str, status: u16, code: &str| {
+        expect(what, server.get(&room.path(&format!("/socket?{query}"))), status, code, None).await;
+    };
+    ask("nothing is in the way", "name=x", 426, "upgrade_required").await;
+    ask("no name", "name=", 400, "invalid_name").await;
+    ask("a token of nobody's", "name=x&token=aaaaaaaaaaaaaaaaaaaa", 403, "not_a_member").await;
+    let ann = Guest::join(&server, &room, "Ann").await;
+    ask("a member", &format!("token={}", ann.token), 426, "upgrade_required").await;
+    Guest::join(&server, &room, "Bob").await;
+    ask("full", "name=x", 409, "room_crowded").await;
+    room.manage(&server, Method::PATCH, "").json(&json!({"locked": true})).send().await.unwrap();
+    ask("locked", "name=x", 403, "room_locked").await;
+}
+
 /// A room ends after its quiet time and takes its files along; members are warned.
 #[tokio::test]
 async fn a_quiet_room_ends_and_its_members_are_warned() {

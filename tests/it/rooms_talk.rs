@@ -111,6 +111,8 @@ async fn what_is_too_long_or_makes_no_sense_is_refused_and_loses_nothing() {
         assert_eq!(error["code"], "bad_request", "{bad}");
         assert_eq!(error["ref"], bad["ref"], "{bad}");
     }
+    ann.send(json!({"type": "ping"})).await;
+    ann.next("pong").await;
     ann.send(json!({"type": "of a newer client"})).await;
     ann.send(json!({"type": "message", "text": "\u{1}".repeat(8192), "ref": "fits"})).await;
     assert_eq!(ann.next("message").await["ref"], "fits");

@@ -34,19 +34,28 @@ pub struct NewMember {
     pub key: String,
 }
 
-/// Lets a member in, under a name that nobody else has there.
+/// Whether somebody new is let in.
 ///
 /// # Errors
 /// [`Error::RoomNotFound`], [`Error::RoomLocked`], [`Error::RoomCrowded`].
-pub fn join(conn: &mut Conn, at: At<'_>, new: &NewMember) -> Result<(Member, Event)> {
-    let At { room, limits, now } = at;
+pub fn may_join(conn: &mut Conn, At { room, limits, now }: At<'_>) -> Result<()> {
     if still_open(conn, room, now)?.locked {
         return Err(Error::RoomLocked);
     }
     let present = members::table.filter(members::room_id.eq(room)).filter(members::left_at.is_null());
-    if present.count().get_result::<i64>(conn)? >= i64::from(limits.members) {
-        return Err(Error::RoomCrowded(limits.members));
+    match present.count().get_result::<i64>(conn)? >= i64::from(limits.members) {
+        true => Err(Error::RoomCrowded(limits.members)),
+        false => Ok(()),
     }
+}
+
+/// Lets a member in, under a name that nobody else has there.
+///
+/// # Errors
+/// Those of [`may_join`].
+pub fn join(conn: &mut Conn, at: At<'_>, new: &NewMember) -> Result<(Member, Event)> {
+    may_join(conn, at)?;
+    let At { room, now, .. } = at;
     let member = Member { id: crate::id::new(), name: free_name(conn, room, &new.name)?, joined_at: now };
     conn.insert(
         members::table,

@@ -39,10 +39,11 @@ export function dropZone({ title, hint, accept, folders, take }) {
 }
 
 /**
+ * The system's own dialog, which a press on something opens by `click()`.
  * @param {import("../parts/dom.js").Attributes} attributes
  * @param {(files: File[], unread: number) => void} take
  */
-function chooser(attributes, take) {
+export function chooser(attributes, take) {
   const input = h("input", { type: "file", multiple: true, hidden: true, ...attributes });
   input.addEventListener("change", () => {
     const chosen = [...(input.files ?? [])];
@@ -57,9 +58,9 @@ function chooser(attributes, take) {
  * @param {HTMLElement} zone
  * @param {(files: File[], unread: number) => void} take
  */
-function takeDrops(zone, take) {
+export function takeDrops(zone, take) {
   /** @param {DragEvent} event */
-  const holdsFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
+  const holdsFiles = (event) => zone.isConnected && (event.dataTransfer?.types.includes("Files") ?? false);
   document.addEventListener("dragover", (event) => {
     if (!holdsFiles(event)) return;
     event.preventDefault();

@@ -91,3 +91,16 @@ export function countdown(iso, over) {
   );
   return shown;
 }
+
+const clockFormat = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+const dayFormat = new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long" });
+
+/** "14:02". @param {string} iso */
+export function clockTime(iso) {
+  return clockFormat.format(new Date(iso));
+}
+
+/** "Saturday 21 November". @param {string} iso */
+export function day(iso) {
+  return dayFormat.format(new Date(iso));
+}

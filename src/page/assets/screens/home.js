@@ -7,6 +7,7 @@ import { handOn } from "../parts/direct/handed.js";
 import { fill, h, screen } from "../parts/dom.js";
 import { frame, title } from "../parts/frame.js";
 import { icon } from "../parts/icons.js";
+import { roomCode } from "../parts/room-code.js";
 import * as session from "../parts/session.js";
 import { words } from "../parts/words.js";
 
@@ -36,6 +37,7 @@ function show() {
     ways,
     way("direct", "direct", words.direct, words.wayDirect, words.startDirect),
     way("batch", "new", words.newBatch, words.wayBatch, words.startBatch),
+    way("room", "room", words.newRoom, words.wayRoom, words.startRoom),
     way(
       "desk",
       "desk",
@@ -48,7 +50,7 @@ function show() {
 }
 
 /**
- * @param {"batch" | "desk" | "direct"} drawing
+ * @param {"batch" | "desk" | "direct" | "room"} drawing
  * @param {string} path
  * @param {string} name
  * @param {string} text
@@ -93,11 +95,15 @@ function whereTo(text) {
   if (/^https?:\/\//i.test(text)) {
     const path = pathOf(text);
     if (path?.startsWith("direct#")) return { code: path };
-    if (path !== null && /^(b|d|download_file)\//.test(path)) return { path };
+    if (path !== null && /^(b|d|r|download_file)\//.test(path)) return { path };
     return { sorry: path === null ? words.otherSite : words.noSuchLink };
   }
-  if (looksLikeCode(text)) return { code: text };
+  const room = roomCode(text);
+  // The code of a room may begin with digits as well; words have none.
+  const hasWords = !/\d/.test(text.replace(/^\D*\d+/, ""));
+  if (looksLikeCode(text) && (!room || hasWords)) return { code: text };
   if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return { path: `d/${text}` };
+  if (room) return { path: `r/${room}` };
   if (/^[\w-]{12,64}$/.test(text)) return { path: `b/${text}` };
   return { sorry: words.noSuchCode };
 }
