@@ -30,6 +30,7 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StartError};
+use crate::discovery::announce;
 use crate::error::Error;
 use crate::http::route::{Endpoint, register};
 use crate::http::wire::{Connection, Limits};
@@ -188,6 +189,7 @@ impl Server {
             stop_on_signals(&server.handle())?;
         }
         started(server.handle());
+        let announcement = announce(config, address);
         let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
         let watch = actix_rt::spawn(direct::watch(app.clone(), hub.clone()));
         let bus = app.bus.clone();
@@ -197,6 +199,7 @@ impl Server {
             hub.close();
         });
         let result = server.await;
+        drop(announcement);
         sweeper.abort();
         watch.abort();
         // The writer ends once nobody can ask it for anything any more.

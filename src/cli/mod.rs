@@ -1,6 +1,7 @@
 //! The command line: one enum of commands, one file a command.
 
 mod doctor;
+mod find;
 mod openapi;
 mod receive;
 mod send;

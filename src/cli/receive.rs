@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bytesize::ByteSize;
 
 use super::Outcome;
+use super::find::find;
 use super::transfer::{Link, Shown, printable, run_to_end, saved};
 use crate::direct::client::{Choice, Offered, Pace, Receiving, Target, receive};
 use crate::direct::protocol::Code;
@@ -45,7 +46,8 @@ pub fn run(args: Args) -> Outcome {
         true => Target::Output(Box::new(std::io::stdout())),
         false => Target::Folder(args.to),
     };
-    let saved = saved(&[b"receive", args.link.server.url().as_bytes(), code.to_string().as_bytes()]);
+    let server = find(args.link.server.clone())?.server;
+    let saved = saved(&[b"receive", server.url().as_bytes(), code.to_string().as_bytes()]);
     let mut shown = Shown::receiving(args.link.json, to_output);
     let bars = shown.bars();
     let decide = Box::new(move |offered: Offered| match yes {
@@ -54,7 +56,7 @@ pub fn run(args: Args) -> Outcome {
     });
     let route = args.link.route();
     run_to_end(&mut shown, async |stop, tell| {
-        let (server, pace) = (args.link.server, Pace::default());
+        let pace = Pace::default();
         receive(Receiving { server, pace, route, code, target, decide, stop, saved }, tell).await
     })
 }

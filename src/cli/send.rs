@@ -4,8 +4,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Outcome;
+use super::find::{Choice, find};
 use super::transfer::{Link, Shown, run_to_end, saved};
-use crate::direct::client::{Pace, Saved, Sending, Sources, send};
+use crate::direct::client::{Pace, Saved, Sending, Server, Sources, send};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -52,20 +53,22 @@ pub fn run(args: Args) -> Outcome {
     if sources.entries.is_empty() && args.text.is_none() {
         return Err("there is nothing to send".into());
     }
-    let saved = place(&args);
+    let route = args.link.route();
+    let Choice { server, is_meant } = find(args.link.server.clone())?;
+    let saved = place(&args, &server);
     if let Some(saved) = saved.as_ref().filter(|_| args.new) {
         saved.clear();
     }
-    let (route, server) = (args.link.route(), args.link.server.with_token(args.token));
+    let server = server.with_token(args.token.filter(|_| is_meant));
     run_to_end(&mut shown, async |stop, tell| {
         send(Sending { server, pace: Pace::default(), route, text: args.text, sources, stop, saved }, tell).await
     })
 }
 
 /// The same for the same paths on the same server.
-fn place(args: &Args) -> Option<Saved> {
+fn place(args: &Args, server: &Server) -> Option<Saved> {
     let paths: Vec<PathBuf> = args.paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
-    let mut words = vec![b"send".as_slice(), args.link.server.url().as_bytes()];
+    let mut words = vec![b"send".as_slice(), server.url().as_bytes()];
     words.extend(paths.iter().map(|path| path.as_os_str().as_bytes()));
     words.extend(args.text.as_deref().map(str::as_bytes));
     saved(&words)

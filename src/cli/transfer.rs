@@ -18,9 +18,9 @@ use crate::direct::protocol::End;
 
 #[derive(clap::Args)]
 pub struct Link {
-    /// Address of the server, with its path
-    #[arg(long, env = "HANDOVER_SERVER", default_value = "http://127.0.0.1:5000", value_name = "URL")]
-    pub server: Server,
+    /// Address of the server, with its path; if it is left out the one on this machine, or one that the local network has
+    #[arg(long, env = "HANDOVER_SERVER", value_name = "URL")]
+    pub server: Option<Server>,
 
     /// Send everything through the server, so that the other side does not learn this machine's addresses
     #[arg(long, env = "HANDOVER_RELAY")]

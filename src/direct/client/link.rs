@@ -48,7 +48,17 @@ impl FromStr for Server {
     }
 }
 
+/// The one that listens on this machine by default.
+impl Default for Server {
+    fn default() -> Server {
+        Server { url: format!("http://127.0.0.1:{}", Server::PORT), token: None }
+    }
+}
+
 impl Server {
+    /// Where a server listens unless it is told otherwise.
+    pub const PORT: u16 = 5000;
+
     /// Its address, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
