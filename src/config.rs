@@ -57,6 +57,17 @@ pub struct Config {
     #[arg(long, env = "HANDOVER_PUBLIC_URL", value_name = "URL", help_heading = "Network")]
     pub public_url: Option<PublicUrl>,
 
+    /// Whether `handover send` and `receive` find the server by themselves on the local network (mDNS); auto: not on public addresses
+    #[arg(
+        long,
+        env = "HANDOVER_ANNOUNCE",
+        value_enum,
+        default_value_t = Announce::Auto,
+        value_name = "RULE",
+        help_heading = "Network"
+    )]
+    pub announce: Announce,
+
     /// Networks of the reverse proxies whose X-Forwarded-For is believed, e.g. 127.0.0.1/32,10.0.0.0/8
     #[arg(long, env = "HANDOVER_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network, help_heading = "Network")]
     pub trusted_proxies: Vec<IpNet>,
@@ -285,6 +296,15 @@ pub enum Guests {
     Deny,
 }
 
+/// Whether the server tells the local network of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Announce {
+    /// Where none of its addresses is public.
+    Auto,
+    On,
+    Off,
+}
+
 /// Which database; the scheme decides, and an unknown one is an error, never a file of that name.
 #[derive(Clone, Debug)]
 pub enum DatabaseUrl {
@@ -338,6 +358,17 @@ impl PublicUrl {
     pub fn base_path(&self) -> &str {
         let host_on = self.0.find("://").map_or(0, |scheme| scheme + 3);
         self.0[host_on..].find('/').map_or("", |path| &self.0[host_on + path..])
+    }
+
+    /// Host and port.
+    pub fn authority(&self) -> (&str, u16) {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or_default();
+        // An IPv6 address has colons of its own, within brackets.
+        match authority.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?))) {
+            Some((host, port)) => (host, port),
+            None => (authority, if self.is_https() { 443 } else { 80 }),
+        }
     }
 
     pub fn is_https(&self) -> bool {
@@ -425,6 +456,9 @@ mod tests {
         let url: PublicUrl = "https://files.example.org/handover/".parse().unwrap();
         assert_eq!(url.join("/d/x"), "https://files.example.org/handover/d/x");
         assert_eq!(url.base_path(), "/handover");
+        assert_eq!(url.authority(), ("files.example.org", 443));
+        assert_eq!("http://[::1]:81/x".parse::<PublicUrl>().unwrap().authority(), ("[::1]", 81));
+        assert_eq!("http://[::1]/x".parse::<PublicUrl>().unwrap().authority(), ("[::1]", 80));
         assert_eq!("http://localhost:80/".parse::<PublicUrl>().unwrap().base_path(), "");
         for bad in ["files.example.org", "ftp://x", "https://x/?q=1", "/handover"] {
             assert!(bad.parse::<PublicUrl>().is_err(), "{bad}");

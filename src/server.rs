@@ -30,6 +30,7 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, StartError};
+use crate::discovery::announce;
 use crate::error::Error;
 use crate::http::route::{Endpoint, register};
 use crate::http::wire::{Connection, Limits};
@@ -189,6 +190,7 @@ impl Server {
             stop_on_signals(&server.handle())?;
         }
         started(server.handle());
+        let announcement = announce(config, address);
         let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
         let watches = [
             actix_rt::spawn(direct::watch(app.clone(), live.hub.clone())),
@@ -202,6 +204,7 @@ impl Server {
             live.rooms.close();
         });
         let result = server.await;
+        drop(announcement);
         sweeper.abort();
         watches.iter().for_each(actix_rt::task::JoinHandle::abort);
         // The writer ends once nobody can ask it for anything any more.

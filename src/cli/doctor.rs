@@ -181,6 +181,11 @@ fn reachable(bind: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, bind.port())
 }
 
+/// Whether a server on this machine is ready.
+pub fn is_ready(port: u16) -> bool {
+    ask_ready((std::net::Ipv4Addr::LOCALHOST, port).into()).is_ok()
+}
+
 /// One request, in the oldest form there is: the answer ends with the connection.
 fn ask_ready(address: SocketAddr) -> Result<(), String> {
     const PATIENCE: Duration = Duration::from_secs(5);
@@ -195,7 +200,8 @@ fn ask_ready(address: SocketAddr) -> Result<(), String> {
     let answer = ask().map_err(|error| format!("the server on {address} does not answer: {error}"))?;
     let status = answer.split(' ').nth(1).unwrap_or_default();
     match status {
-        "200" => Ok(()),
+        // Anything may listen there, and say yes to whatever it is asked.
+        "200" if answer.ends_with(r#"{"status":"ready"}"#) => Ok(()),
         _ => Err(format!("the server on {address} is not ready: {}", answer.lines().last().unwrap_or_default())),
     }
 }

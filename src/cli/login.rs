@@ -46,7 +46,7 @@ impl Desk {
     /// [`Failure::SignIn`] when nobody is.
     pub fn api(self) -> Result<Api, Failure> {
         if let Some(token) = std::env::var("HANDOVER_TOKEN").ok().filter(|token| !token.is_empty()) {
-            return Api::new(&server_or_stored(self.server)?.0, Some(token));
+            return Api::new(&meant(self.server)?.unwrap_or_default(), Some(token));
         }
         let Some(stored) = stored()? else {
             return Err(Failure::SignIn("you are not signed in; sign in with `handover login`".into()));
@@ -62,20 +62,23 @@ impl Desk {
     }
 }
 
-/// The server to speak to, and the token for it if there is one: the server that is given, else the one of the sign-in,
-/// else the one on this machine.
+/// The server that somebody means: the one that is given, else that of the sign-in.
 ///
 /// # Errors
 /// Those of [`stored`].
-pub fn server_or_stored(given: Option<Server>) -> Result<(Server, Option<String>), Failure> {
-    let stored = stored()?;
-    let server = match (given, &stored) {
-        (Some(given), _) => given,
-        (None, Some(stored)) => known(stored)?,
-        (None, None) => Server::default(),
-    };
-    let token = stored.filter(|stored| stored.is_of(&server) && !stored.is_over()).map(|stored| stored.token);
-    Ok((server, token))
+pub fn meant(given: Option<Server>) -> Result<Option<Server>, Failure> {
+    match given {
+        Some(given) => Ok(Some(given)),
+        None => stored()?.as_ref().map(known).transpose(),
+    }
+}
+
+/// The token of the sign-in, if it is one to this server and not over.
+///
+/// # Errors
+/// Those of [`stored`].
+pub fn token_for(server: &Server) -> Result<Option<String>, Failure> {
+    Ok(stored()?.filter(|stored| stored.is_of(server) && !stored.is_over()).map(|stored| stored.token))
 }
 
 fn known(stored: &Stored) -> Result<Server, Failure> {

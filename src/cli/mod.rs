@@ -4,6 +4,7 @@ mod api;
 mod doctor;
 mod fetch;
 mod files;
+mod find;
 mod link;
 pub mod login;
 mod openapi;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use bytesize::ByteSize;
 
 use super::Outcome;
-use super::login::server_or_stored;
+use super::find::find;
+use super::login::meant;
 use super::transfer::{Link, Shown, printable, run_to_end, saved};
 use crate::direct::client::{Choice, Offered, Pace, Receiving, Target, receive};
 use crate::direct::protocol::Code;
@@ -47,7 +48,7 @@ pub fn run(args: Args) -> Outcome {
         false => Target::Folder(args.to),
     };
     let route = args.link.route();
-    let (server, _) = server_or_stored(args.link.server)?;
+    let server = find(meant(args.link.server)?)?.server;
     let saved = saved(&[b"receive", server.url().as_bytes(), code.to_string().as_bytes()]);
     let mut shown = Shown::receiving(args.link.json, to_output);
     let bars = shown.bars();

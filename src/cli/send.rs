@@ -4,7 +4,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Outcome;
-use super::login::server_or_stored;
+use super::find::{Choice, find};
+use super::login::{meant, token_for};
 use super::transfer::{Link, Shown, run_to_end, saved};
 use crate::direct::client::{Pace, Saved, Sending, Server, Sources, send};
 
@@ -54,12 +55,13 @@ pub fn run(args: Args) -> Outcome {
         return Err("there is nothing to send".into());
     }
     let route = args.link.route();
-    let (server, token) = server_or_stored(args.link.server)?;
+    let Choice { server, is_meant } = find(meant(args.link.server)?)?;
     let saved = place(&server, &args.paths, args.text.as_deref());
     if let Some(saved) = saved.as_ref().filter(|_| args.new) {
         saved.clear();
     }
-    let server = server.with_token(args.token.or(token));
+    let token = args.token.filter(|_| is_meant).map_or_else(|| token_for(&server), |token| Ok(Some(token)))?;
+    let server = server.with_token(token);
     run_to_end(&mut shown, async |stop, tell| {
         send(Sending { server, pace: Pace::default(), route, text: args.text, sources, stop, saved }, tell).await
     })

@@ -18,7 +18,8 @@ use crate::direct::protocol::End;
 
 #[derive(clap::Args)]
 pub struct Link {
-    /// Address of the server, with its path; the one you are signed in to if it is left out, else the one on this machine
+    /// Address of the server, with its path; if it is left out the one you are signed in to, else the one on this machine, or
+    /// one that the local network has
     #[arg(long, env = "HANDOVER_SERVER", value_name = "URL")]
     pub server: Option<Server>,
 

@@ -81,6 +81,7 @@ const SCREENS: &[Screen] = &[
         title: "New room",
         summary: "Where people make a room",
         module: "screens/room-new.js",
+        policy: PAGE,
         params: &[],
     },
     Screen {
@@ -88,6 +89,7 @@ const SCREENS: &[Screen] = &[
         title: "Room",
         summary: "A room, for people: `url`; whoever comes with the manage key in the fragment becomes its maker here",
         module: "screens/room.js",
+        policy: PAGE,
         params: &[Param { name: "room", place: "path", what: "The room's code", kind: "string" }],
     },
 ];

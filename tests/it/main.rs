@@ -28,6 +28,7 @@ mod direct_path;
 mod direct_relay;
 mod direct_resume;
 mod directed;
+mod discovered;
 mod doctor_cli;
 mod durability;
 mod expect;

@@ -48,14 +48,17 @@ impl FromStr for Server {
     }
 }
 
+/// The one that listens on this machine by default.
 impl Default for Server {
-    /// The one on this machine.
     fn default() -> Server {
-        Server { url: "http://127.0.0.1:5000".into(), token: None }
+        Server { url: format!("http://127.0.0.1:{}", Server::PORT), token: None }
     }
 }
 
 impl Server {
+    /// Where a server listens unless it is told otherwise.
+    pub const PORT: u16 = 5000;
+
     /// Signs in with a token, for servers that let no guests send.
     pub fn with_token(self, token: Option<String>) -> Server {
         Server { token, ..self }
