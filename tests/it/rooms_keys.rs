@@ -104,8 +104,8 @@ async fn a_quiet_room_ends_and_its_members_are_warned() {
 }
 
 fn stored_blobs(server: &TestServer) -> usize {
-    use handover::db::schema::blobs;
     use diesel::prelude::*;
+    use handover::db::schema::blobs;
     server.app().db.lookup(|conn| Ok(blobs::table.count().get_result::<i64>(conn)?)).unwrap() as usize
 }
 
