@@ -17,6 +17,7 @@ mod crafted;
 mod digests;
 mod direct_cli;
 mod direct_codes;
+mod direct_hostile;
 mod direct_killed;
 mod direct_pairs;
 mod direct_path;
