@@ -23,6 +23,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{Config, Store};
+use crate::direct::client::Failure;
 use crate::error::Error;
 
 /// Hands files from one person to another: a server with a JSON API, and its tools.
@@ -103,6 +104,12 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // In a terminal the cause of a failure belongs to the person who asked.
             let text = error.downcast_ref::<Error>().map_or_else(|| error.to_string(), Error::in_full);
+            // It may hold what the other side, or the server, has said.
+            let is_theirs = matches!(error.downcast_ref(), Some(failure) if !matches!(failure, Failure::Local(_)));
+            let text = match is_theirs {
+                true => transfer::printable(&text),
+                false => text.split('\n').map(transfer::printable).collect::<Vec<_>>().join("\n"),
+            };
             eprintln!("handover: {text}");
             exit_code(error.as_ref())
         }

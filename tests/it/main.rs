@@ -20,6 +20,7 @@ mod desk_user;
 mod digests;
 mod direct_cli;
 mod direct_codes;
+mod direct_hostile;
 mod direct_interop;
 mod direct_killed;
 mod direct_load;

@@ -329,7 +329,7 @@ impl Receiver {
         let entries = self.offered.as_ref().map_or(&[][..], |offer| &offer.entries);
         let wanted = self.wanted.iter().flatten().filter_map(|entry| entries.get(*entry as usize));
         let files: Vec<&Entry> = wanted.filter(|entry| !entry.folder).collect();
-        self.total = files.iter().map(|entry| entry.size).sum::<Option<u64>>();
+        self.total = files.iter().try_fold(0u64, |total, entry| total.checked_add(entry.size?));
         (self.started, self.rate) = (Instant::now(), Rate::new(Instant::now()));
         tell(Event::Accepted { files: files.len() as u64, bytes: self.total.unwrap_or_default() });
     }
