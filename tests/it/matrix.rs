@@ -47,6 +47,8 @@ const OPEN: &[(&str, &str)] = &[
     ("GET", "/"),
     ("GET", "/desk"),
     ("GET", "/new"),
+    ("GET", "/r/{room}"),
+    ("GET", "/room"),
     ("GET", "/b/{id}"),
     ("GET", "/assets/{version}/{folder}/{file}"),
 ];
