@@ -61,6 +61,8 @@ const OPEN: &[(&str, &str)] = &[
     ("GET", "/"),
     ("GET", "/desk"),
     ("GET", "/new"),
+    ("GET", "/r/{room}"),
+    ("GET", "/room"),
     ("GET", "/b/{id}"),
     ("GET", "/direct"),
     ("GET", "/direct/save/worker.js"),
