@@ -416,7 +416,6 @@ async fn the_terminal_is_not_theirs() {
     hostile.data(0, 0, b"x", true).await;
     hostile.data(1, 0, b"x", true).await;
     hostile.say(&Message::Cancel { reason: format!("because{escape}\nhandover: all is well") }).await;
-    hostile.end().await;
     let output = receiving.await.unwrap();
     let said = text(&output.stderr);
     assert!(output.status.code() == Some(4) && said.contains("because"), "{said}");
