@@ -153,7 +153,7 @@ test("codes are read as people type them", async () => {
     return read;
   });
   assert.deepEqual(read.slice(0, 6), Array(6).fill("7-aardvark-yoyo"));
-  const form = "A code has a number and two words, such as 7-acorn-puzzle.";
+  const form = "A code has a number and two words, such as 7-acrobat-puzzle.";
   assert.deepEqual([read[6], read[7], read[10]], [form, form, form]);
   for (const i of [8, 9, 11]) assert.match(read[i], /is not one of the words/);
   assert.deepEqual(await page.evaluate(() => direct.code.completions("AA")), ["aardvark"]);

@@ -378,7 +378,7 @@ const en = {
   directUnreadable: (name) => `${name} cannot be read. It may have been changed, moved or removed since you chose it.`,
   /** @param {string} name @param {string} why */
   directUnwritable: (name, why) => `${name} cannot be saved${why && `: ${why}`}`,
-  notACode: "A code has a number and two words, such as 7-acorn-puzzle.",
+  notACode: "A code has a number and two words, such as 7-acrobat-puzzle.",
   /** @param {string} word */
   notAWord: (word) => `“${word}” is not one of the words that codes are made of. Look at the code once more.`,
 

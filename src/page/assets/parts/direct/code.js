@@ -1,4 +1,4 @@
-// The code that people pass on: NAMEPLATE-WORD-WORD, e.g. 7-acorn-puzzle. The nameplate tells the hub which sender is
+// The code that people pass on: NAMEPLATE-WORD-WORD, e.g. 7-acrobat-puzzle. The nameplate tells the hub which sender is
 // meant; the words are the password of the key exchange and never leave the two ends. They are the terminal's own list:
 // each word is known by its first three letters, and any two are at least three edits apart.
 
