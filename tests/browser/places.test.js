@@ -119,6 +119,7 @@ for (const [what, path, passesOn] of [
       const scopes = () => navigator.serviceWorker.getRegistrations().then((all) => all.map(({ scope }) => scope));
       assert.deepEqual(await guest.evaluate(scopes), [`${site}direct/save/`]);
 
+      await olga.goto(site);
       await olga.getByRole("link", { name: "Make a room" }).click();
       await olga.getByLabel("Your name").fill("Olga");
       await olga.getByRole("button", { name: "Make the room" }).click();
