@@ -89,7 +89,7 @@ fn messages(pieces: &[&[u8]], most: usize) {
         let mut payload: dev::Payload = dev::Payload::Stream { payload: Box::pin(stream::iter(pieces)) };
         let request = TestRequest::default().to_http_request();
         let payload = web::Payload::from_request(&request, &mut payload).now_or_never().unwrap().unwrap();
-        let mut incoming = Incoming::new(payload, most);
+        let mut incoming = Incoming::new(payload, None, most);
         // Each message takes at least six bytes.
         for _ in 0..=count * LONGEST_PIECE {
             match incoming.next().await {
