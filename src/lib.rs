@@ -1,6 +1,6 @@
 //! Handover hands files from one person to another.
 //!
-//! The base (`http`, `auth`, `db`, `blobs`, `audit`, …) knows nothing of the features; a feature (`accounts`, `desk`,
+//! The base (`client`, `http`, `auth`, `db`, `blobs`, `audit`, …) knows nothing of the features; a feature (`accounts`, `desk`,
 //! `links`, `batches`, `direct`, `page`, `service`) is a folder with its routes, handlers and rows, and calls another's model
 //! functions, never its handlers; `server` alone knows all of them.
 
@@ -12,6 +12,7 @@ pub mod auth;
 pub mod blobs;
 pub mod bus;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod db;

@@ -10,10 +10,10 @@ use bytesize::ByteSize;
 use rustix::fs::FileType;
 use serde_json::json;
 
-use super::api::{Failure, run_to_end};
 use super::progress::Shown;
-use super::transfer::printable;
+use super::run::run_to_end;
 use super::{Outcome, say};
+use crate::client::{Failure, printable};
 use crate::folder::{Folder, Partial, local_name};
 use download::{Download, Fetched, Sink};
 

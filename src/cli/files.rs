@@ -10,9 +10,9 @@ use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::Outcome;
-use super::api::{Api, Failure, answer, run_to_end};
 use super::login::Desk;
-use super::transfer::printable;
+use super::run::run_to_end;
+use crate::client::{Api, Failure, answer, printable};
 
 #[derive(clap::Args)]
 pub struct Args {

@@ -4,8 +4,8 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use super::doctor::is_ready;
-use super::transfer::printable;
-use crate::direct::client::{Failure, Server};
+use crate::client::{Server, printable};
+use crate::direct::client::Failure;
 use crate::discovery::{Found, browse};
 
 /// How long servers get to answer.

@@ -9,11 +9,11 @@ use fast_qr::qr::QRBuilder;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::api::{Api, Failure, answer, run_to_end};
 use super::files::found;
 use super::login::Desk;
-use super::transfer::printable;
+use super::run::run_to_end;
 use super::{Outcome, say};
+use crate::client::{Api, Failure, answer, printable};
 
 /// Names that are told when a part of a name fits several.
 const TOLD: usize = 10;

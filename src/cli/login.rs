@@ -14,9 +14,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Outcome;
-use super::api::{Api, Failure, answer, run_to_end};
-use super::transfer::printable;
-use crate::direct::client::Server;
+use super::run::run_to_end;
+use crate::client::{Api, Failure, Server, answer, printable};
 
 /// Longest line that is read from standard input: any password, and more.
 const LONGEST_LINE: u64 = 8 << 10;

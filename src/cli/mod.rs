@@ -1,6 +1,5 @@
 //! The command line: one enum of commands, one file a command.
 
-mod api;
 mod doctor;
 mod fetch;
 mod files;
@@ -10,6 +9,7 @@ pub mod login;
 mod openapi;
 mod progress;
 mod receive;
+mod run;
 mod send;
 mod serve;
 mod transfer;
@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::client::printable;
 use crate::config::{Config, Store};
 use crate::direct::client::Failure;
 use crate::error::Error;
@@ -80,7 +81,7 @@ enum Command {
 }
 
 /// Parses the command line and runs the command. An error is one line on standard error and exit code 1 (2 for a command
-/// line that cannot be understood; transfers and the desk have more, see [`transfer::exit_code`] and [`api::Failure`]).
+/// line that cannot be understood; transfers and the desk have more, see [`transfer::exit_code`] and [`run::exit_code`]).
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit());
     let result = match cli.command {
@@ -107,8 +108,8 @@ pub fn main() -> ExitCode {
             // It may hold what the other side, or the server, has said.
             let is_theirs = matches!(error.downcast_ref(), Some(failure) if !matches!(failure, Failure::Local(_)));
             let text = match is_theirs {
-                true => transfer::printable(&text),
-                false => text.split('\n').map(transfer::printable).collect::<Vec<_>>().join("\n"),
+                true => printable(&text),
+                false => text.split('\n').map(printable).collect::<Vec<_>>().join("\n"),
             };
             eprintln!("handover: {text}");
             exit_code(error.as_ref())
@@ -121,7 +122,7 @@ fn exit_code(error: &(dyn std::error::Error + 'static)) -> ExitCode {
         return transfer::exit_code(failure);
     }
     let several = error.downcast_ref::<upload::Several>().map(|several| &several.first);
-    several.or_else(|| error.downcast_ref()).map_or(ExitCode::FAILURE, api::Failure::exit_code)
+    several.or_else(|| error.downcast_ref()).map_or(ExitCode::FAILURE, run::exit_code)
 }
 
 /// A value that may hold a secret is not repeated when it does not fit: the error may end in a log.

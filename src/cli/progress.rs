@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::api::Failure;
-use super::transfer::printable;
+use crate::client::{Failure, printable};
 
 /// Between two events of progress.
 const TICK: Duration = Duration::from_millis(250);

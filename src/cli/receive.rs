@@ -8,7 +8,8 @@ use bytesize::ByteSize;
 use super::Outcome;
 use super::find::find;
 use super::login::meant;
-use super::transfer::{Link, Shown, printable, run_to_end, saved};
+use super::transfer::{Link, Shown, run_to_end, saved};
+use crate::client::printable;
 use crate::direct::client::{Choice, Offered, Pace, Receiving, Target, receive};
 use crate::direct::protocol::Code;
 

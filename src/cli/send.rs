@@ -7,7 +7,8 @@ use super::Outcome;
 use super::find::{Choice, find};
 use super::login::{meant, token_for};
 use super::transfer::{Link, Shown, run_to_end, saved};
-use crate::direct::client::{Pace, Saved, Sending, Server, Sources, send};
+use crate::client::Server;
+use crate::direct::client::{Pace, Saved, Sending, Sources, send};
 
 #[derive(clap::Args)]
 pub struct Args {

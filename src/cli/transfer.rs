@@ -13,7 +13,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
 
 use super::Outcome;
-use crate::direct::client::{Event, Failure, Route, Saved, Server, Stop, Summary};
+use crate::client::{Server, printable};
+use crate::direct::client::{Event, Failure, Route, Saved, Stop, Summary};
 use crate::direct::protocol::End;
 
 #[derive(clap::Args)]
@@ -289,12 +290,4 @@ fn json(event: &Event) {
         // Likewise.
         let _ = writeln!(std::io::stdout(), "{line}");
     }
-}
-
-/// What others have written, without what moves a terminal's cursor or reverses its text.
-pub fn printable(text: &str) -> String {
-    let is_unsafe = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if is_unsafe(c) && c != '\t' { '\u{fffd}' } else { c }).collect()
 }

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 
-use super::api::{Api, Failure, answer, run_to_end};
 use super::login::Desk;
 use super::progress::{Meter, Shown};
-use super::transfer::printable;
+use super::run::run_to_end;
 use super::{Outcome, say};
+use crate::client::{Api, Failure, answer, printable};
 
 /// Bytes that are read at a time.
 const PIECE: usize = 128 << 10;

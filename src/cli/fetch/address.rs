@@ -6,7 +6,7 @@ use reqwest::{Client, Url};
 use serde::Deserialize;
 
 use crate::batches::PASSWORD;
-use crate::cli::api::{Failure, SILENCE, answer, http};
+use crate::client::{Failure, SILENCE, answer, http};
 
 /// An address to fetch.
 pub struct Address {

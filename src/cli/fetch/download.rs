@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep};
 
 use super::address::Address;
 use super::unwritable;
-use crate::cli::api::{Failure, accepted};
 use crate::cli::progress::{Meter, Shown};
+use crate::client::{Failure, accepted};
 use crate::folder::Partial;
 use crate::http::disposition;
 

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::api::Failure;
-use crate::direct::client::Server;
+use crate::client::{Failure, Server};
 
 /// Larger than any of ours.
 const LARGEST: u64 = 64 << 10;

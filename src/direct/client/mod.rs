@@ -13,7 +13,6 @@ mod send;
 mod source;
 
 pub use event::{Event, Failure, Summary};
-pub use link::Server;
 pub use path::Route;
 pub use receive::{Choice, Offered, Receiving, Target, receive};
 pub use saved::Saved;

@@ -13,9 +13,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Pace;
 use super::event::{Event, Failure, Summary};
-use super::link::{Heard, Link, Lost, Server};
+use super::link::{Heard, Link, Lost};
 use super::path::Route;
 use super::round::{Round, Step};
+use crate::client::Server;
 use crate::direct::protocol::exchange::{self, Disagreement, Established, Exchange, Master, Secret};
 use crate::direct::protocol::{Code, End, Frame, Message, Role, Signal};
 

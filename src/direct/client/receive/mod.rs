@@ -14,11 +14,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use self::files::Files;
 use self::kept::{Keeper, Kept};
 use super::event::{Event, Failure, Summary};
-use super::link::{Heard, Link, Server};
+use super::link::{Heard, Link};
 use super::peer::{Happening, Peer, Place, rejoin};
 use super::rate::{Rate, progress};
 use super::saved::Saved;
 use super::{Pace, Route, Stop, TICK, stopped};
+use crate::client::Server;
 use crate::direct::protocol::message::{Accept, Data, Entry, MOST_ENTRIES, Offer};
 use crate::direct::protocol::{Code, End, Message, Role, Signal};
 

@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
+use crate::client::Server;
 use crate::direct::client::Pace;
 use crate::direct::client::event::{Event, Failure};
-use crate::direct::client::link::{Heard, Link, Server};
+use crate::direct::client::link::{Heard, Link};
 use crate::direct::client::peer::{Place, rejoin};
 use crate::direct::client::saved::Saved;
 use crate::direct::protocol::exchange::Master;

@@ -11,12 +11,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::begin::{Keeper, begin};
 use super::event::{Event, Failure, Summary};
-use super::link::Server;
 use super::peer::{Happening, Peer};
 use super::rate::{Rate, progress};
 use super::saved::Saved;
 use super::source::{Piece, Reading, Source, Sources};
 use super::{Pace, Route, Stop, TICK, stopped};
+use crate::client::Server;
 use crate::direct::protocol::message::{Accept, Entry, Offer, Start, offers};
 use crate::direct::protocol::{End, Message, PIECE, Role};
 

@@ -1,0 +1,50 @@
+//! How commands end that speak to a server: at their end or at Ctrl-C, with an exit code.
+
+use std::process::ExitCode;
+
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::client::Failure;
+
+/// What a shell is told; beside the codes of [`super::transfer::exit_code`]: 3 for what is unknown, used up or expired, 4 for
+/// what the server does not allow or take, 7 for a sign-in that is missing, over or wrong.
+pub fn exit_code(failure: &Failure) -> ExitCode {
+    ExitCode::from(match failure {
+        Failure::Local(_) => 1,
+        Failure::SignIn(_) => 7,
+        Failure::Refused { status, code, .. } => match (status.as_u16(), code.as_str()) {
+            (401, _) => 7,
+            (404 | 410, _) => 3,
+            (507, _) => 4,
+            (429 | 500.., _) | (_, "link_busy" | "downloads_busy" | "request_timeout") => 5,
+            _ => 4,
+        },
+        Failure::Unreachable(_) => 5,
+        Failure::Damaged(_) => 6,
+        Failure::Stopped => 130,
+    })
+}
+
+/// Runs a command to its end; the first Ctrl-C stops it, the second ends the process where it cannot be stopped.
+pub fn run_to_end<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    const INTERRUPTED: i32 = 130;
+    let failed = |error: std::io::Error| Failure::Local(error.to_string());
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(failed)?;
+    let (say, mut stop) = watch::channel(false);
+    runtime.block_on(async {
+        let mut interrupts = signal(SignalKind::interrupt()).map_err(failed)?;
+        tokio::spawn(async move {
+            while interrupts.recv().await.is_some() {
+                if say.send_replace(true) {
+                    std::process::exit(INTERRUPTED);
+                }
+            }
+        });
+        tokio::select! {
+            result = command => result,
+            Ok(_) = stop.wait_for(|stop| *stop) => Err(Failure::Stopped),
+        }
+    })
+}
