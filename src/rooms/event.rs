@@ -1,10 +1,14 @@
 //! What is said in a room's sockets: JSON texts, told apart by `type`.
 //!
 //! [`Event`]s are stored and numbered: each member sees the same ones in the same order, and whoever comes back asks for
-//! those after the last it has. The rest ([`Word`]) is said to whoever is there and forgotten.
+//! those after the last it has, which come in its [`Welcome`] and, where they are many, in [`History`] behind it. The rest
+//! ([`Word`]) is said to whoever is there and forgotten. A client says [`Said`].
+
+use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
@@ -17,7 +21,7 @@ pub const LARGEST_SAID: usize = 6 * LARGEST_TEXT + 512;
 pub const LONGEST_REF: usize = 64;
 
 /// What happened in a room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = RoomEvent)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
@@ -55,7 +59,7 @@ pub enum Event {
 }
 
 /// Why somebody left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Leaving {
     Left,
@@ -93,24 +97,82 @@ impl Event {
     }
 }
 
+/// The first word to a member.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "welcome")]
+pub struct Welcome {
+    pub you: You,
+    pub room: About,
+    pub members: Vec<Other>,
+    pub history: Vec<Box<RawValue>>,
+    /// There are events before these.
+    pub more: bool,
+    /// Who has fetched what this member has shared.
+    pub fetched: Vec<Fetch>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct You {
+    pub id: String,
+    pub name: String,
+    /// Gives the place back after a broken connection, and does all that a member may do over HTTP; told once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// For the addresses of files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct About {
+    pub title: String,
+    pub locked: bool,
+    pub expires_at: DateTime<Utc>,
+    /// Seconds without a word after which the room ends.
+    pub quiet: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Other {
+    pub id: String,
+    pub name: String,
+    pub joined_at: DateTime<Utc>,
+    pub away: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Fetch {
+    pub of: i64,
+    pub file_id: String,
+    pub by: String,
+    pub at: DateTime<Utc>,
+}
+
+/// Events of the past behind those in [`Welcome`], before those that happen now.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "history")]
+pub struct History {
+    pub history: Vec<Box<RawValue>>,
+}
+
 /// What is said and forgotten.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Word<'a> {
     Typing {
-        from: &'a str,
-        from_id: &'a str,
+        from: Cow<'a, str>,
+        from_id: Cow<'a, str>,
     },
     /// To whoever shared a file: somebody has fetched it for the first time.
     Fetched {
         of: i64,
-        file_id: &'a str,
-        by: &'a str,
+        file_id: Cow<'a, str>,
+        by: Cow<'a, str>,
         at: DateTime<Utc>,
     },
     /// A member's connection broke, or is back.
     Away {
-        member: &'a str,
+        member: Cow<'a, str>,
         away: bool,
     },
     /// The room ends soon, unless something is said.
@@ -120,16 +182,16 @@ pub enum Word<'a> {
     },
     /// Last: the room is over.
     Ended {
-        reason: &'static str,
-        msg: &'static str,
+        reason: Cow<'a, str>,
+        msg: Cow<'a, str>,
     },
     /// The answer to `ping`.
     Pong,
     Error {
-        code: &'a str,
+        code: Cow<'a, str>,
         msg: String,
-        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
-        nonce: Option<&'a str>,
+        #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
     },
 }
 
@@ -141,12 +203,12 @@ impl Word<'_> {
 
     /// An error as a member is told it.
     pub fn error<'a>(error: &Error, nonce: Option<&'a str>) -> Word<'a> {
-        Word::Error { code: error.shape().1, msg: error.to_string(), nonce }
+        Word::Error { code: error.shape().1.into(), msg: error.to_string(), nonce: nonce.map(Into::into) }
     }
 }
 
 /// What a client says.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Said {
     Message {

@@ -147,7 +147,7 @@ impl Custody for RoomCustody {
             move |first| match first {
                 Ok(true) => room.whisper(
                     &file.member,
-                    &Word::Fetched { of: file.seq, file_id: &file.id, by: &who.name, at: now.and_utc() },
+                    &Word::Fetched { of: file.seq, file_id: file.id.into(), by: who.name.into(), at: now.and_utc() },
                 ),
                 Ok(false) => {}
                 Err(error) => tracing::error!(cause = %crate::error::Chain(&error), "a fetch was not noted"),

@@ -243,7 +243,7 @@ impl Room {
             old.farewell("replaced", "You have joined again from elsewhere.".into(), NORMAL);
         }
         if was_away {
-            state.say(&Word::Away { member, away: false });
+            state.say(&Word::Away { member: member.into(), away: false });
         }
         Some(number)
     }
@@ -255,7 +255,7 @@ impl Room {
         if presence.connection.as_ref().is_some_and(|connection| connection.number == number) {
             presence.connection = None;
             presence.lost_at = now;
-            state.say(&Word::Away { member, away: true });
+            state.say(&Word::Away { member: member.into(), away: true });
         }
     }
 
@@ -293,7 +293,7 @@ impl Room {
         }
         presence.typed_at = now;
         let name = presence.member.name.clone();
-        state.say(&Word::Typing { from: &name, from_id: member });
+        state.say(&Word::Typing { from: name.into(), from_id: member.into() });
     }
 
     /// Tells one member alone, if it is connected.
@@ -352,7 +352,7 @@ impl Room {
             _ => "The room was ended: it and its files are gone.",
         };
         let mut state = self.state();
-        state.say(&Word::Ended { reason, msg });
+        state.say(&Word::Ended { reason: reason.into(), msg: msg.into() });
         state.frames = None;
         state.members.clear();
     }
@@ -379,7 +379,7 @@ impl Presence {
 
 impl Connection {
     fn farewell(&self, code: &str, msg: String, close: u16) {
-        let word = Word::Error { code, msg, nonce: None };
+        let word = Word::Error { code: code.into(), msg, nonce: None };
         self.urgent.say(Out::Farewell(Some(word.json()), close));
     }
 }

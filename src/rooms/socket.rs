@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::event::{LARGEST_SAID, LARGEST_TEXT, LONGEST_REF, Leaving, Said, Word};
+use super::event::{
+    About, Fetch, History, LARGEST_SAID, LARGEST_TEXT, LONGEST_REF, Leaving, Other, Said, Welcome, Word, You,
+};
 use super::guard::Known;
 use super::hub::{Allowed, Place, Present, Room, Rooms};
 use super::model::events::{self, Page, Who};
@@ -69,20 +69,20 @@ pub async fn join(
             (enter(&app, &rooms, &known, new.clone(), origin).await?, Some(new))
         }
     };
-    let welcome = Welcome::of(&app, &known, &place, secrets.as_ref(), query.after).await?;
-    let first = welcome.json()?;
+    let first = First::of(&app, &known, &place, secrets.as_ref(), query.after).await?;
+    let welcome = first.json()?;
     let too_slow = Word::Error {
-        code: "too_slow",
+        code: "too_slow".into(),
         msg: "You have missed messages: join again with the number of the last one that you have.".into(),
         nonce: None,
     };
     let Place { room, member, head, live } = place;
     let (response, incoming, urgent, backlog) = handshake.open_channel(payload, LARGEST_SAID, live, too_slow.json());
-    urgent.say(Out::Text(first));
+    urgent.say(Out::Text(welcome));
     let connection =
         room.connect(&member.id, urgent.clone(), known.session(), secrets.is_none()).ok_or(Error::NotAMember)?;
     if query.after.is_some() {
-        actix_rt::spawn(catch_up(app.clone(), known.clone(), welcome.last.unwrap_or(head), head, backlog));
+        actix_rt::spawn(catch_up(app.clone(), known.clone(), first.last.unwrap_or(head), head, backlog));
     }
     let seat = Seat { app, rooms, room: room.id.clone(), who: member.who(), urgent };
     actix_rt::spawn(async move {
@@ -151,67 +151,14 @@ async fn enter(app: &web::Data<App>, rooms: &Rooms, known: &Known, new: NewMembe
     waiting.await.map_err(|_| Error::Unavailable("the database writer has ended".into()))?
 }
 
-/// The first word to a member.
-#[derive(Serialize)]
-#[serde(tag = "type", rename = "welcome")]
-struct Welcome {
-    you: You,
-    room: About,
-    members: Vec<Other>,
-    history: Vec<Box<RawValue>>,
-    /// There are events before these.
-    more: bool,
-    /// Who has fetched what this member has shared.
-    fetched: Vec<Fetched>,
-    #[serde(skip)]
+/// What a member is told first, and the last event that is in it.
+struct First {
+    welcome: Welcome,
     last: Option<i64>,
 }
 
-#[derive(Serialize)]
-struct You {
-    id: String,
-    name: String,
-    /// Gives the place back after a broken connection, and does all that a member may do over HTTP.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<String>,
-    /// For the addresses of files.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-}
-
-#[derive(Serialize)]
-struct About {
-    title: String,
-    locked: bool,
-    expires_at: DateTime<Utc>,
-    /// Seconds without a word after which the room ends.
-    quiet: u64,
-}
-
-#[derive(Serialize)]
-struct Other {
-    id: String,
-    name: String,
-    joined_at: DateTime<Utc>,
-    away: bool,
-}
-
-#[derive(Serialize)]
-struct Fetched {
-    of: i64,
-    file_id: String,
-    by: String,
-    at: DateTime<Utc>,
-}
-
-impl Welcome {
-    async fn of(
-        app: &App,
-        known: &Known,
-        place: &Place,
-        new: Option<&NewMember>,
-        after: Option<i64>,
-    ) -> Result<Welcome> {
+impl First {
+    async fn of(app: &App, known: &Known, place: &Place, new: Option<&NewMember>, after: Option<i64>) -> Result<First> {
         let (id, head, member) = (known.room.id.clone(), place.head, place.member.id.clone());
         let now = app.clock.now();
         let (row, page, fetches) = app
@@ -226,7 +173,7 @@ impl Welcome {
             .await?;
         let page = cut(page, after.is_some());
         let you = place.member.clone();
-        let fetched = |fetch: files::Fetch| Fetched {
+        let fetched = |fetch: files::Fetch| Fetch {
             of: fetch.seq,
             file_id: fetch.file,
             by: fetch.by,
@@ -238,7 +185,9 @@ impl Welcome {
             name: present.member.name,
             joined_at: present.member.joined_at.and_utc(),
         };
-        Ok(Welcome {
+        let more = page.first().is_some_and(|(first, _)| *first > after.unwrap_or_default() + 1);
+        let last = page.last().map(|(last, _)| *last);
+        let welcome = Welcome {
             you: You {
                 id: you.id.clone(),
                 name: you.name.clone(),
@@ -252,15 +201,15 @@ impl Welcome {
                 quiet: place.room.quiet().as_secs(),
             },
             members: place.room.present().into_iter().map(other).collect(),
-            more: page.first().is_some_and(|(first, _)| *first > after.unwrap_or_default() + 1),
-            last: page.last().map(|(last, _)| *last),
+            more,
             history: known.render(page)?,
             fetched: fetches.into_iter().map(fetched).collect(),
-        })
+        };
+        Ok(First { welcome, last })
     }
 
     fn json(&self) -> Result<String> {
-        serde_json::to_string(self).map_err(Error::internal)
+        serde_json::to_string(&self.welcome).map_err(Error::internal)
     }
 }
 
@@ -286,18 +235,13 @@ fn cut(mut page: Page, oldest: bool) -> Page {
 
 /// Gives a member who was away for long all that it has missed, page after page, before what happens now.
 async fn catch_up(app: web::Data<App>, known: Known, mut last: i64, head: i64, backlog: mpsc::Sender<Bytes>) {
-    #[derive(Serialize)]
-    #[serde(tag = "type", rename = "history")]
-    struct More {
-        history: Vec<Box<RawValue>>,
-    }
     while last < head {
         let id = known.room.id.clone();
         let page =
             app.db.read(move |conn| events::after(conn, &id, last, head, HISTORY)).await.map(|page| cut(page, true));
         let frame = page.and_then(|page| {
             last = page.last().map_or(head, |(last, _)| *last);
-            serde_json::to_string(&More { history: known.render(page)? }).map_err(Error::internal)
+            serde_json::to_string(&History { history: known.render(page)? }).map_err(Error::internal)
         });
         match frame {
             Ok(frame) if backlog.send(text_frame(&frame)).await.is_ok() => {}
@@ -442,7 +386,7 @@ impl Seat {
                 }
             }
             Gone::Told(close, code, msg) => {
-                self.urgent.say(Out::Farewell(Some(Word::Error { code, msg, nonce: None }.json()), close));
+                self.urgent.say(Out::Farewell(Some(Word::Error { code: code.into(), msg, nonce: None }.json()), close));
                 room.disconnect(&self.who.id, connection, now);
             }
             Gone::Broken => room.disconnect(&self.who.id, connection, now),
