@@ -1,7 +1,7 @@
 //! `handover fetch URL`: what a link leads to, whole or not at all.
 
-mod address;
-mod download;
+pub mod address;
+pub mod download;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> Outcome {
     let to_output = args.output.as_deref() == Some(Path::new("-"));
-    let shown = Shown { json: args.json && !to_output };
+    let shown = Shown::of(args.json && !to_output);
     let url = match args.url {
         Some(url) => url,
         None => ask()?,

@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use chrono::{DateTime, Utc};
-use fast_qr::ECL;
-use fast_qr::qr::QRBuilder;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::files::found;
 use super::login::Desk;
 use super::run::run_to_end;
-use super::{Outcome, say};
+use super::{Outcome, qr, say};
 use crate::client::{Api, Failure, answer, printable};
 
 /// Names that are told when a part of a name fits several.
@@ -66,9 +64,9 @@ pub fn run(args: Args) -> Outcome {
     let end = end.map_or_else(String::new, |end| format!(", until {}", end.format("%Y-%m-%d %H:%M UTC")));
     eprintln!("{}, version {}, {size}: once{end}", text("filename"), link["version"]);
     if args.qr
-        && let Ok(qr) = QRBuilder::new(text("page_url")).ecl(ECL::L).build()
+        && let Some(qr) = qr::draw(&text("page_url"))
     {
-        eprintln!("{}", qr.to_str());
+        eprintln!("{qr}");
     }
     say(&text(if args.page { "page_url" } else { "download_url" }))
 }

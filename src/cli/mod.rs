@@ -8,10 +8,13 @@ mod link;
 pub mod login;
 mod openapi;
 mod progress;
+mod qr;
 mod receive;
+mod room;
 mod run;
 mod send;
 mod serve;
+mod source;
 mod transfer;
 mod upload;
 mod users;
@@ -49,6 +52,9 @@ enum Command {
     Send(send::Args),
     /// Receive what somebody sends with a code
     Receive(receive::Args),
+    /// Talk and share files with whoever has a code
+    #[command(subcommand)]
+    Room(room::Command),
     /// Sign in to a server; the password is asked for, or read from standard input
     Login(login::Login),
     /// Sign out
@@ -81,7 +87,7 @@ enum Command {
 }
 
 /// Parses the command line and runs the command. An error is one line on standard error and exit code 1 (2 for a command
-/// line that cannot be understood; transfers and the desk have more, see [`transfer::exit_code`] and [`run::exit_code`]).
+/// line that cannot be understood; transfers, rooms and the desk have more, see [`transfer::exit_code`] and [`run::exit_code`]).
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit());
     let result = match cli.command {
@@ -89,6 +95,7 @@ pub fn main() -> ExitCode {
         Some(Command::Serve(config)) => serve::run(config),
         Some(Command::Send(args)) => send::run(args),
         Some(Command::Receive(args)) => receive::run(args),
+        Some(Command::Room(command)) => room::run(command),
         Some(Command::Login(args)) => login::login(args),
         Some(Command::Logout) => login::logout(),
         Some(Command::Files(args)) => files::run(args),

@@ -12,22 +12,29 @@ use crate::client::{Failure, printable};
 const TICK: Duration = Duration::from_millis(250);
 
 /// See the module.
-#[derive(Clone, Copy)]
-pub struct Shown {
-    pub json: bool,
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    Person,
+    Json,
+    /// Something else is shown.
+    Nothing,
 }
 
 impl Shown {
+    pub fn of(json: bool) -> Shown {
+        if json { Shown::Json } else { Shown::Person }
+    }
+
     /// A line for a person.
     pub fn note(self, line: &str) {
-        if !self.json {
+        if self == Shown::Person {
             eprintln!("{line}");
         }
     }
 
     /// A line for a program; whoever reads this through a closed pipe has no need of it.
     pub fn event(self, event: &Value) {
-        if self.json {
+        if self == Shown::Json {
             let _ = writeln!(std::io::stdout(), "{event}");
         }
     }
@@ -42,7 +49,7 @@ impl Shown {
 
     /// The progress of one file of so many bytes, if that is known.
     pub fn meter(self, name: &str, total: Option<u64>) -> Meter {
-        let target = match !self.json && std::io::stderr().is_terminal() {
+        let target = match self == Shown::Person && std::io::stderr().is_terminal() {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
         };
@@ -67,7 +74,7 @@ pub struct Meter {
 impl Meter {
     pub fn at(&mut self, bytes: u64) {
         self.bar.set_position(bytes);
-        if self.shown.json && self.told.elapsed() >= TICK {
+        if self.shown == Shown::Json && self.told.elapsed() >= TICK {
             self.told = Instant::now();
             self.shown.event(&json!({"event": "progress", "bytes": bytes, "total": self.bar.length()}));
         }

@@ -8,8 +8,11 @@ use tokio::sync::watch;
 
 use crate::client::Failure;
 
+/// Whether a command is to stop.
+pub type Stop = watch::Receiver<bool>;
+
 /// What a shell is told; beside the codes of [`super::transfer::exit_code`]: 3 for what is unknown, used up or expired, 4 for
-/// what the server does not allow or take, 7 for a sign-in that is missing, over or wrong.
+/// what the server does not allow or take (also: sent away from a room), 7 for a sign-in that is missing, over or wrong.
 pub fn exit_code(failure: &Failure) -> ExitCode {
     ExitCode::from(match failure {
         Failure::Local(_) => 1,
@@ -29,10 +32,20 @@ pub fn exit_code(failure: &Failure) -> ExitCode {
 
 /// Runs a command to its end; the first Ctrl-C stops it, the second ends the process where it cannot be stopped.
 pub fn run_to_end<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    run_until_stopped(async |mut stop| {
+        tokio::select! {
+            result = command => result,
+            Ok(_) = stop.wait_for(|stop| *stop) => Err(Failure::Stopped),
+        }
+    })
+}
+
+/// Runs a command that is told of the first Ctrl-C and stops by itself; the second ends the process.
+pub fn run_until_stopped<T>(command: impl AsyncFnOnce(Stop) -> Result<T, Failure>) -> Result<T, Failure> {
     const INTERRUPTED: i32 = 130;
     let failed = |error: std::io::Error| Failure::Local(error.to_string());
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(failed)?;
-    let (say, mut stop) = watch::channel(false);
+    let (say, stop) = watch::channel(false);
     runtime.block_on(async {
         let mut interrupts = signal(SignalKind::interrupt()).map_err(failed)?;
         tokio::spawn(async move {
@@ -42,9 +55,6 @@ pub fn run_to_end<T>(command: impl Future<Output = Result<T, Failure>>) -> Resul
                 }
             }
         });
-        tokio::select! {
-            result = command => result,
-            Ok(_) = stop.wait_for(|stop| *stop) => Err(Failure::Stopped),
-        }
+        command(stop).await
     })
 }

@@ -7,12 +7,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use fast_qr::ECL;
-use fast_qr::qr::QRBuilder;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
 
-use super::Outcome;
+use super::{Outcome, qr};
 use crate::client::{Server, printable};
 use crate::direct::client::{Event, Failure, Route, Saved, Stop, Summary};
 use crate::direct::protocol::End;
@@ -217,9 +215,9 @@ impl Shown {
         let link = format!("{page_url}#{code}");
         if self.qr
             && self.form == Form::Bars
-            && let Ok(qr) = QRBuilder::new(link.as_str()).ecl(ECL::L).build()
+            && let Some(qr) = qr::draw(&link)
         {
-            self.note(&qr.to_str());
+            self.note(&qr);
         }
         let life = humantime::format_duration(Duration::from_secs(expires_in));
         self.note(&format!(

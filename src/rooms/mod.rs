@@ -1,9 +1,11 @@
 //! Rooms: people with a code talk and share files.
 //!
 //! [`model`] is what is stored: a room is a list of numbered events, and lives as long as something is said in it. [`hub`] is
-//! who is there now and what they are told. What members see is on disk, in one order; see [`hub`] for how.
+//! who is there now and what they are told. What members see is on disk, in one order; see [`hub`] for how. [`client`] is the
+//! other end of a member's socket.
 
-mod code;
+pub mod client;
+pub mod code;
 pub mod event;
 mod fetch;
 mod guard;
@@ -14,6 +16,7 @@ mod routes;
 mod share;
 mod socket;
 
+pub use guard::{MANAGE_KEY, MEMBER_TOKEN};
 pub use routes::endpoints;
 
 use std::time::Duration;

@@ -33,7 +33,7 @@ const IN_TWO: u64 = 1 << 20;
 pub enum Sink<'a> {
     File(&'a mut Partial),
     /// Cannot begin again.
-    Output(&'a mut dyn Write),
+    Output(&'a mut (dyn Write + Send)),
 }
 
 /// A download that is complete.

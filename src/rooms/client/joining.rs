@@ -1,0 +1,32 @@
+//! Who joins which room.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::Pace;
+use crate::client::Server;
+
+/// See the module.
+pub struct Joining {
+    pub server: Server,
+    /// The room's code.
+    pub room: String,
+    pub name: String,
+    /// The last event that is known from before; without it the newest ones of the past are told.
+    pub after: Option<i64>,
+    pub pace: Pace,
+}
+
+impl Joining {
+    /// The address of the socket: for somebody new, or for whoever has the `token` of a place.
+    pub fn path(&self, token: Option<&str>, after: Option<i64>) -> String {
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let mut path = format!("/api/rooms/{}/socket?name={}", encoded(&self.room), encoded(&self.name));
+        if let Some(after) = after {
+            path += &format!("&after={after}");
+        }
+        if let Some(token) = token {
+            path += &format!("&token={}", encoded(token));
+        }
+        path
+    }
+}
