@@ -11,8 +11,17 @@ use crate::client::Failure;
 /// Whether a command is to stop.
 pub type Stop = watch::Receiver<bool>;
 
-/// What a shell is told; beside the codes of [`super::transfer::exit_code`]: 3 for what is unknown, used up or expired, 4 for
-/// what the server does not allow or take (also: sent away from a room), 7 for a sign-in that is missing, over or wrong.
+/// What a shell is told; see [`super::transfer::exit_code`] for transfers.
+///
+/// | code | |
+/// | --- | --- |
+/// | 1 | a file cannot be read or written, a line makes no sense, or another failure of this side |
+/// | 3 | unknown, used up, expired or over: a link, a file, a room |
+/// | 4 | the server does not allow or take it; a room is locked or full, or one was sent away from it |
+/// | 5 | the server cannot be reached, or is busy |
+/// | 6 | what arrived is not what was sent |
+/// | 7 | a sign-in is missing, over or wrong |
+/// | 130 | Ctrl-C |
 pub fn exit_code(failure: &Failure) -> ExitCode {
     ExitCode::from(match failure {
         Failure::Local(_) => 1,

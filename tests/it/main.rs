@@ -57,6 +57,7 @@ mod process;
 mod public_url;
 mod quotas;
 mod raw;
+mod room_client;
 mod room_hostile;
 mod room_terminal;
 mod roomed;

@@ -56,7 +56,7 @@ impl Lines {
         }
     }
 
-    fn to_the_end(&mut self) -> &[String] {
+    fn rest(&mut self) -> &[String] {
         while let Ok(line) = self.coming.recv_timeout(PATIENCE) {
             self.seen.push(line);
         }
@@ -102,7 +102,7 @@ impl Terminal {
 
     /// Waits until it has ended by itself.
     pub fn ended(mut self) -> Ended {
-        let (out, err) = (self.out.to_the_end().to_vec(), self.err.to_the_end().to_vec());
+        let (out, err) = (self.out.rest().to_vec(), self.err.rest().to_vec());
         Ended { code: self.child.wait().unwrap().code(), out, err }
     }
 

@@ -93,7 +93,7 @@ impl Conversation {
             if self.leaves && self.talk.is_settled() && self.doing.is_done() {
                 return Ok(());
             }
-            let has_room = !self.doing.waits_for_turn() && !self.doing.is_full() && self.talk.unsent() < MOST_UNSENT;
+            let has_room = !self.doing.has_the_turn() && !self.doing.is_full() && self.talk.unsent() < MOST_UNSENT;
             let reads = self.is_in && !self.leaves && has_room;
             let listens = !self.doing.is_full() || !self.talk.is_up();
             tokio::select! {

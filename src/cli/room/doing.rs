@@ -30,6 +30,8 @@ pub struct Doing {
     /// With how often it was tried.
     saves: VecDeque<(SharedFile, u32)>,
     saving: JoinSet<(SharedFile, u32, Result<Saved, Failure>)>,
+    /// An order of the maker's is on its way.
+    is_managing: bool,
 }
 
 enum Work {
@@ -48,7 +50,7 @@ pub enum Done {
 impl Doing {
     pub fn new(desk: Desk) -> Doing {
         let (works, saves) = (VecDeque::new(), VecDeque::new());
-        Doing { desk, works, working: JoinSet::new(), saves, saving: JoinSet::new() }
+        Doing { desk, works, working: JoinSet::new(), saves, saving: JoinSet::new(), is_managing: false }
     }
 
     pub fn share(&mut self, path: PathBuf) {
@@ -68,9 +70,9 @@ impl Doing {
         self.saves.retain(|(file, _)| file.number != number);
     }
 
-    /// Whether something waits for its turn among what is said.
-    pub fn waits_for_turn(&self) -> bool {
-        !self.works.is_empty()
+    /// Whether what is typed next has to wait, so that all keeps its order.
+    pub fn has_the_turn(&self) -> bool {
+        !self.works.is_empty() || self.is_managing
     }
 
     /// Whether no more files can be asked for.
@@ -102,6 +104,7 @@ impl Doing {
                     self.working.spawn(async move { (what, share.await.map(Some)) });
                 }
                 Some(Work::Manage(what, order)) => {
+                    self.is_managing = true;
                     let manage = self.desk.manage(order);
                     self.working.spawn(async move { (what, manage.await.map(|()| None)) });
                 }
@@ -114,7 +117,10 @@ impl Doing {
     pub async fn next(&mut self) -> Done {
         loop {
             let done = tokio::select! {
-                Some(worked) = self.working.join_next() => Some(worked_out(worked)),
+                Some(worked) = self.working.join_next() => {
+                    self.is_managing = false; // for as long as it is, nothing else is begun here
+                    Some(worked_out(worked))
+                }
                 Some(saved) = self.saving.join_next() => self.saved(saved),
                 else => pending().await,
             };
