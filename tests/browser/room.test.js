@@ -259,7 +259,7 @@ test("a code leads to the room or to the direct transfer that it is of", async (
     ["a234-bcde-fghj", "r/a234-bcde-fghj"],
     ["A234 5678 9234", "r/a234-5678-9234"],
     ["234a bcdefghj", "r/234a-bcde-fghj"],
-    ["2345-acid-bend", "direct"],
+    ["2345-acid-cage", "direct"],
   ]) {
     await page.goto("");
     await page.getByLabel("Receive").first().fill(typed);
