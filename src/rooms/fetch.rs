@@ -153,7 +153,9 @@ impl Custody for RoomCustody {
             move |first| match first {
                 Ok(true) => {
                     let word = Word::Fetched { of: file.seq, file_id: &file.id, by: &who.name, at: now.and_utc() };
-                    room.inspect(|room| room.whisper(&file.member, &word));
+                    if let Some(room) = room {
+                        room.whisper(&file.member, &word);
+                    }
                 }
                 Ok(false) => {}
                 Err(error) => tracing::error!(cause = %crate::error::Chain(&error), "a fetch was not noted"),

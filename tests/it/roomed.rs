@@ -103,8 +103,8 @@ pub struct Guest {
 /// Why a socket was not opened: status and code.
 pub type Refusal = (u16, String);
 
-pub async fn open(server: &TestServer, thread: Thread, path: &str) -> Result<WebSocketStream<Thread>, Refusal> {
-    let request = format!("ws://{}{path}", server.address).into_client_request().unwrap();
+pub async fn open(thread: Thread, path: &str) -> Result<WebSocketStream<Thread>, Refusal> {
+    let request = format!("ws://{}{path}", thread.tcp.peer_addr().unwrap()).into_client_request().unwrap();
     match client_async(request, thread).await {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(response)) => {
@@ -118,11 +118,11 @@ pub async fn open(server: &TestServer, thread: Thread, path: &str) -> Result<Web
 
 impl Guest {
     pub async fn try_join(server: &TestServer, room: &Room, query: &str) -> Result<Guest, Refusal> {
-        Guest::try_join_by(Thread::to(server.address).await, server, room, query).await
+        Guest::try_join_by(Thread::to(server.address).await, room, query).await
     }
 
-    pub async fn try_join_by(thread: Thread, server: &TestServer, room: &Room, query: &str) -> Result<Guest, Refusal> {
-        let socket = open(server, thread, &room.path(&format!("/socket?{query}"))).await?;
+    pub async fn try_join_by(thread: Thread, room: &Room, query: &str) -> Result<Guest, Refusal> {
+        let socket = open(thread, &room.path(&format!("/socket?{query}"))).await?;
         let (token, key, log, words) = (String::new(), String::new(), Vec::new(), Vec::new());
         let mut guest = Guest { socket, welcome: Value::Null, token, key, log, words };
         let welcome = guest.frame().await.expect("a welcome");
@@ -140,13 +140,13 @@ impl Guest {
 
     /// Comes back after its connection broke.
     pub async fn rejoin(self, server: &TestServer, room: &Room) -> Guest {
-        self.rejoin_by(Thread::to(server.address).await, server, room).await
+        self.rejoin_by(Thread::to(server.address).await, room).await
     }
 
-    pub async fn rejoin_by(self, thread: Thread, server: &TestServer, room: &Room) -> Guest {
+    pub async fn rejoin_by(self, thread: Thread, room: &Room) -> Guest {
         let query = format!("name=x&token={}&after={}", self.token, self.last());
         drop(self.socket);
-        let back = Guest::try_join_by(thread, server, room, &query).await.unwrap();
+        let back = Guest::try_join_by(thread, room, &query).await.unwrap();
         let log = [self.log, back.log].concat();
         Guest { token: self.token, key: self.key, log, ..back }
     }

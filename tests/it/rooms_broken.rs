@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use handover::db::Conn;
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::binary::Running;
 use crate::roomed::*;
 use crate::support::*;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Another connection to the server's database.
-fn database(server: &TestServer) -> Conn {
-    Conn::open_sqlite(&server.dir.path().join("data/handover.db")).unwrap()
+/// Another connection to the database of the server on this folder.
+fn database(dir: &tempfile::TempDir) -> Conn {
+    Conn::open_sqlite(&dir.path().join("data/handover.db")).unwrap()
 }
 
 fn of_type<'a>(log: &'a [Value], kind: &str) -> Vec<&'a Value> {
@@ -30,7 +32,7 @@ async fn whoever_reads_too_slowly_is_dropped_and_misses_nothing() {
     let mut ann = Guest::join(&server, &room, "Ann").await;
     let mut bob = Guest::join(&server, &room, "Bob").await;
     let narrow = async || Thread::narrow(server.address).await;
-    let mut slow = Guest::try_join_by(narrow().await, &server, &room, "name=Slow").await.unwrap();
+    let mut slow = Guest::try_join_by(narrow().await, &room, "name=Slow").await.unwrap();
     ann.until(3).await;
     for id in 4..4 + MESSAGES {
         ann.say(&"\u{1}".repeat(8192)).await;
@@ -40,8 +42,8 @@ async fn whoever_reads_too_slowly_is_dropped_and_misses_nothing() {
     assert_eq!(slow.farewell().await["code"], "too_slow");
     assert!(slow.last() < 3 + MESSAGES, "it is not behind");
     // While it is given what it has missed the database fails: it is told, and hears nothing that comes later.
-    let mut slow = slow.rejoin_by(narrow().await, &server, &room).await;
-    let mut conn = database(&server);
+    let mut slow = slow.rejoin_by(narrow().await, &room).await;
+    let mut conn = database(&server.dir);
     conn.batch_execute("ALTER TABLE room_events RENAME TO away").unwrap();
     assert_eq!(slow.farewell().await["code"], "internal_error");
     assert!(slow.last() < 3 + MESSAGES, "it is not behind");
@@ -111,7 +113,7 @@ async fn what_cannot_be_stored_is_told_to_nobody() {
     let room = room(&server, "").await;
     let mut ann = Guest::join(&server, &room, "Ann").await;
     let mut bob = Guest::join(&server, &room, "Bob").await;
-    let mut conn = database(&server);
+    let mut conn = database(&server.dir);
     let unpaid = "CREATE TABLE debts (owner TEXT REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED);
         CREATE TRIGGER debt AFTER INSERT ON room_events BEGIN INSERT INTO debts VALUES ('nobody'); END";
     for (breaks, mends, status, code) in [
@@ -142,4 +144,26 @@ async fn what_cannot_be_stored_is_told_to_nobody() {
     assert_eq!((&ann.log, &bob.log), (&whole, &whole));
     assert_eq!((of_type(&whole, "message").len(), of_type(&whole, "left").len()), (4, 2));
     assert!(of_type(&whole, "file").is_empty());
+}
+
+/// Who cannot leave is away until it can be stored; the log says why.
+#[tokio::test]
+async fn what_a_member_is_not_told_is_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Running::start(&dir.path().join("data"), &[]);
+    let made = server.request(Method::POST, "/api/rooms").json(&json!({})).send().await.unwrap();
+    let made = json_of(made).await;
+    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    let room = Room { code: text("room"), key: text("manage_key") };
+    let join = async |name: &str| {
+        Guest::try_join_by(Thread::to(server.address).await, &room, &format!("name={name}")).await.unwrap()
+    };
+    let (mut ann, mut bob) = (join("Ann").await, join("Bob").await);
+    database(&dir).batch_execute("ALTER TABLE room_events RENAME TO gone").unwrap();
+    bob.send(json!({"type": "leave"})).await;
+    assert_eq!(bob.farewell().await, Value::Null);
+    assert_eq!(ann.next("away").await["member"], bob.id());
+    let (_, log) = server.stop().await;
+    let line = log.lines().find(|line| line.contains("could not leave")).unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains("ERROR") && line.contains("no such table"), "{line}");
 }
