@@ -123,6 +123,12 @@ pub enum Word<'a> {
         reason: &'static str,
         msg: &'static str,
     },
+    /// To whoever says something again: it is stored already, under the number `of`. Everybody was told then.
+    Stored {
+        of: i64,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        nonce: Option<&'a str>,
+    },
     /// The answer to `ping`.
     Pong,
     Error {
@@ -151,7 +157,7 @@ impl Word<'_> {
 pub enum Said {
     Message {
         text: String,
-        /// Comes back with the message; the same one twice is stored once.
+        /// Comes back with the message; the same one twice is stored once, and answered by `stored`.
         #[serde(rename = "ref", default)]
         nonce: Option<String>,
     },

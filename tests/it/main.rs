@@ -58,6 +58,7 @@ mod public_url;
 mod quotas;
 mod raw;
 mod roomed;
+mod rooms_broken;
 mod rooms_files;
 mod rooms_keys;
 mod rooms_talk;
