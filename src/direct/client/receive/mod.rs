@@ -136,7 +136,7 @@ async fn open(server: &Server, code: &Code, pace: &Pace) -> Result<(Link, Place)
     let path = format!("/api/direct/receive/{}", code.nameplate);
     let mut link = Link::open(server, &path, pace).await?;
     match timeout(pace.connect, link.next()).await {
-        Ok(Ok(Heard::Signal(Signal::Joined { nameplate, token, grace }))) => {
+        Ok(Ok(Heard::Signal(Signal::Joined { nameplate, token, grace, .. }))) => {
             Ok((link, Place { role: Role::Receiver, nameplate, token, grace: Duration::from_secs(grace) }))
         }
         Ok(Ok(Heard::Signal(Signal::Ended { code, by, .. }))) => Err(Failure::Ended { code, by }),

@@ -51,19 +51,18 @@ const GOODBYE = 10_000;
  * @param {Sink} receiving.sink
  * @param {(event: Event) => void} receiving.onEvent
  * @param {boolean} [receiving.relayed] never past the server, for whoever does not want to show their address
- * @param {RTCIceServer[]} [receiving.ice] servers that help two pages to find each other
  */
-export function receive({ code, decide, sink, onEvent, relayed = false, ice = [] }) {
+export function receive({ code, decide, sink, onEvent, relayed = false }) {
   return begin(onEvent, async (tell, stop) => {
     const { nameplate, text } = await codes.parse(code).catch((error) => {
       throw local(error instanceof codes.NotACode ? error.message : words.broken);
     });
     const { link, first } = await Link.open(`api/direct/receive/${nameplate}`, "joined", { stop });
-    const { token, grace } = first;
+    const { token, grace, ice_servers = [] } = first;
     const receiver = new Receiver(decide, sink, tell);
     const place = { role: /** @type {const} */ ("receiver"), nameplate, token, grace, code: text };
     try {
-      return await carryOn(place, link, stop, relayed ? null : ice, (peer) => receiver.run(peer));
+      return await carryOn(place, link, stop, relayed ? null : ice_servers, (peer) => receiver.run(peer));
     } finally {
       await receiver.leave();
     }
