@@ -197,7 +197,7 @@ impl Peer {
                         () = sleep_until(self.agreed_by), if is_agreeing => {
                             return Err(Failure::Protocol("it does not agree on keys in time"));
                         }
-                        () = sleep_until(alive_at), if is_open => self.say(&Message::Alive).await.map(|()| None)?,
+                        () = sleep_until(alive_at), if is_open => self.say_alive().map(|()| None)?,
                         () = sleep_until(stall_at), if is_open && !self.stalled => {
                             self.stalled = true;
                             Some(Happening::Stalled(self.pace.stall))
@@ -209,7 +209,7 @@ impl Peer {
     }
 
     /// Says something to the other end. Without a round it is dropped: the next round begins anew. Nothing is said when the
-    /// future is dropped before it is ready.
+    /// future is dropped before it is ready. A line that takes nothing for as long as one may be silent is given up.
     ///
     /// # Errors
     /// [`Failure`] when the message is too long to be said.
@@ -217,9 +217,24 @@ impl Peer {
         let buffer = message.encode().map_err(|error| Failure::Local(error.to_string()))?;
         let Some(outbox) = self.outbox() else { return Ok(()) };
         // A place first: a frame that was sealed must be sent, or the next one does not open.
-        if let Ok(permit) = outbox.reserve().await
-            && let Some(sealed) = self.seal(buffer)?
-        {
+        match timeout(self.pace.silence, outbox.reserve()).await {
+            Ok(Ok(permit)) => {
+                if let Some(sealed) = self.seal(buffer)? {
+                    permit.send(sealed);
+                }
+            }
+            Ok(Err(_)) => {} // it is broken, which is noticed next
+            Err(_) => self.happened = Some(self.lost()?),
+        }
+        Ok(())
+    }
+
+    /// Shows that this end is there; where something waits to be sent, that will.
+    fn say_alive(&mut self) -> Result<(), Failure> {
+        self.said = Instant::now();
+        let Some(Ok(permit)) = self.outbox().map(mpsc::Sender::try_reserve_owned) else { return Ok(()) };
+        let buffer = Message::Alive.encode().map_err(|error| Failure::Local(error.to_string()))?;
+        if let Some(sealed) = self.seal(buffer)? {
             permit.send(sealed);
         }
         Ok(())
@@ -434,3 +449,6 @@ pub async fn rejoin(server: &Server, pace: &Pace, place: &Place) -> Result<Link,
         _ => Err(lost(Lost)),
     }
 }
+
+#[cfg(test)]
+mod tests;

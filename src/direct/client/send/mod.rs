@@ -147,7 +147,12 @@ impl Sender {
             };
             match next {
                 Next::Happening(happening) => {
-                    if let Some(summary) = self.happened(happening, tell).await? {
+                    let taken = tokio::select! {
+                        biased; // most often there is nothing to wait for
+                        taken = self.happened(happening, tell) => taken?,
+                        () = stopped(stop) => return Err(Failure::Stopped),
+                    };
+                    if let Some(summary) = taken {
                         return Ok(summary);
                     }
                 }
