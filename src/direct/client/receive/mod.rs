@@ -74,6 +74,9 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
     let Receiving { server, pace, route, code, target, decide, mut stop, saved } = receiving;
     let saved = saved.filter(|_| matches!(target, Target::Folder(_)));
     let kept = saved.as_ref().and_then(Saved::load::<Kept>);
+    if let Some(unconfirmed) = kept.as_ref().filter(|kept| kept.master().is_none()) {
+        return Err(spent(&server, &pace, &unconfirmed.place, saved).await);
+    }
     if kept.is_some() {
         tell(Event::Resumed { code: code.to_string() });
     }
@@ -100,13 +103,14 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
         }
     };
     let mut peer = Peer::new(server, pace, route, place, code, link);
-    peer.master = kept.as_ref().map(Kept::master);
+    peer.master = kept.as_ref().and_then(Kept::master);
     let wanted = kept.as_ref().and_then(Kept::wanted);
+    let mut keeper = Keeper { saved, kept };
+    keeper.joined(&peer.place, &folder);
     let mut receiver = Receiver {
         peer,
         files,
-        folder,
-        keeper: Keeper { saved, kept },
+        keeper,
         offer: Offer::default(),
         offered: None,
         decide: Some(decide),
@@ -122,6 +126,18 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
     receiver.keeper.saved.iter().for_each(Saved::clear);
     receiver.peer.leave(&result).await;
     result
+}
+
+/// A process was killed before it knew whether its guess was taken, and another one must not guess again. The sender, which
+/// would wait for it, is told.
+async fn spent(server: &Server, pace: &Pace, place: &Place, saved: Option<Saved>) -> Failure {
+    match rejoin(server, pace, place).await {
+        Ok(link) => link.give_up(pace.goodbye).await,
+        Err(Failure::Ended { .. }) => {} // it knows
+        Err(failure) => return failure,
+    }
+    saved.iter().for_each(Saved::clear);
+    Failure::Unconfirmed
 }
 
 /// Takes the place at the server: the one that a killed process had, else a new one.
@@ -147,7 +163,6 @@ async fn open(server: &Server, code: &Code, pace: &Pace) -> Result<(Link, Place)
 struct Receiver {
     peer: Peer,
     files: Files,
-    folder: PathBuf,
     keeper: Keeper,
     /// What has come of the offer in this round.
     offer: Offer,
@@ -191,12 +206,11 @@ impl Receiver {
                 () = stopped(stop) => Err(Failure::Stopped),
             };
             let result = match next {
-                Ok(Next::Happening(happening)) => self.happened(happening, &mut deciding, tell).await,
-                Ok(Next::Chosen(choice)) => self.chosen(choice, tell).await,
-                Ok(Next::Tick) => {
-                    self.tick(tell);
-                    Ok(())
-                }
+                Ok(next) => tokio::select! {
+                    biased; // most often there is nothing to wait for
+                    taken = self.act(next, &mut deciding, tell) => taken,
+                    () = stopped(stop) => Err(Failure::Stopped),
+                },
                 Err(failure) => Err(failure),
             };
             match (result, self.complete) {
@@ -204,6 +218,22 @@ impl Receiver {
                 (Err(_), Some(_)) => return Ok(self.files.summary),
                 (_, Some(complete)) if complete.elapsed() >= self.goodbye => return Ok(self.files.summary),
                 (result, _) => result?,
+            }
+        }
+    }
+
+    async fn act(
+        &mut self,
+        next: Next,
+        deciding: &mut Option<Deciding>,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<(), Failure> {
+        match next {
+            Next::Happening(happening) => self.happened(happening, deciding, tell).await,
+            Next::Chosen(choice) => self.chosen(choice, tell).await,
+            Next::Tick => {
+                self.tick(tell);
+                Ok(())
             }
         }
     }
@@ -219,7 +249,7 @@ impl Receiver {
             Happening::Ready { again } => {
                 (self.offer, self.files.received, self.confirmed) = (Offer::default(), 0, 0);
                 if let Some(master) = &self.peer.master {
-                    self.keeper.confirmed(&self.peer.place, &self.folder, master);
+                    self.keeper.confirmed(master);
                 }
                 happening.event().into_iter().for_each(&mut *tell);
                 if again {
