@@ -1,7 +1,7 @@
 // The sender's end.
 
 import * as codes from "../../parts/direct/code.js";
-import { cancelledByPeer, ended, failureOf, protocol } from "../../parts/direct/failure.js";
+import { ended, failureOf, protocol } from "../../parts/direct/failure.js";
 import { Link } from "../../parts/direct/link.js";
 import { PIECE, offers } from "../../parts/direct/message.js";
 import { Rate } from "../../parts/direct/rate.js";
@@ -135,8 +135,6 @@ class Sender {
       }
       case "paused":
         return this.#tell({ event: "peer_paused", paused: message.paused });
-      case "cancel":
-        throw cancelledByPeer(message.reason);
       case "offer":
       case "data":
         throw protocol("a receiver sends what senders send");
