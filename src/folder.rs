@@ -6,7 +6,7 @@
 //! real one, or the next free one, when it is complete (renameat2(2) with RENAME_NOREPLACE).
 
 use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom, Write};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
@@ -202,9 +202,42 @@ impl Partial {
         Ok((hasher.count(), hasher.finalize().to_hex().to_string()))
     }
 
+    /// Bytes that are there.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn size(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// Shows all that is there, piece by piece. What follows is written behind that.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn read_all(&mut self, mut see: impl FnMut(&[u8])) -> io::Result<()> {
+        let mut piece = vec![0; 64 << 10];
+        self.file.seek(SeekFrom::Start(0))?;
+        loop {
+            match self.file.read(&mut piece)? {
+                0 => return Ok(()),
+                read => see(&piece[..read]),
+            }
+        }
+    }
+
     /// Leaves it as it is, for another process.
     pub fn leave(mut self) {
+        self.keep();
+    }
+
+    /// From now on it stays when it is dropped, for another process.
+    pub fn keep(&mut self) {
         self.complete = true; // as far as this process goes
+    }
+
+    /// Nobody needs it any more.
+    pub fn remove(mut self) {
+        self.complete = false;
     }
 
     /// Forgets what has been written.

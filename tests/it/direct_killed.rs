@@ -73,7 +73,7 @@ impl End {
 
 /// Stands between a side and the server: of the first connections it passes on so many bytes and then no more, which it
 /// tells; of all later ones everything.
-async fn holder(server: SocketAddr, limits: Vec<u64>) -> (String, tokio::sync::mpsc::UnboundedReceiver<()>) {
+pub async fn holder(server: SocketAddr, limits: Vec<u64>) -> (String, tokio::sync::mpsc::UnboundedReceiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (tell, held) = tokio::sync::mpsc::unbounded_channel();
