@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 
 use super::*;
+use crate::direct::protocol::exchange::Secret;
 use crate::direct::protocol::exchange::tests::run;
 
 /// An end in an open round, and the server's socket, which nobody reads.
