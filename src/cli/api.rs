@@ -44,6 +44,15 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether the same may go well at another time.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Failure::Stopped | Failure::Unreachable(_) | Failure::Local(_) | Failure::SignIn(_) => true,
+            Failure::Refused { status, .. } => !matches!(status.as_u16(), 404 | 410),
+            Failure::Damaged(_) => false,
+        }
+    }
+
     /// What a shell is told; beside the codes of [`super::transfer::exit_code`]: 3 for what is unknown, used up or expired, 4 for
     /// what the server does not allow or take, 7 for a sign-in that is missing, over or wrong.
     pub fn exit_code(&self) -> ExitCode {

@@ -13,9 +13,9 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Outcome;
 use super::api::{Api, Failure, answer, run_to_end};
 use super::transfer::printable;
+use super::{Outcome, prompt};
 use crate::direct::client::Server;
 
 /// Longest line that is read from standard input: any password, and more.
@@ -187,7 +187,7 @@ fn ask(username: Option<String>) -> Result<(String, String), Failure> {
         }
     };
     let password = match is_terminal {
-        true => rpassword::prompt_password("Password: "),
+        true => prompt::password("Password: "),
         false => line(),
     };
     Ok((username, password.map_err(unreadable)?))

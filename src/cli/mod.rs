@@ -9,6 +9,7 @@ mod link;
 pub mod login;
 mod openapi;
 mod progress;
+mod prompt;
 mod receive;
 mod send;
 mod serve;

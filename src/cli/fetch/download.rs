@@ -1,11 +1,12 @@
 //! One download, in as many requests as it takes.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytesize::ByteSize;
 use reqwest::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, RANGE,
 };
@@ -14,9 +15,11 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::address::Address;
+use super::kept::Keeper;
 use super::unwritable;
 use crate::cli::api::{Failure, accepted};
 use crate::cli::progress::{Meter, Shown};
+use crate::cli::transfer::printable;
 use crate::folder::Partial;
 use crate::http::disposition;
 
@@ -31,7 +34,8 @@ const IN_TWO: u64 = 1 << 20;
 
 /// Where the bytes go.
 pub enum Sink<'a> {
-    File(&'a mut Partial),
+    /// May hold what a download before this one has brought.
+    File(&'a mut Partial, &'a mut Keeper),
     /// Cannot begin again.
     Output(&'a mut dyn Write),
 }
@@ -81,6 +85,11 @@ impl Download {
         Ok(Download { address, shown, name: name.unwrap_or_else(|| "file".into()), offer })
     }
 
+    /// The tag of the content, where parts of it can be had.
+    pub fn etag(&self) -> Option<&str> {
+        self.offer.etag.as_deref().filter(|_| self.offer.ranges)
+    }
+
     /// Fetches all of it, going on where a connection has broken.
     ///
     /// # Errors
@@ -88,7 +97,10 @@ impl Download {
     pub async fn run(&mut self, sink: &mut Sink<'_>) -> Result<Fetched, Failure> {
         self.shown.event(&json!({"event": "file_started", "file": self.name, "size": self.offer.size}));
         let mut meter = self.shown.meter(&self.name, self.offer.size);
-        let mut content = Content::default();
+        let mut content = self.left(sink).map_err(unwritable)?;
+        if content.begun && !self.is_short_of(&content) {
+            return self.judge(content);
+        }
         let mut moved = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -121,13 +133,28 @@ impl Download {
         self.judge(content)
     }
 
+    /// What is there already.
+    fn left(&self, sink: &mut Sink<'_>) -> io::Result<Content> {
+        let mut content = Content { check: Check::of(&self.offer, self.address.tag_is_digest), ..Content::default() };
+        if let Sink::File(partial, _) = sink {
+            partial.read_all(|piece| content.add(piece))?;
+        }
+        if content.bytes == 0 {
+            return Ok(Content::default());
+        }
+        let note = format!("Going on with {}, of which {} are here.", printable(&self.name), ByteSize(content.bytes));
+        self.shown.note(&note);
+        self.shown.event(&json!({"event": "resumed", "bytes": content.bytes}));
+        Ok(Content { begun: true, ..content })
+    }
+
     /// One request, and as much as it brings.
     async fn take(&mut self, sink: &mut Sink<'_>, content: &mut Content, meter: &mut Meter) -> Result<(), Broken> {
         let mut response = self.request(content.bytes).await?;
         if response.status() != StatusCode::PARTIAL_CONTENT {
             // The whole of it: because it is short, has changed, or cannot be had in parts.
             if content.bytes > 0 {
-                let Sink::File(partial) = sink else {
+                let Sink::File(partial, _) = sink else {
                     return Err(Broken::ForGood(Failure::Damaged(
                         "the server cannot go on where the connection broke".into(),
                     )));
@@ -141,6 +168,9 @@ impl Download {
         }
         if !content.begun {
             *content = Content { begun: true, bytes: 0, check: Check::of(&self.offer, self.address.tag_is_digest) };
+            if let (Sink::File(partial, keeper), Some(etag)) = (&mut *sink, self.etag()) {
+                keeper.keep(partial, etag, self.offer.size);
+            }
         }
         while let Some(chunk) = response.chunk().await.map_err(|error| Broken::ForNow(error.into()))? {
             content.add(&chunk);
@@ -148,7 +178,7 @@ impl Download {
                 return Err(Broken::ForGood(Failure::Damaged("more arrives than was announced".into())));
             }
             let written = match sink {
-                Sink::File(partial) => partial.write_all(&chunk),
+                Sink::File(partial, _) => partial.write_all(&chunk),
                 Sink::Output(output) => output.write_all(&chunk),
             };
             written.map_err(|error| Broken::ForGood(unwritable(error)))?;

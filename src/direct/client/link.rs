@@ -20,7 +20,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async
 
 use super::Pace;
 use super::event::Failure;
-use crate::direct::protocol::{Frame, LARGEST_FRAME, Signal};
+use crate::direct::protocol::{End, Frame, LARGEST_FRAME, Signal};
 
 /// Frames that wait for a writer.
 pub const QUEUE: usize = 4;
@@ -122,6 +122,13 @@ impl Link {
         if timeout(patience, self.writer).await.is_err() {
             tracing::debug!("the connection took no goodbye");
         }
+    }
+
+    /// Tells the hub that this end does not go on, and closes, within `patience` each.
+    pub async fn give_up(self, patience: Duration) {
+        // Best said; without, the other end waits until the place is given up.
+        let _ = timeout(patience, self.signal(&Signal::End { code: End::Failed })).await;
+        self.close(patience).await;
     }
 
     /// The next word from the hub. Nothing is lost when the future is dropped before it is ready.
