@@ -82,7 +82,7 @@ pub fn run_to_end(
     transfer: impl AsyncFnOnce(Stop, &mut dyn FnMut(Event)) -> Result<Summary, Failure>,
 ) -> Outcome {
     const INTERRUPTED: i32 = 130;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let (say, stop) = watch::channel(false);
         tokio::spawn(async move {
