@@ -25,14 +25,17 @@ fn main() {
     println!("{:<34}{:>8}{:>16}{:>14}", "", "MB/s", "CPU s/GiB", "peak RSS MiB");
     server.measure("pipe, with a length", size, || pipe(&server, size, true));
     server.measure("pipe, in chunks", size, || pipe(&server, size, false));
-    server.measure("terminal to terminal", size, || {
-        transfer(&server, &large).run();
+    server.measure("terminal to terminal, relayed", size, || {
+        transfer(&server, &large, RELAYED).run();
     });
-    let mut firsts: Vec<_> = (0..ROUNDS).map(|_| transfer(&server, &tiny).run()).collect();
+    server.measure("terminal to terminal, direct", size, || {
+        transfer(&server, &large, DIRECT).run();
+    });
+    let mut firsts: Vec<_> = (0..ROUNDS).map(|_| transfer(&server, &tiny, RELAYED).run()).collect();
     firsts.sort();
     println!("from the code to the first byte: {} ms", firsts[ROUNDS / 2].as_millis());
-    server.measure(&format!("{MANY} transfers of {OF_MANY} MiB at once"), (MANY as u64 * OF_MANY) << 20, || {
-        let transfers: Vec<_> = (0..MANY).map(|_| transfer(&server, &small)).collect();
+    server.measure(&format!("{MANY} relayed transfers of {OF_MANY} MiB"), (MANY as u64 * OF_MANY) << 20, || {
+        let transfers: Vec<_> = (0..MANY).map(|_| transfer(&server, &small, RELAYED)).collect();
         let receivers: Vec<_> = transfers.into_iter().map(Transfer::receive).collect();
         let ends: Vec<_> = receivers.into_iter().map(|receiver| std::thread::spawn(|| receiver.end())).collect();
         ends.into_iter().for_each(|end| end.join().unwrap());
@@ -133,9 +136,15 @@ fn pipe(server: &Server, size: u64, known: bool) {
     sending.join().unwrap();
 }
 
+/// Options of both ends.
+type Route = &'static [&'static str];
+const RELAYED: Route = &["--relay"];
+const DIRECT: Route = &[];
+
 /// A sender that waits for its receiver.
 struct Transfer {
     server: String,
+    route: Route,
     sender: Child,
     /// What it says; it must not end before it has said all.
     said: BufReader<ChildStdout>,
@@ -147,20 +156,21 @@ struct Receiving {
     receiver: Child,
 }
 
-fn transfer(server: &Server, path: &Path) -> Transfer {
+fn transfer(server: &Server, path: &Path, route: Route) -> Transfer {
     let server = format!("http://{}", server.address);
     let mut sender = handover(&["send", "--json", "--server", &server]);
-    let mut sender = sender.arg(path).stdout(Stdio::piped()).spawn().unwrap();
+    let mut sender = sender.args(route).arg(path).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     let mut said = BufReader::new(sender.stdout.take().unwrap());
     said.read_line(&mut line).unwrap();
     let code = line.split("\"code\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    Transfer { server, sender, said, code }
+    Transfer { server, route, sender, said, code }
 }
 
 impl Transfer {
     fn receive(self) -> Receiving {
         let receiver = handover(&["receive", "--server", &self.server, "--to", "-", &self.code])
+            .args(self.route)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -1,5 +1,7 @@
 //! Settings: each is a flag and an environment variable, read and checked once at the start.
 
+mod ice;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
 use crate::blobs::Quota;
+
+pub use ice::{IceAccess, IceServer};
 
 /// Where the rows and the secrets are: what every command that touches them needs.
 #[derive(Args, Clone, Debug)]
@@ -67,6 +71,18 @@ pub struct Config {
         help_heading = "Network"
     )]
     pub announce: Announce,
+
+    /// STUN and TURN servers with which two pages on different networks find a direct way, e.g. stun:stun.example.org or
+    /// turn:USER:PASSWORD@HOST; turn:SECRET@HOST with coturn's static-auth-secret
+    #[arg(
+        long,
+        env = "HANDOVER_ICE_SERVERS",
+        hide_env_values = true,
+        value_name = "SERVER",
+        value_delimiter = ',',
+        help_heading = "Network"
+    )]
+    pub ice_servers: Vec<IceServer>,
 
     /// Networks of the reverse proxies whose X-Forwarded-For is believed, e.g. 127.0.0.1/32,10.0.0.0/8
     #[arg(long, env = "HANDOVER_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network, help_heading = "Network")]

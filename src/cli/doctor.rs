@@ -35,6 +35,7 @@ pub fn run(config: &Config) -> Outcome {
         exposure(config),
         signup(config),
         guests(config),
+        ice(config),
     ];
     let mut bad = 0;
     for finding in &findings {
@@ -163,6 +164,15 @@ fn guests(config: &Config) -> Finding {
         (Guests::Allow, true) => Good("people without an account may make batches and send directly".into()),
         (Guests::Deny, _) => Good("batches and direct transfers are made by signed-in users alone".into()),
     }
+}
+
+fn ice(config: &Config) -> Finding {
+    let servers: Vec<String> = config.ice_servers.iter().map(ToString::to_string).collect();
+    Good(match servers.is_empty() {
+        true => "pages send past the server on one network, and over it everywhere else; --ice-servers would help them"
+            .into(),
+        false => format!("pages find a way past the server with {}", servers.join(", ")),
+    })
 }
 
 /// Asks the running server whether it is ready.

@@ -1,7 +1,9 @@
 //! `handover fetch URL`: what a link leads to, whole or not at all.
 
 pub mod address;
+mod content;
 pub mod download;
+pub mod kept;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use super::{Outcome, say};
 use crate::client::{Failure, printable};
 use crate::folder::{Folder, Partial, local_name};
 use download::{Download, Fetched, Sink};
+use kept::Keeper;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -65,19 +68,32 @@ fn ask() -> Result<String, Failure> {
 }
 
 async fn fetch(url: &str, place: Option<Place>, shown: Shown) -> Result<Option<(PathBuf, Fetched)>, Failure> {
-    let mut download = Download::open(address::resolve(url).await?, shown).await?;
+    let address = address::resolve(url).await?;
     let Some(place) = place else {
+        let mut download = Download::open(address, shown).await?;
         let mut output = std::io::stdout();
         let fetched = download.run(&mut Sink::Output(&mut output)).await?;
         output.flush().map_err(unwritable)?;
         note(shown, &download, &fetched);
         return Ok(None);
     };
-    let (mut partial, before) = place.begin(&download.name)?;
-    let fetched = download.run(&mut Sink::File(&mut partial)).await?;
+    let mut keeper = Keeper::of(url, &place.folder, place.name.as_deref());
+    let mut download =
+        Download::open(address, shown).await.inspect_err(|failure| place.give_up(&mut keeper, failure))?;
+    let (mut partial, before) = place.begin(&download, &keeper)?;
+    let fetched = match download.run(&mut Sink::File(&mut partial, &mut keeper)).await {
+        Ok(fetched) => fetched,
+        Err(failure) if failure.may_pass() => return Err(failure),
+        Err(failure) => {
+            partial.remove();
+            keeper.forget();
+            return Err(failure);
+        }
+    };
     // The link is used up: this may be the only copy.
     partial.sync().map_err(unwritable)?;
     let name = if before.replace { partial.replace() } else { partial.finish() }.map_err(unwritable)?;
+    keeper.forget();
     note(shown, &download, &fetched);
     Ok(Some((before.path(&name), fetched)))
 }
@@ -125,8 +141,8 @@ impl Place {
     }
 
     /// Begins the file, before anything of the link is spent. What has its name is in the way unless it may be replaced.
-    fn begin(self, offered: &str) -> Result<(Partial, Place), Failure> {
-        let name = self.name.clone().unwrap_or_else(|| local_name(offered));
+    fn begin(self, download: &Download, keeper: &Keeper) -> Result<(Partial, Place), Failure> {
+        let name = self.name.clone().unwrap_or_else(|| local_name(&download.name));
         let shown = self.path(&name);
         let shown = shown.display();
         let wrong = |error: std::io::Error| Failure::Local(format!("{shown} cannot be written: {error}"));
@@ -136,7 +152,19 @@ impl Place {
             Some(_) if !self.replace => Err(Failure::Local(format!(
                 "{shown} is there already; say --force to replace it, or -o NAME to choose another. The link is not spent"
             ))),
-            _ => Ok((folder.begin_as(&name).map_err(wrong)?, self)),
+            _ => match keeper.reopen(&folder, download.etag()) {
+                Some(left) => Ok((left, self)),
+                None => Ok((folder.begin_as(&name).map_err(wrong)?, self)),
+            },
+        }
+    }
+
+    /// What is left of a link that leads nowhere any more is of no use.
+    fn give_up(&self, keeper: &mut Keeper, failure: &Failure) {
+        if !failure.may_pass()
+            && let Ok(folder) = Folder::open(&self.folder)
+        {
+            keeper.discard(&folder);
         }
     }
 }

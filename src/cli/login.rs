@@ -13,8 +13,8 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Outcome;
 use super::run::run_to_end;
+use super::{Outcome, prompt};
 use crate::client::{Api, Failure, Server, answer, printable};
 
 /// Longest line that is read from standard input: any password, and more.
@@ -186,7 +186,7 @@ fn ask(username: Option<String>) -> Result<(String, String), Failure> {
         }
     };
     let password = match is_terminal {
-        true => rpassword::prompt_password("Password: "),
+        true => prompt::password("Password: "),
         false => line(),
     };
     Ok((username, password.map_err(unreadable)?))

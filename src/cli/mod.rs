@@ -8,6 +8,7 @@ mod link;
 pub mod login;
 mod openapi;
 mod progress;
+mod prompt;
 mod qr;
 mod receive;
 mod room;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _};
 
-use super::{Outcome, say};
+use super::{Outcome, prompt, say};
 use crate::accounts::model::{self, Email, NewPassword, User, Username};
 use crate::audit::{Action, Entry, Origin};
 use crate::auth::{Role, password};
@@ -108,8 +108,8 @@ fn change(conn: &mut Conn, work: impl FnOnce(&mut Conn, chrono::NaiveDateTime) -
 /// A password never comes as an argument, which everybody on the machine could read.
 fn ask_password() -> std::result::Result<String, Box<dyn std::error::Error>> {
     let text = if std::io::stdin().is_terminal() {
-        let first = rpassword::prompt_password("Password: ")?;
-        if rpassword::prompt_password("Once more: ")? != first {
+        let first = prompt::password("Password: ")?;
+        if prompt::password("Once more: ")? != first {
             return Err("the two passwords differ".into());
         }
         first

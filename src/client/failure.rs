@@ -74,6 +74,15 @@ impl Failure {
         }
     }
 
+    /// Whether the same may go well at another time.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Failure::Stopped | Failure::Unreachable(_) | Failure::Local(_) | Failure::SignIn(_) => true,
+            Failure::Refused { status, .. } => !matches!(status.as_u16(), 404 | 410),
+            Failure::Damaged(_) => false,
+        }
+    }
+
     /// A word for programs.
     pub fn code(&self) -> &str {
         match self {

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::hub::{BOUNDS, Hub};
+use super::ice::ice_servers;
 use super::protocol::{Role, Signal};
 use super::relay::{refuse, serve, serve_again};
 use crate::app::App;
@@ -49,6 +50,7 @@ pub async fn send(
                 token: admitted.token,
                 grace: app.config.rejoin_time.as_secs(),
                 page_url,
+                ice_servers: ice_servers(&app.config.ice_servers, now),
             });
             actix_rt::spawn(serve(app, admitted.seat, incoming));
         }
@@ -93,8 +95,12 @@ pub async fn receive(
     match hub.join(nameplate, address, outgoing.clone(), now) {
         Ok(admitted) => {
             app.throttle.forgive_guess(address);
-            let grace = app.config.rejoin_time.as_secs();
-            admitted.seat.welcome(&Signal::Joined { nameplate, token: admitted.token, grace });
+            admitted.seat.welcome(&Signal::Joined {
+                nameplate,
+                token: admitted.token,
+                grace: app.config.rejoin_time.as_secs(),
+                ice_servers: ice_servers(&app.config.ice_servers, now),
+            });
             actix_rt::spawn(serve(app, admitted.seat, incoming));
         }
         Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),

@@ -6,6 +6,7 @@
 pub mod client;
 mod handlers;
 pub mod hub;
+mod ice;
 mod pipe;
 pub mod protocol;
 mod relay;

@@ -55,6 +55,8 @@ pub struct Wire {
     flush_waiter: RefCell<Option<Waker>>,
     /// See [`Wire::hold`], and who wants to read meanwhile.
     held: Cell<bool>,
+    /// See [`Hold::took_all`].
+    taken: Cell<bool>,
     read_waiter: RefCell<Option<Waker>>,
     /// The client waits to be told to send its body; see `expect`.
     pub(super) asked: Cell<bool>,
@@ -181,6 +183,12 @@ impl Wire {
         &self.metrics
     }
 
+    fn wake_reader(&self) {
+        if let Some(waiter) = self.read_waiter.take() {
+            waiter.wake();
+        }
+    }
+
     /// Runs `write` once the socket takes bytes; a peer that takes none for too long is an error.
     fn poll_io(&self, cx: &mut Context<'_>, mut write: impl FnMut() -> io::Result<usize>) -> Poll<io::Result<usize>> {
         loop {
@@ -214,12 +222,18 @@ const LOOK: Duration = Duration::from_millis(500);
 /// See [`Wire::hold`].
 pub struct Hold(Rc<Wire>);
 
+impl Hold {
+    /// Somebody else has read the request's body to its end. The dispatcher does not know: behind its answer it would wait
+    /// for the rest until it loses patience, and so it is shown the end of the connection, which it closes then.
+    pub fn took_all(self) {
+        self.0.taken.set(true);
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
         self.0.held.set(false);
-        if let Some(waiter) = self.0.read_waiter.take() {
-            waiter.wake();
-        }
+        self.0.wake_reader();
     }
 }
 
@@ -229,6 +243,9 @@ pub struct ActiveRequest(Rc<Wire>);
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
         self.0.active.set(self.0.active.get().saturating_sub(1));
+        if self.0.taken.get() {
+            self.0.wake_reader();
+        }
     }
 }
 
@@ -258,6 +275,7 @@ impl Connection {
             flushed: Cell::new(true),
             flush_waiter: RefCell::new(None),
             held: Cell::new(false),
+            taken: Cell::new(false),
             read_waiter: RefCell::new(None),
             asked: Cell::new(false),
             write_stall: RefCell::new(None),
@@ -303,9 +321,12 @@ impl Drop for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.wire.held.get() {
+        if self.wire.held.get() || self.wire.taken.get() && self.wire.active.get() > 0 {
             self.wire.read_waiter.replace(Some(cx.waker().clone()));
             return Poll::Pending;
+        }
+        if self.wire.taken.get() {
+            return Poll::Ready(Ok(()));
         }
         loop {
             if self.wire.tcp.poll_read_ready(cx)?.is_pending() {

@@ -10,9 +10,15 @@ const GROUP: usize = 4;
 const KEY: usize = 32;
 const MEMBER: usize = 20;
 
-/// A new code, in groups.
+/// A new code, in groups. The first of them is never a number: where people may type the code of a room or that of a direct
+/// transfer (`7-acorn-puzzle`), each is known by how it begins.
 pub fn new() -> String {
-    grouped(&secret::random(LENGTH))
+    loop {
+        let letters = secret::random(LENGTH);
+        if letters[..GROUP].bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return grouped(&letters);
+        }
+    }
 }
 
 pub fn new_key() -> String {
@@ -47,6 +53,17 @@ fn grouped(letters: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// One in 256 would be, if nothing kept them from it.
+    #[test]
+    fn a_code_never_begins_with_a_number_as_those_of_direct_transfers_do() {
+        for code in (0..10_000).map(|_| new()) {
+            assert!(
+                !code.split('-').next().is_some_and(|first| first.bytes().all(|byte| byte.is_ascii_digit())),
+                "{code}"
+            );
+        }
+    }
 
     #[test]
     fn codes_are_read_as_people_type_them() {

@@ -185,6 +185,12 @@ pub enum Word<'a> {
         reason: Cow<'a, str>,
         msg: Cow<'a, str>,
     },
+    /// To whoever says something again: it is stored already, under the number `of`. Everybody was told then.
+    Stored {
+        of: i64,
+        #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
     /// The answer to `ping`.
     Pong,
     Error {
@@ -213,7 +219,7 @@ impl Word<'_> {
 pub enum Said {
     Message {
         text: String,
-        /// Comes back with the message; the same one twice is stored once.
+        /// Comes back with the message; the same one twice is stored once, and answered by `stored`.
         #[serde(rename = "ref", default)]
         nonce: Option<String>,
     },

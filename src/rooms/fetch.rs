@@ -26,8 +26,11 @@ use crate::metrics::OpenTransfer;
 const LOOK: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
-pub struct Key {
+pub struct Wish {
     key: Option<String>,
+    /// A look at it, as a page has by itself, and nobody's wish to have the file: whoever shared it is not told.
+    #[serde(default)]
+    preview: bool,
 }
 
 pub async fn file(
@@ -36,7 +39,7 @@ pub async fn file(
     rooms: web::Data<Rooms>,
     known: Known,
     path: web::Path<(String, String)>,
-    query: web::Query<Key>,
+    query: web::Query<Wish>,
 ) -> Result<HttpResponse> {
     let member = fetcher(&req, &known, query.key.as_deref())?;
     let file = app.db.lookup(|conn| files::find(conn, &known.room.id, &path.1))?;
@@ -66,6 +69,7 @@ pub async fn file(
         room: known.room.id,
         who: member.who(),
         file,
+        preview: query.preview,
         looked: Instant::now(),
         whole: false,
         over: false,
@@ -83,6 +87,7 @@ struct RoomCustody {
     room: String,
     who: Who,
     file: File,
+    preview: bool,
     looked: Instant,
     /// The last byte of the file has left, or may.
     whole: bool,
@@ -133,11 +138,12 @@ impl Custody for RoomCustody {
             return; // a range that ends before the last byte
         }
         self.record(Action::RoomFileFetched);
-        if self.who.id == self.file.member {
+        if self.preview || self.who.id == self.file.member {
             return;
         }
         let now = self.app.clock.now();
-        let Ok(room) = self.rooms.room(&self.app.db, &self.room, now) else { return };
+        // Where nobody can be told, it stands in the next welcome.
+        let room = self.rooms.in_memory(&self.room);
         let (file, who) = (self.file.clone(), self.who.clone());
         let noted = self.app.db.writer().submit(
             {
@@ -145,16 +151,19 @@ impl Custody for RoomCustody {
                 move |conn| files::fetched(conn, &file, &who, now)
             },
             move |first| match first {
-                Ok(true) => room.whisper(
-                    &file.member,
-                    &Word::Fetched { of: file.seq, file_id: file.id.into(), by: who.name.into(), at: now.and_utc() },
-                ),
+                Ok(true) => {
+                    let word =
+                        Word::Fetched { of: file.seq, file_id: file.id.into(), by: who.name.into(), at: now.and_utc() };
+                    if let Some(room) = room {
+                        room.whisper(&file.member, &word);
+                    }
+                }
                 Ok(false) => {}
                 Err(error) => tracing::error!(cause = %crate::error::Chain(&error), "a fetch was not noted"),
             },
         );
         if let Err(error) = noted {
-            tracing::warn!(cause = %crate::error::Chain(&error), "a fetch was not noted");
+            tracing::error!(cause = %crate::error::Chain(&error), "a fetch was not noted");
         }
     }
 }

@@ -100,7 +100,10 @@ pub async fn watch(app: web::Data<App>, rooms: Rooms) {
 async fn sweep(app: &App, rooms: &Rooms) -> Result<()> {
     let now = app.clock.now();
     let mut members = 0;
-    for room in rooms.all() {
+    let all = rooms.all();
+    // First what needs no database: it may fail.
+    all.iter().for_each(|room| room.beat(now));
+    for room in all {
         if room.expire(now) {
             clear(app, rooms).await?;
             continue;

@@ -102,7 +102,7 @@ const JOIN: Doc = Doc {
     tag: TAG,
     summary: "Join a room. The server says `welcome` {you, room, members, history}, and then each event as it happens: \
               `joined`, `left`, `message`, `file`, `removed`, `changed`, numbered by `id`; and `typing`, `away`, `fetched`, \
-              `ending`, `ended`, `pong` and `error`, which are not kept. The client says `message` {text, ref}, `typing`, \
+              `ending`, `ended`, `stored`, `pong` and `error`, which are not kept. The client says `message` {text, ref}, `typing`, \
               `ping`, `leave`. Without a handshake it answers why there would be no socket",
     params: &[
         ROOM,
@@ -133,6 +133,7 @@ const JOIN: Doc = Doc {
         "invalid_name",
         "room_locked",
         "room_crowded",
+        "room_full",
         "too_many_requests",
         "not_a_member",
     ],
@@ -207,6 +208,12 @@ const FETCH: Doc = Doc {
             place: "query",
             what: "The member's key, from `welcome`, where no header can be sent",
             kind: "string",
+        },
+        Param {
+            name: "preview",
+            place: "query",
+            what: "`true` for a look, as a page has by itself: whoever shared the file is not told that it was fetched",
+            kind: "boolean",
         },
         Param { name: "Range", place: "header", what: "A part of it, e.g. bytes=1000-", kind: "string" },
         Param { name: "If-Range", place: "header", what: "The ETag of what the range is of", kind: "string" },

@@ -58,7 +58,7 @@ async fn store(
     let (limits, quota, account) = (rooms.limits(), *app.blobs.space().quota(), known.room.account());
     let used = app.db.lookup(|conn| rows::usage(conn, &account, &quota))?;
     let mut reservation = app.blobs.space().reserve(&account, used);
-    let left = limits.bytes.saturating_sub(u64::try_from(known.room.bytes).unwrap_or_default());
+    let left = known.room.space_left(&limits);
     let largest = app.config.max_file_size.0;
     let content = receive(&app.blobs, content, largest.min(left), &mut reservation, |_, _| Ok(())).await;
     let content = content.map_err(|error| match error {

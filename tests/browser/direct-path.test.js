@@ -8,9 +8,12 @@ import { startServer } from "./server.js";
 
 const SIZE = 20_000_000;
 
+/** Nobody listens there: on one machine pages find each other without. */
+const ICE_SERVERS = "stun:127.0.0.1:9,turn:ann:s3cret@127.0.0.1:9?transport=tcp";
+
 let server, browser;
 before(async () => {
-  server = await startServer();
+  server = await startServer("--ice-servers", ICE_SERVERS);
   // Both are on this machine, which may have no other address than its own.
   browser = await openBrowser("--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns");
 });
@@ -62,6 +65,23 @@ test("the content goes past the server when the pages find each other", async ()
     assert.equal(all.filter((event) => event === "path").length, 1);
     assert.ok(!all.includes("connection_lost"));
   }
+});
+
+test("both pages look for a way with the servers of the settings", async () => {
+  const [ann, bob] = [await peer(), await peer()];
+  await startReceiving(bob, await startSending(ann, [["small.bin", 1000]]), { allowed: 0 });
+  await hasMoved(ann);
+  for (const page of [ann, bob]) {
+    const servers = await page.evaluate(() =>
+      connections.map((connection) =>
+        connection.getConfiguration().iceServers.map(({ urls, username, credential }) => [urls, username, credential]),
+      ),
+    );
+    const turn = [["turn:127.0.0.1:9?transport=tcp"], "ann", "s3cret"];
+    assert.deepEqual(servers, [[[["stun:127.0.0.1:9"], "", ""], turn]]);
+  }
+  await bob.evaluate(() => allow(Infinity));
+  assert.equal((await outcome(bob)).summary?.bytes, 1000);
 });
 
 for (const who of ["sender", "receiver"]) {

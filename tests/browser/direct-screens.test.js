@@ -25,6 +25,10 @@ before(async () => {
   browser = await openBrowser();
   folder = await mkdtemp(join(tmpdir(), "handover-direct-"));
   await mkdir(join(folder, "trip/day 1"), { recursive: true });
+  await mkdir(join(folder, "hollow/inside"), { recursive: true });
+  await mkdir(join(folder, "hollow/out"));
+  await mkdir(join(folder, "mixed/nothing"), { recursive: true });
+  await writeFile(join(folder, "mixed/note.txt"), "a note");
   await writeFile(join(folder, "trip/plan.txt"), "the plan");
   await writeFile(join(folder, "large.bin"), Buffer.alloc(20_000_000));
   await writeFile(join(folder, "trip/day 1/żółw.txt"), "turtle");
@@ -76,6 +80,38 @@ test("a dropped folder keeps its folders", async () => {
   await dropFolder(page, join(folder, "trip"));
   await page.getByText("trip/day 1/żółw.txt").waitFor();
   await page.getByText("trip/plan.txt").waitFor();
+});
+
+test("empty folders of a dropped one arrive, too", async () => {
+  const [ann, bob] = [await person(), await person(ownFolder)];
+  await ann.goto("direct");
+  await ann.getByRole("heading", { name: "Drop files or a folder here" }).waitFor();
+  await dropFolder(ann, join(folder, "mixed"));
+  await dropFolder(ann, join(folder, "hollow"));
+  await ann.getByRole("heading", { name: "1 file, 3 empty folders" }).waitFor();
+  await ann.getByRole("button", { name: "Remove hollow/out" }).click();
+  await ann.getByRole("heading", { name: "1 file, 2 empty folders" }).waitFor();
+  const sent = await sendFiles(ann, [], { address: null });
+  const card = await openLink(bob, sent.link);
+  await card.getByRole("button", { name: /^Accept all/ }).click();
+  await Promise.all([ended(card, "done"), ended(sent.card, "done")]);
+  assert.deepEqual(await folderOf(bob), {
+    "hollow/": null,
+    "hollow/inside/": null,
+    "mixed/": null,
+    "mixed/note.txt": "a note",
+    "mixed/nothing/": null,
+  });
+});
+
+test("a folder with nothing in it can be sent alone", async () => {
+  const ann = await person();
+  await ann.goto("direct");
+  await ann.getByRole("heading", { name: "Drop files or a folder here" }).waitFor();
+  await dropFolder(ann, join(folder, "hollow/out"));
+  await ann.getByText("empty folder", { exact: true }).waitFor();
+  await ann.getByRole("button", { name: "Send 1 empty folder" }).click();
+  await ann.locator(".transfer").getByText("empty folder", { exact: true }).waitFor();
 });
 
 test("a message alone needs no accepting", async () => {

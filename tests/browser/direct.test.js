@@ -122,6 +122,45 @@ test("whoever stops, stops both sides, and nothing incomplete is left", async ()
   assert.equal((await outcome(ann)).code, "stopped");
 });
 
+test("a receiver whose disk takes nothing hears at once that the sender has stopped", async () => {
+  const [ann, bob] = [await end(browser, server.url), await end(browser, server.url)];
+  await startReceiving(bob, await startSending(ann, [["big.bin", 20_000_000]]), { allowed: 0 });
+  await bob.waitForFunction(() => events.some(({ event }) => event === "file_started"));
+  await ann.evaluate(() => transfer.cancel());
+  await bob.waitForFunction(() => events.some(({ event }) => event === "failed"));
+  assert.deepEqual([(await outcome(bob)).code, (await outcome(ann)).code], ["cancelled", "stopped"]);
+  assert.deepEqual(await bob.evaluate(() => [aborted, written]), [["big.bin"], 0]);
+  await bob.evaluate(() => allow(Infinity)); // the disk is there again, and it is too late
+  assert.deepEqual(await saved(bob), {});
+});
+
+test("a receiver whose disk takes nothing hears at once why the sender cannot go on", async () => {
+  const [ann, bob] = [await end(browser, server.url), await end(browser, server.url)];
+  const code = await ann.evaluate(() => {
+    // A file whose end is gone when it is read: a person's own words for it come from the page.
+    const file = new File([content(20_000_000, 0)], "big.bin");
+    let slices = 0;
+    file.slice = (from, to) => {
+      slices += 1;
+      return slices < 3
+        ? File.prototype.slice.call(file, from, to)
+        : { arrayBuffer: () => Promise.reject(new Error("gone")) };
+    };
+    return new Promise((resolve) => {
+      const onEvent = (event) => {
+        events.push(event);
+        if (event.event === "code") resolve(event.code);
+      };
+      window.transfer = direct.sender.send({ files: [{ path: "big.bin", size: file.size, file }], onEvent });
+    });
+  });
+  await startReceiving(bob, code, { allowed: 0 });
+  await bob.waitForFunction(() => events.some(({ event }) => event === "failed"));
+  const [sent, received] = await Promise.all([outcome(ann), outcome(bob)]);
+  assert.equal(sent.code, "local");
+  assert.deepEqual([received.code, received.message], ["cancelled", sent.message], "in the sender's words");
+});
+
 test("a receiver that takes its time holds up the sender, and the memory", async () => {
   const [ann, bob] = [await end(browser, server.url), await end(browser, server.url)];
   await startReceiving(bob, await startSending(ann, [["big.bin", 30_000_000]]), { allowed: 0 });

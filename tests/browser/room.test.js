@@ -96,12 +96,13 @@ test("two people meet by a code, talk and share a picture", async () => {
 
   await bob.locator("input[type=file]").setInputFiles({ name: "map.png", mimeType: "image/png", buffer: picture });
   for (const page of [ann, bob]) await page.getByRole("img", { name: "Picture map.png" }).waitFor();
-  await said(bob, "map.png")
-    .getByText(/Fetched by Ann, /)
-    .waitFor();
+  assert.equal(await said(bob, "map.png").getByText("Fetched by").count(), 0, "to look at it is not to have it");
   const taken = await downloaded(ann, () => ann.getByRole("link", { name: "Download map.png" }).click());
   assert.equal(taken.name, "map.png");
   assert.ok(taken.bytes.equals(picture));
+  await said(bob, "map.png")
+    .getByText(/Fetched by Ann, /)
+    .waitFor();
   await bob.getByRole("button", { name: "Leave" }).click();
   await ann.getByRole("log").getByText("Bob left").waitFor();
   await told(bob, "You are no longer in this room").waitFor();
@@ -232,6 +233,39 @@ test("a connection that breaks loses nothing and doubles nothing", async () => {
   line.release();
   line.mend();
   await said(ann, "in silence").waitFor();
+});
+
+test("what was heard and removed while its answer was lost is not said again", async () => {
+  const room = await makeRoom(server.url);
+  const ann = await browser.person(line.url);
+  await join(ann, room.path, "Ann");
+  const bob = await room.join("Bob");
+  line.deafen();
+  await say(ann, "taken away");
+  const { id } = await bob.until((event) => event.text === "taken away");
+  line.sever();
+  await told(ann, "Connection lost, trying again …").waitFor();
+  await room.removeEvent(id);
+  line.mend();
+  await ann.getByRole("log").getByText("Deleted by the maker").waitFor();
+  await ann.locator("li.pending").waitFor({ state: "detached" });
+  bob.say("after");
+  await shows(ann, ["after"]);
+});
+
+test("a code leads to the room or to the direct transfer that it is of", async () => {
+  const page = await browser.person(server.url);
+  for (const [typed, where] of [
+    ["a234-bcde-fghj", "r/a234-bcde-fghj"],
+    ["A234 5678 9234", "r/a234-5678-9234"],
+    ["234a bcdefghj", "r/234a-bcde-fghj"],
+    ["2345-acid-cage", "direct"],
+  ]) {
+    await page.goto("");
+    await page.getByLabel("Receive").first().fill(typed);
+    await page.getByRole("button", { name: "Receive" }).click();
+    await page.waitForURL((url) => url.pathname === `/${where}`);
+  }
 });
 
 test("whoever was away for too long comes back as somebody new, and misses nothing", async () => {

@@ -111,6 +111,7 @@ export async function makeRoom(url, title = "") {
     code: made.room,
     path: `/r/${made.room}`,
     makersPath: `/r/${made.room}#${made.manage_key}`,
+    removeEvent: (event) => ok(fetch(`${path}/events/${event}`, { method: "DELETE", headers })),
     end: () => ok(fetch(path, { method: "DELETE", headers })),
     join: (name) => member(path, name),
   };

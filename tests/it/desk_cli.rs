@@ -1,7 +1,9 @@
 //! `handover login`, `files`, `upload`, `link` and `logout`, as people type them.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -312,5 +314,45 @@ async fn a_server_below_a_path() {
         assert!(url.starts_with(&public), "{url}");
         carl.done(&["fetch", "--force", url.trim()]);
         assert_eq!(carl.read("a.docx"), docx(1, 1000));
+    }
+}
+
+/// Runs `login` at a terminal of its own (util-linux `script`), answers its question, and gives what the terminal has shown
+/// and, after that, its settings.
+fn login_at_a_terminal(url: &str, answer: &str) -> (String, String) {
+    let config = tempfile::tempdir().unwrap();
+    let line = format!("{} login --server {url} olga; stty -a", env!("CARGO_BIN_EXE_handover"));
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--command", &line, "/dev/null"]).env("SHELL", "/bin/sh");
+    command.env("XDG_CONFIG_HOME", config.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    let mut piece = [0; 1024];
+    while !text(&shown).ends_with("Password: ") {
+        let read = screen.read(&mut piece).unwrap();
+        assert!(read > 0, "{}", text(&shown));
+        shown.extend(&piece[..read]);
+    }
+    keys.write_all(answer.as_bytes()).unwrap();
+    screen.read_to_end(&mut shown).unwrap();
+    assert!(child.wait().unwrap().success());
+    let shown = text(&shown);
+    let (said, settings) = shown.split_once("speed ").unwrap_or_else(|| panic!("{shown}"));
+    (said.to_owned(), settings.split([';', ' ', '\r', '\n']).collect::<Vec<_>>().join(" "))
+}
+
+#[tokio::test]
+async fn a_terminal_shows_what_is_typed_again_after_a_password_and_after_ctrl_c() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Running::start(data.path(), &[]);
+    register(&server, "olga", true).await;
+    for (answer, signs_in) in [(format!("{PASSWORD}\n"), true), ("correct \u{3}".to_owned(), false)] {
+        let (said, settings) = login_at_a_terminal(&server.url, &answer);
+        assert_eq!(said.contains("Signed in to"), signs_in, "{said}");
+        assert!(!said.contains("correct"), "{said}");
+        for setting in [" echo ", " icanon ", " isig ", " eol = <undef> "] {
+            assert!(settings.contains(setting), "no{setting}in {settings}");
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::batched::make;
 use crate::binary::text;
 use crate::crafted::noise;
 use crate::desk_user::*;
+use crate::direct_killed::holder;
 use crate::directed::cutter;
 use crate::linked::*;
 use crate::support::*;
@@ -270,6 +271,53 @@ async fn an_interrupt_leaves_nothing_and_the_link_open() {
     assert_eq!(user.names(), [""; 0]);
     user.done(&["fetch", url]);
     assert!(user.read("a.docx") == scene.content);
+}
+
+/// Fetches some of a link and is ended by this signal.
+async fn stopped(scene: &Scene, minted: &Value, user: &User, signal: Signal) -> String {
+    let (proxy, mut held) = holder(scene.server.address, vec![4_000_000]).await;
+    let url = through(&proxy, minted);
+    let child = user.command(&["fetch", &url]).spawn().unwrap();
+    held.recv().await.unwrap();
+    while user.names() != ["a.docx.handover-part"] || user.read("a.docx.handover-part").len() < 1_000_000 {
+        tokio::task::yield_now().await;
+    }
+    kill_process(Pid::from_child(&child), signal).unwrap();
+    assert!(!child.wait_with_output().unwrap().status.success());
+    assert_eq!(user.names(), ["a.docx.handover-part"]);
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_was_stopped_goes_on() {
+    let scene = Scene::new(LARGE, &[]).await;
+    for signal in [Signal::INT, Signal::KILL] {
+        let (minted, user) = (scene.mint().await, User::new());
+        let url = stopped(&scene, &minted, &user, signal).await;
+        let (user, output) = fetch(user, &["--json", &url]).await;
+        assert!(output.status.success(), "{}", told(&output));
+        let events = events(&output);
+        let resumed = events.iter().find(|event| event["event"] == "resumed").expect("it goes on");
+        assert!(resumed["bytes"].as_u64().unwrap() >= 1_000_000, "{resumed}");
+        assert_eq!(events.last().unwrap()["verified"], "sha-256");
+        assert!(user.read("a.docx") == scene.content);
+        assert_eq!(user.names(), ["a.docx"]);
+        let starts = scene.link(&minted).await["starts"].as_i64().unwrap();
+        assert!(starts <= 4, "{starts}: one before, and two after; the server may still be busy with the first");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_a_link_that_ends_is_removed() {
+    let scene = Scene::new(LARGE, &[]).await;
+    let (minted, user) = (scene.mint().await, User::new());
+    let url = stopped(&scene, &minted, &user, Signal::INT).await;
+    scene.await_state(&minted, "issued").await;
+    let (other, output) = fetch(User::new(), &[&url]).await;
+    assert!(output.status.success() && other.names() == ["a.docx"], "{}", told(&output));
+    let (user, output) = fetch(user, &[&url]).await;
+    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    assert_eq!(user.names(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

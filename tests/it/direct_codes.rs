@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt as _, StreamExt as _};
 use handover::direct::client::Failure;
 use handover::direct::protocol::{self, Signal};
@@ -88,6 +91,45 @@ impl Socket {
     async fn say(&mut self, signal: &Signal) {
         self.0.send(Message::Text(serde_json::to_string(signal).unwrap().into())).await.unwrap();
     }
+}
+
+/// The servers that a side is told of, with what opens each.
+fn ice_servers(signal: Signal) -> Vec<(String, Option<String>, Option<String>)> {
+    let (Signal::Code { ice_servers, .. } | Signal::Joined { ice_servers, .. }) = signal else { panic!("{signal:?}") };
+    ice_servers.into_iter().map(|server| (server.urls, server.username, server.credential)).collect()
+}
+
+#[tokio::test]
+async fn both_sides_are_told_of_the_servers_that_help_them_to_meet() {
+    let servers = "stun:stun.example.org,turn:ann:s3cret@t.example.org:3478,turns:north@t.example.org?transport=tcp";
+    let server = TestServer::with(&["--ice-servers", servers]);
+    let mut sender = Socket::to(&server, "/api/direct/send").await;
+    let code = sender.signal().await;
+    let Signal::Code { nameplate, .. } = code else { panic!("{code:?}") };
+    let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await;
+    let (sent, received) = (ice_servers(code), ice_servers(receiver.signal().await));
+    let some = |text: &str| Some(text.to_owned());
+    for told in [&sent, &received] {
+        assert_eq!(told[0], ("stun:stun.example.org".into(), None, None));
+        assert_eq!(told[1], ("turn:t.example.org:3478".into(), some("ann"), some("s3cret")));
+        let (url, username, credential) = &told[2];
+        assert_eq!(url, "turns:t.example.org?transport=tcp");
+        let (username, credential) = (username.as_ref().unwrap(), credential.as_ref().unwrap());
+        let ends: i64 = username.split(':').next().unwrap().parse().unwrap();
+        assert_eq!(ends, server.clock.now().and_utc().timestamp() + 24 * 60 * 60);
+        // As coturn makes it with `use-auth-secret`.
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"north");
+        hmac::verify(&key, username.as_bytes(), &STANDARD.decode(credential).unwrap()).expect("made of the secret");
+    }
+    assert_ne!(sent[2].1, received[2].1, "each side is a user of its own");
+    assert!(!format!("{:?}", server.app().config).contains("s3cret"), "the settings keep it to themselves");
+}
+
+#[tokio::test]
+async fn without_servers_nothing_is_said_of_them() {
+    let server = TestServer::start();
+    let mut socket = Socket::to(&server, "/api/direct/send").await;
+    assert_eq!(ice_servers(socket.signal().await), []);
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ impl End {
 
 /// Stands between a side and the server: of the first connections it passes on so many bytes and then no more, which it
 /// tells; of all later ones everything.
-async fn holder(server: SocketAddr, limits: Vec<u64>) -> (String, tokio::sync::mpsc::UnboundedReceiver<()>) {
+pub async fn holder(server: SocketAddr, limits: Vec<u64>) -> (String, tokio::sync::mpsc::UnboundedReceiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (tell, held) = tokio::sync::mpsc::unbounded_channel();
@@ -314,8 +314,56 @@ async fn a_code_that_waits_survives_its_process() {
     sender.kill();
     file(sides.dir.path(), "file", SIZE as usize + 1, 2);
     let sender = sides.send(&[]);
+    let why = sender.next("not_resumed");
+    assert_eq!((&why["code"], &why["why"]), (&third.as_str().into(), &"files_changed".into()));
     assert_ne!(code(&sender), third, "for other content");
     sender.kill();
+}
+
+/// For people, the same in a sentence.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_code_for_changed_files_is_explained_and_the_receiver_of_the_old_one_is_told() {
+    let mut sides = Sides::new();
+    let (url, mut held) = holder(sides.server.address, vec![SIZE / 2]).await;
+    sides.sender = url;
+    let sender = sides.send(&[]);
+    let code = code(&sender);
+    let receiver = sides.receive(&code);
+    held.recv().await.unwrap();
+    sender.kill();
+    file(sides.dir.path(), "file", SIZE as usize + 1, 2);
+    let mut command = handover(&["send", sides.file.to_str().unwrap(), "--server", &sides.sender, "--relay"]);
+    command.env("XDG_STATE_HOME", sides.dir.path().join("state")).stdin(Stdio::null());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let line = lines.next().unwrap();
+    assert!(line.contains(&code) && line.contains("has changed since") && line.contains("new one"), "{line}");
+    assert!(lines.next().unwrap().starts_with("Code:"));
+    assert_eq!(receiver.next("failed")["code"], "failed");
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_killed_before_the_code_was_confirmed_says_what_to_do() {
+    let sides = Sides::new();
+    let sender = sides.send(&[]);
+    let code = code(&sender);
+    let sender_id = rustix::process::Pid::from_child(&sender.child);
+    rustix::process::kill_process(sender_id, rustix::process::Signal::STOP).unwrap();
+    let receiver = sides.receive(&code);
+    receiver.next("peer_joined"); // and no word from it: the keys are not there
+    receiver.kill();
+    let receiver = sides.receive(&code);
+    let failed = receiver.next("failed");
+    assert_eq!(failed["code"], "unconfirmed");
+    assert!(failed["msg"].as_str().unwrap().contains("a new one"), "{failed}");
+    drop(receiver);
+    // The sender does not wait for it.
+    rustix::process::kill_process(sender_id, rustix::process::Signal::CONT).unwrap();
+    assert_eq!(sender.next("failed")["code"], "failed");
+    drop(sender);
+    assert!(sides.saved().is_empty(), "{:?}", sides.saved());
 }
 
 #[tokio::test(flavor = "multi_thread")]

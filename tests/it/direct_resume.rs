@@ -1,10 +1,18 @@
 //! Connections that break: the file is whole or absent, never wrong.
 
 use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use handover::direct::client::Event;
+use handover::direct::client::{
+    Choice, Event, Failure, Offered, Pace, Receiving, Route, Sending, Source, Sources, Target, receive, send,
+};
+use handover::direct::protocol::message::Entry;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
 
 use crate::directed::*;
 use crate::support::*;
@@ -50,4 +58,60 @@ async fn cuts_anywhere_leave_a_whole_file() {
         let mut cuts = |count| (0..count).map(|_| rng.random_range(2000..SIZE as u64)).collect::<Vec<_>>();
         survives(&server, cuts(2), cuts(2)).await;
     }
+}
+
+/// Stands before the server, passes on what it says, and of what the client says so many bytes; then it takes nothing more.
+async fn deaf(server: SocketAddr, bytes: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut server = TcpStream::connect(server).await.unwrap();
+        let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.split(), server.split());
+        let up = async {
+            tokio::io::copy(&mut (&mut from_client).take(bytes as u64), &mut to_server).await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        tokio::join!(up, tokio::io::copy(&mut from_server, &mut to_client)).1.unwrap();
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_sender_on_a_line_that_takes_nothing_can_be_stopped() {
+    let server = TestServer::start();
+    let mut sources = Sources::default();
+    // A list that no socket's buffers hold.
+    for number in 0..14_000 {
+        let path = format!("{number:05}{}", "x".repeat(1000));
+        sources.entries.push(Entry { path, size: None, folder: true });
+        sources.sources.push(Source::Folder);
+    }
+    let (say, stop) = watch::channel(false);
+    let pace = Pace { goodbye: Duration::from_millis(100), ..PACE };
+    let line = deaf(server.address, 16 << 10).await.parse().unwrap();
+    let sending = Sending { server: line, pace, route: Route::Relayed, text: None, sources, stop, saved: None };
+    let to = tempfile::tempdir().unwrap();
+    let (tell, codes) = oneshot::channel();
+    let mut tell = Some(tell);
+    let receiver = async {
+        let (_go, stop) = watch::channel(false);
+        let (target, decide) = (Target::Folder(to.path().to_owned()), Box::new(|_: Offered| Choice::All));
+        let (server, code) = (server.url.parse().unwrap(), codes.await.unwrap());
+        receive(Receiving { server, pace, route: Route::Relayed, code, target, decide, stop, saved: None }, &mut |_| {})
+            .await
+    };
+    let mut events = |event| match event {
+        Event::Code { code, .. } => tell.take().unwrap().send(code.parse().unwrap()).unwrap(),
+        Event::Confirmed => say.send(true).unwrap(),
+        _ => {}
+    };
+    let ended = async {
+        tokio::select! {
+            sent = send(sending, &mut events) => sent,
+            received = receiver => panic!("{received:?}"),
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(60), ended).await.expect("it stops");
+    assert_eq!(ended, Err(Failure::Stopped));
 }

@@ -175,3 +175,12 @@ fn an_earlier_database_is_told_and_not_touched() {
     }
     drop(conn);
 }
+
+#[test]
+fn servers_that_help_pages_to_meet_are_named_without_what_opens_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let flags = ["--bind", "127.0.0.1:0", "--ice-servers", "stun:stun.example.org,turn:ann:s3cret@t.example.org"];
+    let (content, said, _) = doctor(dir.path(), &flags);
+    assert!(content && finding(&said, "turn:t.example.org").contains("stun:stun.example.org"), "{said}");
+    assert!(!said.contains("s3cret"), "{said}");
+}

@@ -61,6 +61,7 @@ mod room_client;
 mod room_hostile;
 mod room_terminal;
 mod roomed;
+mod rooms_broken;
 mod rooms_files;
 mod rooms_keys;
 mod rooms_talk;

@@ -56,6 +56,30 @@ async fn a_sender_that_breaks_off_never_looks_like_the_end() {
     }
 }
 
+/// The dispatcher has not seen the body that went from socket to socket, and would wait for it behind its answer, as it does
+/// for the one that nobody reads.
+#[tokio::test]
+async fn the_senders_connection_ends_with_its_answer() {
+    let server = TestServer::start();
+    let mut waits = Raw::open(server.address).await;
+    waits.send("POST /api/login HTTP/1.1\r\nHost: test\r\nContent-Length: 100000000\r\n\r\n").await;
+    waits.head().await;
+    for framing in ["Connection: close\r\n", ""] {
+        let receiver = server.get("/pipe/x").send();
+        let received = tokio::spawn(async { receiver.await.unwrap().bytes().await.unwrap() });
+        waiting(&server, 1).await;
+        let mut sender = Raw::open(server.address).await;
+        sender.send(put(&format!("{framing}Content-Length: {LARGE}"))).await;
+        sender.send(content(LARGE)).await;
+        assert_eq!(sender.head().await.status, 200);
+        tokio::select! {
+            _ = sender.rest() => {}
+            _ = waits.rest() => panic!("the sender's connection outlives one that has a body to wait for"),
+        }
+        assert_eq!(received.await.unwrap().len(), LARGE);
+    }
+}
+
 /// Without length and without chunks only a reset tells a part from all.
 #[tokio::test]
 async fn old_receivers_are_reset_when_the_sender_breaks_off() {

@@ -1,11 +1,18 @@
 //! What the tests of rooms share: a room, and members that talk by real sockets.
 
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::{Method, multipart};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
@@ -39,23 +46,66 @@ impl Room {
     }
 }
 
+/// A connection that may fall silent without being closed, as when a phone loses its network.
+pub struct Thread {
+    tcp: TcpStream,
+    silent: Arc<AtomicBool>,
+}
+
+impl Thread {
+    pub async fn to(address: SocketAddr) -> Thread {
+        Thread { tcp: TcpStream::connect(address).await.unwrap(), silent: Arc::default() }
+    }
+
+    /// One that takes little before its member reads.
+    pub async fn narrow(address: SocketAddr) -> Thread {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4 << 10).unwrap();
+        Thread { tcp: socket.connect(address).await.unwrap(), silent: Arc::default() }
+    }
+}
+
+impl AsyncRead for Thread {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Thread {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.silent.load(Ordering::Relaxed) {
+            true => Poll::Ready(Ok(buf.len())),
+            false => Pin::new(&mut self.tcp).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}
+
 /// A member in a room.
 pub struct Guest {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Thread>,
     pub welcome: Value,
     pub token: String,
     pub key: String,
     /// All events that it has seen, in the order in which they came.
     pub log: Vec<Value>,
+    /// All else that it was told, in the order in which it came.
+    pub words: Vec<Value>,
 }
 
 /// Why a socket was not opened: status and code.
 pub type Refusal = (u16, String);
 
-pub async fn open(server: &TestServer, path: &str) -> Result<WebSocketStream<TcpStream>, Refusal> {
-    let request = format!("ws://{}{path}", server.address).into_client_request().unwrap();
-    let tcp = TcpStream::connect(server.address).await.unwrap();
-    match client_async(request, tcp).await {
+pub async fn open(thread: Thread, path: &str) -> Result<WebSocketStream<Thread>, Refusal> {
+    let request = format!("ws://{}{path}", thread.tcp.peer_addr().unwrap()).into_client_request().unwrap();
+    match client_async(request, thread).await {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(response)) => {
             let problem: Value =
@@ -68,9 +118,13 @@ pub async fn open(server: &TestServer, path: &str) -> Result<WebSocketStream<Tcp
 
 impl Guest {
     pub async fn try_join(server: &TestServer, room: &Room, query: &str) -> Result<Guest, Refusal> {
-        let socket = open(server, &room.path(&format!("/socket?{query}"))).await?;
-        let nothing = Value::Null;
-        let mut guest = Guest { socket, welcome: nothing, token: String::new(), key: String::new(), log: Vec::new() };
+        Guest::try_join_by(Thread::to(server.address).await, room, query).await
+    }
+
+    pub async fn try_join_by(thread: Thread, room: &Room, query: &str) -> Result<Guest, Refusal> {
+        let socket = open(thread, &room.path(&format!("/socket?{query}"))).await?;
+        let (token, key, log, words) = (String::new(), String::new(), Vec::new(), Vec::new());
+        let mut guest = Guest { socket, welcome: Value::Null, token, key, log, words };
         let welcome = guest.frame().await.expect("a welcome");
         assert_eq!(welcome["type"], "welcome", "{welcome}");
         let text = |name: &str| welcome["you"][name].as_str().unwrap_or_default().to_owned();
@@ -86,9 +140,13 @@ impl Guest {
 
     /// Comes back after its connection broke.
     pub async fn rejoin(self, server: &TestServer, room: &Room) -> Guest {
+        self.rejoin_by(Thread::to(server.address).await, room).await
+    }
+
+    pub async fn rejoin_by(self, thread: Thread, room: &Room) -> Guest {
         let query = format!("name=x&token={}&after={}", self.token, self.last());
         drop(self.socket);
-        let back = Guest::try_join(server, room, &query).await.unwrap();
+        let back = Guest::try_join_by(thread, room, &query).await.unwrap();
         let log = [self.log, back.log].concat();
         Guest { token: self.token, key: self.key, log, ..back }
     }
@@ -119,6 +177,23 @@ impl Guest {
         self.send(json!({"type": "message", "text": text})).await;
     }
 
+    /// From here on nothing that it sends arrives, while its connection stands.
+    pub fn vanish(&self) {
+        self.socket.get_ref().silent.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until the server asks whether it is there.
+    pub async fn pinged(&mut self) {
+        loop {
+            let next = tokio::time::timeout(Duration::from_secs(30), self.socket.next());
+            match next.await.expect("the server asks").unwrap().unwrap() {
+                Message::Ping(_) => return,
+                Message::Text(text) => self.keep(&serde_json::from_str(&text).unwrap()),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     /// The next text, whatever it is; `None` when the socket is over.
     pub async fn frame(&mut self) -> Option<Value> {
         loop {
@@ -132,15 +207,19 @@ impl Guest {
         }
     }
 
+    fn keep(&mut self, frame: &Value) {
+        match frame["type"].as_str().unwrap() {
+            "history" => self.log.extend(frame["history"].as_array().unwrap().iter().cloned()),
+            _ if frame["id"].is_i64() => self.log.push(frame.clone()),
+            _ => self.words.push(frame.clone()),
+        }
+    }
+
     /// The next text of this type. Events go into the log.
     pub async fn next(&mut self, kind: &str) -> Value {
         loop {
             let frame = self.frame().await.unwrap_or_else(|| panic!("no {kind}"));
-            match frame["type"].as_str().unwrap() {
-                "history" => self.log.extend(frame["history"].as_array().unwrap().iter().cloned()),
-                _ if frame["id"].is_i64() => self.log.push(frame.clone()),
-                _ => {}
-            }
+            self.keep(&frame);
             if frame["type"] == kind {
                 return frame;
             }
@@ -156,19 +235,16 @@ impl Guest {
     pub async fn try_until(&mut self, id: i64) -> bool {
         while self.last() < id {
             let Some(frame) = self.frame().await else { return false };
-            match frame["type"].as_str().unwrap() {
-                "history" => self.log.extend(frame["history"].as_array().unwrap().iter().cloned()),
-                _ if frame["id"].is_i64() => self.log.push(frame),
-                _ => {}
-            }
+            self.keep(&frame);
         }
         true
     }
 
-    /// The code of the last error before the socket is over.
+    /// The last text before the socket is over.
     pub async fn farewell(&mut self) -> Value {
         let mut last = Value::Null;
         while let Some(frame) = self.frame().await {
+            self.keep(&frame);
             last = frame;
         }
         last
@@ -181,6 +257,21 @@ impl Guest {
         let request = server.request(Method::POST, &room.path("/files")).header("x-member-token", &self.token);
         request.multipart(form).send().await.unwrap()
     }
+}
+
+/// All events of a room, as they are stored.
+pub async fn stored(server: &TestServer, room: &Room, token: &str) -> Vec<Value> {
+    let mut whole = Vec::new();
+    let mut before = i64::MAX;
+    while before > 1 {
+        let page = server.get(&room.path(&format!("/events?before={before}&limit=200")));
+        let page: Value = page.header("x-member-token", token).send().await.unwrap().json().await.unwrap();
+        let events = page["events"].as_array().unwrap().clone();
+        before = events[0]["id"].as_i64().unwrap();
+        assert_eq!(page["more"], before > 1);
+        whole.splice(0..0, events);
+    }
+    whole
 }
 
 /// The events of a room as whoever has just come sees them, to the last one.

@@ -32,6 +32,13 @@ async fn a_file_is_told_to_all_and_fetched_by_members() {
     }
     let head = server.request(Method::HEAD, &format!("{url}?key={}", bob.key)).send().await.unwrap();
     assert_eq!(head.headers()["content-length"], "300000");
+    // A look at it, as a page has by itself, is not told.
+    let mut carl = Guest::join(&server, &room, "Carl").await;
+    for preview in [format!("{url}?key={}&preview=true", bob.key), format!("{url}?preview=true&key={}", carl.key)] {
+        assert_eq!(server.get(&preview).send().await.unwrap().bytes().await.unwrap(), content);
+    }
+    carl.send(json!({"type": "leave"})).await;
+    assert_eq!(carl.farewell().await, Value::Null);
     let fetched = server.get(&format!("{url}?key={}", bob.key)).send().await.unwrap();
     assert_eq!(fetched.status(), 200);
     let header = |name: &str| fetched.headers()[name].to_str().unwrap().to_owned();
@@ -45,6 +52,7 @@ async fn a_file_is_told_to_all_and_fetched_by_members() {
     let range = server.get(url).header("x-member-token", &bob.token).header("range", "bytes=299990-");
     let range = range.send().await.unwrap();
     assert_eq!((range.status().as_u16(), range.bytes().await.unwrap().len()), (206, 10));
+    assert_eq!(ann.words.iter().filter(|word| word["type"] == "fetched").count(), 1);
     // It is told once for each member, and again to a sharer who comes back.
     let ann = ann.rejoin(&server, &room).await;
     assert_eq!(ann.welcome["fetched"].as_array().unwrap().len(), 1);
@@ -110,4 +118,41 @@ async fn what_a_room_holds_is_bounded() {
     ann.say("room again").await;
     assert_eq!(ann.next("message").await["text"], "room again");
     assert_eq!(code(ann.share(&server, &room, "", &[0; 10]).await).await, (400, "no_file".into()));
+}
+
+/// Who comes and goes is stored too, and pays for both when it comes: a full room takes nobody in, and lets everybody out.
+#[tokio::test]
+async fn comings_and_goings_are_bounded() {
+    let server = TestServer::with(&["--max-room-size", "16KiB"]);
+    let room = room(&server, "").await;
+    let mut ann = Guest::join(&server, &room, "Ann").await;
+    let mut bob = Guest::join(&server, &room, "Bob").await;
+    for length in [8192, 4096, 4096] {
+        ann.say(&"x".repeat(length)).await;
+    }
+    assert_eq!(ann.next("error").await["code"], "room_full");
+    // What was said does not keep others out,
+    let mut comings = 0;
+    let refused = loop {
+        match Guest::try_join(&server, &room, "name=Carl").await {
+            Ok(mut carl) => carl.send(json!({"type": "leave"})).await,
+            Err(refused) => break refused,
+        }
+        ann.next("left").await;
+        comings += 1;
+        assert!(comings < 100, "there is no end to it");
+    };
+    // and they come and go as often as the room can hold.
+    assert_eq!((refused, comings), ((413, "room_full".into()), 2));
+    expect("without a handshake", server.get(&room.path("/socket?name=Carl")), 413, "room_full", None).await;
+    bob.send(json!({"type": "leave"})).await;
+    assert_eq!(ann.next("left").await["name"], "Bob");
+    let whole = stored(&server, &room, &ann.token).await;
+    assert!(whole.iter().map(|event| event.to_string().len()).sum::<usize>() <= 18 << 10);
+    // Its maker may remove what was said, which makes room.
+    assert_eq!(room.manage(&server, Method::DELETE, "/events/3").send().await.unwrap().status(), 204);
+    assert_eq!(ann.next("removed").await["of"], 3);
+    Guest::join(&server, &room, "Carl").await;
+    ann.say("room again").await;
+    while ann.next("message").await["text"] != "room again" {}
 }

@@ -12,7 +12,7 @@ CREATE TABLE rooms (
     locked      BOOLEAN   NOT NULL,              -- nobody new may join
     ended_at    TIMESTAMP,                       -- its files are being removed, the row goes last
     last_event  BIGINT    NOT NULL,              -- the number of the newest event
-    bytes       BIGINT    NOT NULL,              -- of its messages and files
+    bytes       BIGINT    NOT NULL,              -- of its messages and files, and about what its rows take
     CONSTRAINT rooms_code UNIQUE (code_digest)
 );
 CREATE INDEX rooms_expiry ON rooms (expires_at);

@@ -6,6 +6,7 @@ use reqwest::{Client, Url};
 use serde::Deserialize;
 
 use crate::batches::PASSWORD;
+use crate::cli::prompt;
 use crate::client::{Failure, SILENCE, answer, http};
 
 /// An address to fetch.
@@ -103,7 +104,7 @@ async fn batch(http: &Client, url: &Url, headers: &HeaderMap) -> Result<Batch, F
 fn password() -> Result<HeaderValue, Failure> {
     let password = match std::env::var("HANDOVER_BATCH_PASSWORD") {
         Ok(password) => password,
-        Err(_) => rpassword::prompt_password("Password of the batch: ").map_err(|_| {
+        Err(_) => prompt::password("Password of the batch: ").map_err(|_| {
             Failure::SignIn("this batch asks for a password; give it in HANDOVER_BATCH_PASSWORD".into())
         })?,
     };

@@ -1,22 +1,20 @@
 //! One download, in as many requests as it takes.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{
-    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, RANGE,
-};
+use bytesize::ByteSize;
+use reqwest::header::{CONTENT_DISPOSITION, CONTENT_RANGE, HeaderMap, IF_RANGE, RANGE};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::address::Address;
+use super::content::{Check, Content, Offer};
+use super::kept::Keeper;
 use super::unwritable;
 use crate::cli::progress::{Meter, Shown};
-use crate::client::{Failure, accepted};
+use crate::client::{Failure, accepted, printable};
 use crate::folder::Partial;
 use crate::http::disposition;
 
@@ -31,7 +29,8 @@ const IN_TWO: u64 = 1 << 20;
 
 /// Where the bytes go.
 pub enum Sink<'a> {
-    File(&'a mut Partial),
+    /// May hold what a download before this one has brought.
+    File(&'a mut Partial, &'a mut Keeper),
     /// Cannot begin again.
     Output(&'a mut (dyn Write + Send)),
 }
@@ -50,15 +49,6 @@ pub struct Download {
     /// What the server calls it.
     pub name: String,
     offer: Offer,
-}
-
-/// What the server says of the content.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Offer {
-    size: Option<u64>,
-    etag: Option<String>,
-    ranges: bool,
-    sha256: Option<Vec<u8>>,
 }
 
 impl Download {
@@ -81,6 +71,11 @@ impl Download {
         Ok(Download { address, shown, name: name.unwrap_or_else(|| "file".into()), offer })
     }
 
+    /// The tag of the content, where parts of it can be had.
+    pub fn etag(&self) -> Option<&str> {
+        self.offer.etag.as_deref().filter(|_| self.offer.ranges)
+    }
+
     /// Fetches all of it, going on where a connection has broken.
     ///
     /// # Errors
@@ -88,7 +83,10 @@ impl Download {
     pub async fn run(&mut self, sink: &mut Sink<'_>) -> Result<Fetched, Failure> {
         self.shown.event(&json!({"event": "file_started", "file": self.name, "size": self.offer.size}));
         let mut meter = self.shown.meter(&self.name, self.offer.size);
-        let mut content = Content::default();
+        let mut content = self.left(sink).map_err(unwritable)?;
+        if content.begun && !self.is_short_of(&content) {
+            return self.judge(content);
+        }
         let mut moved = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -121,13 +119,28 @@ impl Download {
         self.judge(content)
     }
 
+    /// What is there already.
+    fn left(&self, sink: &mut Sink<'_>) -> io::Result<Content> {
+        let mut content = Content { check: Check::of(&self.offer, self.address.tag_is_digest), ..Content::default() };
+        if let Sink::File(partial, _) = sink {
+            partial.read_all(|piece| content.add(piece))?;
+        }
+        if content.bytes == 0 {
+            return Ok(Content::default());
+        }
+        let note = format!("Going on with {}, of which {} are here.", printable(&self.name), ByteSize(content.bytes));
+        self.shown.note(&note);
+        self.shown.event(&json!({"event": "resumed", "bytes": content.bytes}));
+        Ok(Content { begun: true, ..content })
+    }
+
     /// One request, and as much as it brings.
     async fn take(&mut self, sink: &mut Sink<'_>, content: &mut Content, meter: &mut Meter) -> Result<(), Broken> {
         let mut response = self.request(content.bytes).await?;
         if response.status() != StatusCode::PARTIAL_CONTENT {
             // The whole of it: because it is short, has changed, or cannot be had in parts.
             if content.bytes > 0 {
-                let Sink::File(partial) = sink else {
+                let Sink::File(partial, _) = sink else {
                     return Err(Broken::ForGood(Failure::Damaged(
                         "the server cannot go on where the connection broke".into(),
                     )));
@@ -141,6 +154,9 @@ impl Download {
         }
         if !content.begun {
             *content = Content { begun: true, bytes: 0, check: Check::of(&self.offer, self.address.tag_is_digest) };
+            if let (Sink::File(partial, keeper), Some(etag)) = (&mut *sink, self.etag()) {
+                keeper.keep(partial, etag, self.offer.size);
+            }
         }
         while let Some(chunk) = response.chunk().await.map_err(|error| Broken::ForNow(error.into()))? {
             content.add(&chunk);
@@ -148,7 +164,7 @@ impl Download {
                 return Err(Broken::ForGood(Failure::Damaged("more arrives than was announced".into())));
             }
             let written = match sink {
-                Sink::File(partial) => partial.write_all(&chunk),
+                Sink::File(partial, _) => partial.write_all(&chunk),
                 Sink::Output(output) => output.write_all(&chunk),
             };
             written.map_err(|error| Broken::ForGood(unwritable(error)))?;
@@ -211,74 +227,6 @@ enum Broken {
     ForGood(Failure),
 }
 
-/// What has come.
-#[derive(Default)]
-struct Content {
-    /// The server has answered with some of it at least once.
-    begun: bool,
-    bytes: u64,
-    check: Check,
-}
-
-impl Content {
-    fn add(&mut self, chunk: &[u8]) {
-        match &mut self.check {
-            Check::Sha256(hasher, _) => hasher.update(chunk),
-            Check::Blake3(hasher, _) => drop(hasher.update(chunk)),
-            Check::None => {}
-        }
-        self.bytes += chunk.len() as u64;
-    }
-}
-
-/// A digest in the making, and what it should be.
-#[derive(Default)]
-enum Check {
-    #[default]
-    None,
-    Sha256(Context, Vec<u8>),
-    Blake3(Box<blake3::Hasher>, String),
-}
-
-impl Check {
-    fn of(offer: &Offer, tag_is_digest: bool) -> Check {
-        match (&offer.sha256, &offer.etag) {
-            (Some(sha256), _) => Check::Sha256(Context::new(&SHA256), sha256.clone()),
-            (None, Some(tag)) if tag_is_digest => Check::Blake3(Box::default(), tag.trim_matches('"').to_owned()),
-            _ => Check::None,
-        }
-    }
-
-    /// Whether it is, and the digest's name.
-    fn end(self) -> (bool, Option<&'static str>) {
-        match self {
-            Check::None => (true, None),
-            Check::Sha256(hasher, expected) => (hasher.finish().as_ref() == expected, Some("sha-256")),
-            Check::Blake3(hasher, expected) => (hasher.finalize().to_hex().as_str() == expected, Some("blake3")),
-        }
-    }
-}
-
-impl Offer {
-    fn of(headers: &HeaderMap) -> Offer {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        Offer {
-            size: text(CONTENT_LENGTH).and_then(|size| size.parse().ok()),
-            // A weak one does not say that the bytes are the same (RFC 9110 section 13.1.5).
-            etag: text(ETAG).filter(|tag| tag.starts_with('"')).map(str::to_owned),
-            ranges: text(ACCEPT_RANGES) == Some("bytes"),
-            sha256: headers.get("repr-digest").and_then(|value| value.to_str().ok()).and_then(sha256),
-        }
-    }
-}
-
-/// The SHA-256 of a Repr-Digest (RFC 9530 section 3).
-fn sha256(header: &str) -> Option<Vec<u8>> {
-    let mut digests = header.split(',').map(str::trim);
-    let value = digests.find_map(|digest| digest.strip_prefix("sha-256=:")?.strip_suffix(':'))?;
-    STANDARD.decode(value).ok()
-}
-
 /// Where a part begins, by its Content-Range.
 fn starts_at(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
@@ -295,19 +243,4 @@ fn in_words(failure: Failure) -> Failure {
         _ => msg,
     };
     Failure::Refused { status, code, msg, retry_after }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digests_are_read_from_a_list() {
-        let digest = STANDARD.encode([7; 32]);
-        assert_eq!(sha256(&format!("sha-256=:{digest}:")), Some(vec![7; 32]));
-        assert_eq!(sha256(&format!("sha-512=:AAAA:, sha-256=:{digest}:")), Some(vec![7; 32]));
-        for none in ["", "sha-256=AAAA", "sha-512=:AAAA:", "sha-256=:?:"] {
-            assert_eq!(sha256(none), None, "{none}");
-        }
-    }
 }

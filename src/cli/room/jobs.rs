@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::known::SharedFile;
 use crate::cli::fetch::address::Address;
 use crate::cli::fetch::download::{Download, Sink};
+use crate::cli::fetch::kept::Keeper;
 use crate::cli::progress::Shown;
 use crate::cli::source::Source;
 use crate::client::{Api, Failure, SILENCE, Server, accepted, answer, http};
@@ -93,7 +94,7 @@ impl Desk {
             let mut download = Download::open(begun?, Shown::Nothing).await?;
             let folder = Folder::open(&to).map_err(unwritable)?;
             let mut partial = folder.begin(&local_name(&file.name)).map_err(unwritable)?;
-            let fetched = download.run(&mut Sink::File(&mut partial)).await?;
+            let fetched = download.run(&mut Sink::File(&mut partial, &mut Keeper::default())).await?;
             if fetched.bytes != file.size {
                 return Err(Failure::Damaged("it does not have the size that was told".into()));
             }

@@ -19,6 +19,12 @@ pub enum Event {
     Resumed {
         code: String,
     },
+    /// What another process had begun to send cannot go on; a new code follows.
+    NotResumed {
+        /// The old one.
+        code: String,
+        why: WhyNot,
+    },
     /// The code is still waiting; said each second.
     TimeLeft {
         seconds: u64,
@@ -90,6 +96,16 @@ pub enum Event {
         code: &'static str,
         msg: String,
     },
+}
+
+/// Why a transfer does not go on that another process had begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhyNot {
+    /// What is sent now is not what the receiver was offered.
+    FilesChanged,
+    /// The server has given it up, or the receiver has.
+    Gone,
 }
 
 /// What was transferred.

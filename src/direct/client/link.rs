@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::Pace;
 use super::event::Failure;
 use crate::client::{self, Server, Socket, open_socket};
-use crate::direct::protocol::{Frame, LARGEST_FRAME, Signal};
+use crate::direct::protocol::{End, Frame, LARGEST_FRAME, Signal};
 
 /// Frames that wait for a writer.
 pub const QUEUE: usize = 4;
@@ -60,6 +60,13 @@ impl Link {
         if timeout(patience, self.writer).await.is_err() {
             tracing::debug!("the connection took no goodbye");
         }
+    }
+
+    /// Tells the hub that this end does not go on, and closes, within `patience` each.
+    pub async fn give_up(self, patience: Duration) {
+        // Best said; without, the other end waits until the place is given up.
+        let _ = timeout(patience, self.signal(&Signal::End { code: End::Failed })).await;
+        self.close(patience).await;
     }
 
     /// The next word from the hub. Nothing is lost when the future is dropped before it is ready.

@@ -12,7 +12,7 @@ pub mod saved;
 mod send;
 mod source;
 
-pub use event::{Event, Failure, Summary};
+pub use event::{Event, Failure, Summary, WhyNot};
 pub use path::Route;
 pub use receive::{Choice, Offered, Receiving, Target, receive};
 pub use saved::Saved;

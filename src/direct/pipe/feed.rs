@@ -36,21 +36,31 @@ pub struct Source {
 /// [`Error::PeerLost`] when the receiver goes, and what else ends a request body or a transfer.
 pub async fn feed(source: Source, given: Given) -> Result<u64> {
     let Given { pieces, passed } = given;
+    let mut held = None;
     let feeding = async {
         match pour(source, &pieces).await {
             // The other end says what became of it.
-            Ok(_held) => pending().await,
+            Ok(hold) => {
+                held = hold;
+                pending().await
+            }
             Err(error) => error,
         }
     };
-    tokio::select! {
+    let passed = tokio::select! {
         passed = passed => passed.unwrap_or(Err(LOST)),
         error = feeding => Err(error),
+    };
+    if passed.is_ok()
+        && let Some(held) = held
+    {
+        held.took_all();
     }
+    passed
 }
 
-/// Returns what must be held until the transfer is over.
-async fn pour(mut source: Source, pieces: &mpsc::Sender<Piece>) -> Result<Source> {
+/// Returns what must be held until the transfer is over, if the receiver's side reads the rest.
+async fn pour(mut source: Source, pieces: &mpsc::Sender<Piece>) -> Result<Option<Hold>> {
     // A receiver that has gone says so at the other end.
     let give = async |piece| drop(pieces.send(piece).await);
     if let (Some(mut left), Some((wire, _))) = (source.length, &source.wire) {
@@ -61,7 +71,7 @@ async fn pour(mut source: Source, pieces: &mpsc::Sender<Piece>) -> Result<Source
         }
         if left > 0 {
             give(Piece::Rest(wire.socket().map_err(Error::internal)?, left)).await;
-            return Ok(source);
+            return Ok(source.wire.map(|(_, hold)| hold));
         }
     }
     source.wire = None;
@@ -69,7 +79,7 @@ async fn pour(mut source: Source, pieces: &mpsc::Sender<Piece>) -> Result<Source
         give(Piece::Bytes(piece.map_err(|error| broken_off(&error))?)).await;
     }
     give(Piece::End).await;
-    Ok(source)
+    Ok(None)
 }
 
 /// The next piece of what the dispatcher has read already; `None` when that was all.

@@ -235,4 +235,4 @@ impl Exchange {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -69,7 +69,7 @@ pub mod signal;
 pub use code::Code;
 pub use frame::Frame;
 pub use message::Message;
-pub use signal::{End, Role, Signal};
+pub use signal::{End, IceServer, Role, Signal};
 
 /// Bytes of file content in one [`Message::Data`].
 pub const PIECE: usize = 64 << 10;

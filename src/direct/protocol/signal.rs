@@ -43,9 +43,17 @@ pub enum Signal {
         grace: u64,
         /// The page where a receiver types the code.
         page_url: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ice_servers: Vec<IceServer>,
     },
     /// To the receiver, first: the sender knows that it is there.
-    Joined { nameplate: u32, token: String, grace: u64 },
+    Joined {
+        nameplate: u32,
+        token: String,
+        grace: u64,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ice_servers: Vec<IceServer>,
+    },
     /// To either, first, after [`Signal::Rejoin`]: it has its place again.
     Rejoined { nameplate: u32 },
     /// To both: both are connected, for this round.
@@ -66,6 +74,16 @@ pub enum Signal {
     Rejoin { token: String },
     /// Ends the transfer, for one of the reasons that an end may give.
     End { code: End },
+}
+
+/// A server that helps two pages to find a direct way: an `RTCIceServer` (WebRTC 1.0, section 4.2.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceServer {
+    pub urls: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
 }
 
 /// How a transfer ends.
@@ -178,10 +196,12 @@ mod tests {
             token: "t".into(),
             grace: 180,
             page_url: "http://localhost/receive".into(),
+            ice_servers: vec![],
         };
         let json = serde_json::to_value(&code).unwrap();
         assert_eq!((&json["type"], &json["nameplate"]), (&"code".into(), &7.into()));
         assert_eq!(json["expires_at"], "1970-01-01T00:00:00Z");
+        assert_eq!(json.get("ice_servers"), None, "there are none");
         let ended: Signal = serde_json::from_str(r#"{"type":"ended","code":"code_in_use","msg":"x"}"#).unwrap();
         assert!(matches!(ended, Signal::Ended { code: End::CodeInUse, by: None, .. }));
         for end in [End::Done, End::WrongCode, End::ExpiredCode, End::QuotaExceeded, End::BadMessage] {

@@ -3,13 +3,14 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use actix_web::HttpRequest;
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use tokio::sync::broadcast;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
 use super::incoming::Reading;
@@ -71,21 +72,39 @@ pub fn of_channel(
     live: broadcast::Receiver<Bytes>,
     too_slow: String,
 ) -> (SocketBody, Urgent, Sender<Bytes>, Option<Reading>) {
-    let (urgent_in, urgent) = channel(URGENT);
+    let (urgent_in, urgent) = Urgent::new();
     let (backlog_in, backlog) = channel(1);
     let bulk = Bulk::Channel { backlog: Some(backlog), live: Live::new(live), too_slow };
     let (body, reading) = SocketBody::new(req, urgent, bulk);
-    (body, Urgent(urgent_in), backlog_in, reading)
+    (body, urgent_in, backlog_in, reading)
 }
 
 /// Where to put what one client alone is to get.
 #[derive(Clone, Debug)]
-pub struct Urgent(Sender<Out>);
+pub struct Urgent {
+    queue: Sender<Out>,
+    /// Kept free: a client that takes nothing cannot keep its place by that.
+    farewell: Arc<Mutex<Option<OwnedPermit<Out>>>>,
+}
 
 impl Urgent {
+    fn new() -> (Urgent, Receiver<Out>) {
+        let (queue, out) = channel(URGENT + 1);
+        let farewell = Arc::new(Mutex::new(queue.clone().try_reserve_owned().ok()));
+        (Urgent { queue, farewell }, out)
+    }
+
     /// See [`Outgoing::urgent`].
     pub fn say(&self, out: Out) -> bool {
-        self.0.try_send(out).is_ok()
+        self.queue.try_send(out).is_ok()
+    }
+
+    /// Ends the socket, see [`Out::Farewell`], however much waits. The first one counts.
+    pub fn farewell(&self, text: Option<String>, code: u16) {
+        let place = self.farewell.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(place) = place {
+            place.send(Out::Farewell(text, code));
+        }
     }
 }
 

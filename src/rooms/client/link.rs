@@ -134,7 +134,8 @@ mod tests {
         let Some(Told::Events(events)) = parse(event) else { panic!("an event") };
         assert_eq!(events[0].json().unwrap(), event);
         let error = Word::Error { code: "too_many_requests".into(), msg: "later".into(), nonce: Some("r".into()) };
-        for word in [error, Word::Away { member: "a".into(), away: true }, Word::Pong] {
+        let stored = Word::Stored { of: 7, nonce: Some("r".into()) };
+        for word in [error, stored, Word::Away { member: "a".into(), away: true }, Word::Pong] {
             let Some(Told::Word(understood)) = parse(&word.json()) else { panic!("{}", word.json()) };
             assert_eq!(understood.json(), word.json());
         }

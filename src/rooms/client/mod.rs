@@ -1,6 +1,7 @@
 //! A member of a room in a terminal, without the terminal: [`Talk`] stays in the room whatever breaks, hears each event once
 //! and in its order, and says nothing twice.
 
+mod connection;
 mod joining;
 mod link;
 mod talk;

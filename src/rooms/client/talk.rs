@@ -5,15 +5,13 @@
 //! its way at a time, so that they arrive in the order in which they were said, whatever is refused on the way.
 
 use std::collections::VecDeque;
-use std::future::{Future, pending};
 use std::mem::take;
-use std::pin::Pin;
 use std::time::Duration;
 
-use rand::RngExt as _;
 use reqwest::StatusCode;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
+use super::connection::{Connection, Tries};
 use super::joining::Joining;
 use super::link::{Link, Lost, Told, events};
 use super::unsent::Unsent;
@@ -38,13 +36,6 @@ pub enum Happening {
     Lost,
 }
 
-type Attempt = Pin<Box<dyn Future<Output = Result<(Link, Box<Welcome>), Failure>> + Send>>;
-
-enum Connection {
-    Up(Link),
-    Down { attempt: Attempt, until: Instant },
-}
-
 /// See the module.
 pub struct Talk {
     joining: Joining,
@@ -57,9 +48,10 @@ pub struct Talk {
     /// One's own joining, until it is heard of: what was said under an id before may come up to there.
     awaited: Option<String>,
     unsent: Unsent,
+    /// The newest event of one's own that the room is known to have, though it may not have been told yet.
+    stored: Option<i64>,
     connection: Connection,
-    up_since: Instant,
-    tries: u32,
+    tries: Tries,
     /// What is to be told; never more than one word of the server's brings.
     happened: VecDeque<Happening>,
 }
@@ -71,7 +63,6 @@ impl Talk {
     /// [`Failure`]: the server's refusal, or that it cannot be reached.
     pub async fn join(joining: Joining) -> Result<Talk, Failure> {
         let (link, welcome) = Link::open(&joining.server, &joining.path(None, joining.after), &joining.pace).await?;
-        let now = Instant::now();
         let mut talk = Talk {
             joining,
             token: None,
@@ -79,9 +70,9 @@ impl Talk {
             last: None,
             awaited: None,
             unsent: Unsent::default(),
-            connection: Connection::Down { attempt: Box::pin(pending()), until: now },
-            up_since: now,
-            tries: 0,
+            stored: None,
+            connection: Connection::none(),
+            tries: Tries::default(),
             happened: VecDeque::new(),
         };
         talk.enter(link, welcome)?;
@@ -129,7 +120,7 @@ impl Talk {
 
     /// Whether all that was said is confirmed, and all that there was before is told.
     pub fn is_settled(&self) -> bool {
-        self.unsent.len() == 0 && self.happened.is_empty() && self.awaited.is_none()
+        self.unsent.len() == 0 && self.happened.is_empty() && self.awaited.is_none() && self.last >= self.stored
     }
 
     pub fn is_up(&self) -> bool {
@@ -158,7 +149,7 @@ impl Talk {
         let history = events(&take(&mut welcome.history));
         welcome.you.key = None;
         self.connection = Connection::Up(link);
-        self.up_since = Instant::now();
+        self.tries.connected();
         if let Some(token) = welcome.you.token.take() {
             self.token = Some(token);
             self.mine.push(welcome.you.id.clone());
@@ -204,6 +195,12 @@ impl Talk {
     fn listen(&mut self, word: Word<'static>) -> Result<(), Failure> {
         match word {
             Word::Pong => return Ok(()),
+            // It had arrived with a connection that broke. Its event comes too, or was taken away meanwhile.
+            Word::Stored { of, nonce: Some(nonce) } => {
+                self.stored = self.stored.max(Some(of));
+                self.unsent.confirmed(&nonce);
+                self.flush();
+            }
             Word::Ended { reason, msg } => {
                 let code = if reason == "expired" { "room_expired" } else { "room_ended" };
                 return Err(refused(StatusCode::GONE, code, &msg));
@@ -243,12 +240,10 @@ impl Talk {
 
     fn lost(&mut self) {
         let pace = self.joining.pace;
-        if self.up_since.elapsed() >= pace.good {
-            self.tries = 0;
-        }
+        self.tries.lost(&pace);
         self.unsent.connection_lost();
         self.happened.push_back(Happening::Lost);
-        let wait = self.wait();
+        let wait = self.tries.wait(&pace);
         self.connect_in(wait, Instant::now() + pace.patience);
     }
 
@@ -266,7 +261,7 @@ impl Talk {
                     Failure::Refused { retry_after, .. } => retry_after.unwrap_or_default(),
                     _ => Duration::ZERO,
                 };
-                let wait = self.wait().max(asked);
+                let wait = self.tries.wait(&self.joining.pace).max(asked);
                 self.connect_in(wait, until);
             }
             _ => return Err(failure),
@@ -274,22 +269,9 @@ impl Talk {
         Ok(())
     }
 
-    /// Before the next try; not the same for all whom a server has lost at once.
-    fn wait(&mut self) -> Duration {
-        let pace = &self.joining.pace;
-        let wait = pace.first_wait.saturating_mul(1 << self.tries.min(16)).min(pace.last_wait);
-        self.tries += 1;
-        wait.mul_f64(rand::rng().random_range(0.5..1.0))
-    }
-
     fn connect_in(&mut self, wait: Duration, until: Instant) {
         let path = self.joining.path(self.token.as_deref(), self.last.or(self.joining.after));
-        let (server, pace) = (self.joining.server.clone(), self.joining.pace);
-        let attempt = Box::pin(async move {
-            sleep(wait).await;
-            Link::open(&server, &path, &pace).await
-        });
-        self.connection = Connection::Down { attempt, until };
+        self.connection = Connection::made(&self.joining, path, wait, until);
     }
 }
 

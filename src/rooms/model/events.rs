@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::{At, files, free, members, next, still_open};
+use super::{At, Cost, files, free, members, next, still_open};
 use crate::blobs::Quota;
 use crate::db::Conn;
 use crate::db::schema::{room_events as events, rooms};
@@ -22,10 +22,10 @@ pub fn add(
     at: At<'_>,
     member: Option<&str>,
     nonce: Option<&str>,
-    bytes: u64,
+    cost: Cost,
     event: impl FnOnce(i64) -> Event,
 ) -> Result<Event> {
-    let event = event(next(conn, at, bytes)?);
+    let event = event(next(conn, at, cost)?);
     conn.insert(
         events::table,
         (
@@ -40,25 +40,32 @@ pub fn add(
     Ok(event)
 }
 
-/// A member says something. `None` when it has said this before, by the name that it gives it.
+/// What a member has said.
+pub enum Spoken {
+    New(Event),
+    /// It had said this before, by the name that it gives it: the number of that event.
+    Before(i64),
+}
+
+/// A member says something.
 ///
 /// # Errors
 /// [`Error::NotAMember`] when it has left, and those of [`next`].
-pub fn say(conn: &mut Conn, at: At<'_>, who: &Who, text: String, nonce: Option<String>) -> Result<Option<Event>> {
+pub fn say(conn: &mut Conn, at: At<'_>, who: &Who, text: String, nonce: Option<String>) -> Result<Spoken> {
     if !members::is_present(conn, at.room, &who.id)? {
         return Err(Error::NotAMember);
     }
     if let Some(nonce) = &nonce {
         let same = events::table.filter(events::room_id.eq(at.room)).filter(events::member_id.eq(&who.id));
         let same = same.filter(events::nonce.eq(nonce)).select(events::seq);
-        if conn.first::<_, i64>(same).optional()?.is_some() {
-            return Ok(None);
+        if let Some(seq) = conn.first(same).optional()? {
+            return Ok(Spoken::Before(seq));
         }
     }
     let (bytes, time, named) = (text.len() as u64, at.now.and_utc(), nonce.clone());
     let (from, from_id) = (who.name.clone(), who.id.clone());
     let event = |id| Event::Message { id, from, from_id, text, at: time, nonce: named };
-    add(conn, at, Some(&who.id), nonce.as_deref(), bytes, event).map(Some)
+    add(conn, at, Some(&who.id), nonce.as_deref(), Cost::Content(bytes), event).map(Spoken::New)
 }
 
 /// What is removed with an event: the file's blob, if it was one.
@@ -90,7 +97,7 @@ pub fn remove(conn: &mut Conn, at: At<'_>, seq: i64, quota: &Quota) -> Result<Re
     diesel::update(events::table.find((room, seq)))
         .set((events::kind.eq(emptied.kind()), events::body.eq(emptied.json()?)))
         .execute(conn)?;
-    let event = add(conn, at, None, None, 0, |id| Event::Removed { id, of: seq, at: time })?;
+    let event = add(conn, at, None, None, Cost::End, |id| Event::Removed { id, of: seq, at: time })?;
     Ok(Removed { event, blob })
 }
 
@@ -108,7 +115,7 @@ pub fn change(conn: &mut Conn, at: At<'_>, title: Option<String>, locked: Option
     let before = still_open(conn, room, now)?;
     let (title, locked) = (title.unwrap_or(before.title), locked.unwrap_or(before.locked));
     diesel::update(rooms::table.find(room)).set((rooms::title.eq(&title), rooms::locked.eq(locked))).execute(conn)?;
-    add(conn, at, None, None, 0, |id| Event::Changed { id, title, locked, at: now.and_utc() })
+    add(conn, at, None, None, Cost::Notice, |id| Event::Changed { id, title, locked, at: now.and_utc() })
 }
 
 /// Events of a room as JSON, in their order, with their numbers.

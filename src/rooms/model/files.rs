@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use super::events::{self, Who};
-use super::{At, Room, members, still_open};
+use super::{At, Cost, Room, members, still_open};
 use crate::blobs::Quota;
 use crate::blobs::rows::{self, NewBlob};
 use crate::db::Conn;
@@ -48,7 +48,7 @@ pub fn share(conn: &mut Conn, at: At<'_>, who: &Who, name: String, blob: &NewBlo
     let (file_id, filename, size) = (id.clone(), name.clone(), blob.size);
     let (from, from_id) = (who.name.clone(), who.id.clone());
     let event = |id| Event::File { id, from, from_id, file_id, filename, size, url: String::new(), at: time };
-    let event = events::add(conn, at, Some(&who.id), None, blob.size, event)?;
+    let event = events::add(conn, at, Some(&who.id), None, Cost::Content(blob.size), event)?;
     diesel::insert_into(files::table)
         .values((
             files::id.eq(&id),

@@ -1,10 +1,11 @@
 //! Members of a room as rows: present from joining to leaving, whether connected or for a moment not.
 
+use bytesize::ByteSize;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use super::events::{self, Who};
-use super::{At, still_open};
+use super::{At, Cost, still_open};
 use crate::db::Conn;
 use crate::db::schema::{room_members as members, rooms};
 use crate::error::{Error, Result};
@@ -37,10 +38,14 @@ pub struct NewMember {
 /// Whether somebody new is let in.
 ///
 /// # Errors
-/// [`Error::RoomNotFound`], [`Error::RoomLocked`], [`Error::RoomCrowded`].
+/// [`Error::RoomNotFound`], [`Error::RoomLocked`], [`Error::RoomCrowded`], [`Error::RoomFull`].
 pub fn may_join(conn: &mut Conn, At { room, limits, now }: At<'_>) -> Result<()> {
-    if still_open(conn, room, now)?.locked {
+    let open = still_open(conn, room, now)?;
+    if open.locked {
         return Err(Error::RoomLocked);
+    }
+    if open.bytes > Cost::Notice.most_before(limits) {
+        return Err(Error::RoomFull(ByteSize(limits.bytes)));
     }
     let present = members::table.filter(members::room_id.eq(room)).filter(members::left_at.is_null());
     match present.count().get_result::<i64>(conn)? >= i64::from(limits.members) {
@@ -71,7 +76,7 @@ pub fn join(conn: &mut Conn, at: At<'_>, new: &NewMember) -> Result<(Member, Eve
     )?;
     let (id, name, time) = (member.id.clone(), member.name.clone(), now.and_utc());
     let event = |seq| Event::Joined { id: seq, member: id, name, at: time };
-    let event = events::add(conn, at, Some(&member.id), None, 0, event)?;
+    let event = events::add(conn, at, Some(&member.id), None, Cost::Notice, event)?;
     Ok((member, event))
 }
 
@@ -102,7 +107,13 @@ pub fn leave(conn: &mut Conn, at: At<'_>, who: &Who, reason: Leaving) -> Result<
         return Err(Error::MemberNotFound);
     }
     let (member, name) = (who.id.clone(), who.name.clone());
-    events::add(conn, at, Some(&who.id), None, 0, |id| Event::Left { id, member, name, reason, at: now.and_utc() })
+    events::add(conn, at, Some(&who.id), None, Cost::End, |id| Event::Left {
+        id,
+        member,
+        name,
+        reason,
+        at: now.and_utc(),
+    })
 }
 
 /// Whether a member is still in the room.

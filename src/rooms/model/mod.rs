@@ -33,6 +33,11 @@ pub struct Room {
 }
 
 impl Room {
+    /// The largest file that fits.
+    pub fn space_left(&self, limits: &Limits) -> u64 {
+        u64::try_from(Cost::Content(0).most_before(limits).saturating_sub(self.bytes)).unwrap_or_default()
+    }
+
     /// What its files are booked to.
     pub fn account(&self) -> Account {
         Account::of_key(self.account.clone())
@@ -129,20 +134,55 @@ pub fn still_open(conn: &mut Conn, id: &str, now: NaiveDateTime) -> Result<Room>
     conn.first(open.select(Room::as_select())).optional()?.ok_or(Error::RoomNotFound)
 }
 
-/// The next number of an open room, whose time begins anew; `bytes` more are stored in it.
+/// What a row of an event takes beside its content, about, together with the row that may one day tell of its end. All
+/// that begins pays for its end too: a room that is full can be left, and what was said in it be removed.
+const ROWS: i64 = 1 << 10;
+/// Which part of its bytes a room has once more for notices: one that is full of files can still be joined.
+const NOTICES: i64 = 8;
+
+/// What an event takes of its room's bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Cost {
+    /// A message or a file of so many bytes.
+    Content(u64),
+    /// Who comes, and what the maker changes.
+    Notice,
+    /// Who leaves, and what is removed: paid for with its beginning.
+    End,
+}
+
+impl Cost {
+    fn bytes(self) -> i64 {
+        match self {
+            Cost::Content(bytes) => i64::try_from(bytes).unwrap_or(i64::MAX).saturating_add(ROWS),
+            Cost::Notice => ROWS,
+            Cost::End => 0,
+        }
+    }
+
+    /// How many bytes a room may have already for this to fit.
+    pub fn most_before(self, limits: &Limits) -> i64 {
+        let most = i64::try_from(limits.bytes).unwrap_or(i64::MAX);
+        let most = match self {
+            Cost::Content(_) => most,
+            Cost::Notice => most.saturating_add(most / NOTICES),
+            Cost::End => i64::MAX,
+        };
+        most.saturating_sub(self.bytes())
+    }
+}
+
+/// The next number of an open room, whose time begins anew; `cost` more is stored in it.
 ///
 /// # Errors
 /// [`Error::RoomNotFound`], [`Error::RoomFull`].
-pub fn next(conn: &mut Conn, at: At<'_>, bytes: u64) -> Result<i64> {
+pub fn next(conn: &mut Conn, at: At<'_>, cost: Cost) -> Result<i64> {
     let At { room: id, limits, now } = at;
-    let bytes = i64::try_from(bytes).map_err(Error::internal)?;
-    let most = i64::try_from(limits.bytes).unwrap_or(i64::MAX);
     let open = rooms::table.find(id).filter(rooms::ended_at.is_null()).filter(rooms::expires_at.gt(now));
-    // Who comes and goes is told in a full room too.
-    let fits = open.filter(rooms::bytes.le(if bytes > 0 { most.saturating_sub(bytes) } else { i64::MAX }));
+    let fits = open.filter(rooms::bytes.le(cost.most_before(limits)));
     let changed = (
         rooms::last_event.eq(rooms::last_event + 1),
-        rooms::bytes.eq(rooms::bytes + bytes),
+        rooms::bytes.eq(rooms::bytes + cost.bytes()),
         rooms::expires_at.eq(after(now, limits.quiet)),
     );
     if conn.update(fits, changed)? == 0 {

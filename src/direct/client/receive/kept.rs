@@ -1,6 +1,6 @@
 //! What a receiver needs to go on after its process was killed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,8 @@ use crate::folder::Mark;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Kept {
     pub place: Place,
-    master: [u8; 32],
+    /// Once both ends have confirmed the code.
+    master: Option<[u8; 32]>,
     /// The chosen folder, absolute.
     pub folder: PathBuf,
     /// What was chosen, once it was.
@@ -43,8 +44,8 @@ pub struct At {
 }
 
 impl Kept {
-    pub fn master(&self) -> Master {
-        Master::from_bytes(self.master)
+    pub fn master(&self) -> Option<Master> {
+        self.master.map(Master::from_bytes)
     }
 
     pub fn wanted(&self) -> Option<Vec<u32>> {
@@ -70,11 +71,19 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// From now on there is something to go on with.
-    pub fn confirmed(&mut self, place: &Place, folder: &std::path::Path, master: &Master) {
+    /// The code is in use, and whoever is killed now has spent it.
+    pub fn joined(&mut self, place: &Place, folder: &Path) {
         if self.kept.is_none() {
-            let (place, folder, master) = (place.clone(), folder.to_owned(), master.to_bytes());
-            self.kept = Some(Kept { place, master, folder, chosen: None, at: At::default() });
+            let (place, folder) = (place.clone(), folder.to_owned());
+            self.kept = Some(Kept { place, master: None, folder, chosen: None, at: At::default() });
+            self.store();
+        }
+    }
+
+    /// From now on there is something to go on with.
+    pub fn confirmed(&mut self, master: &Master) {
+        if let Some(kept) = self.kept.as_mut().filter(|kept| kept.master.is_none()) {
+            kept.master = Some(master.to_bytes());
             self.store();
         }
     }
@@ -124,13 +133,15 @@ mod tests {
         let place = Place { role: Role::Receiver, nameplate: 7, token: "t".into(), grace: Duration::from_secs(180) };
         let offer = Offer { text: Some("x".into()), ..Offer::default() };
         keeper.chosen(&offer, &[1]);
-        keeper.confirmed(&place, dir.path(), &Master::from_bytes([7; 32]));
+        keeper.joined(&place, dir.path());
+        assert!(keeper.kept.as_ref().unwrap().master().is_none());
+        keeper.confirmed(&Master::from_bytes([7; 32]));
         keeper.chosen(&offer, &[0, 1, 2, 7, 9, 10]);
         keeper.at(At { next: 2, ..At::default() });
         keeper.saved = None;
         let kept: Kept = open().load().unwrap();
         assert_eq!(kept.wanted().unwrap(), [0, 1, 2, 7, 9, 10]);
-        assert_eq!((kept.master().to_bytes(), kept.at.next), ([7; 32], 2));
+        assert_eq!((kept.master().unwrap().to_bytes(), kept.at.next), ([7; 32], 2));
         assert!(kept.is_of(&offer) && !kept.is_of(&Offer::default()));
     }
 }

@@ -1,34 +1,34 @@
 //! The receiver's end.
 
+mod begin;
 mod files;
 mod kept;
+mod offer;
 
-use std::future::Future;
 use std::io::Write;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use self::begin::{begin, spent};
 use self::files::Files;
 use self::kept::{Keeper, Kept};
+pub use self::offer::{Choice, Offered};
+use self::offer::{Deciding, never};
 use super::event::{Event, Failure, Summary};
-use super::link::{Heard, Link};
-use super::peer::{Happening, Peer, Place, rejoin};
+use super::peer::{Happening, Peer};
 use super::rate::{Rate, progress};
 use super::saved::Saved;
 use super::{Pace, Route, Stop, TICK, stopped};
 use crate::client::Server;
-use crate::direct::protocol::message::{Accept, Data, Entry, MOST_ENTRIES, Offer};
-use crate::direct::protocol::{Code, End, Message, Role, Signal};
+use crate::direct::protocol::message::{Accept, Data, Offer};
+use crate::direct::protocol::{Code, Message};
 
 /// Bytes of content that may be on their way: enough for a long and fast line.
 pub const WINDOW: u64 = 4 << 20;
 /// How much is received before it is confirmed.
 const CONFIRM: u64 = WINDOW / 16;
-/// Bytes of all paths of an offer.
-const LONGEST_LIST: usize = 16 << 20;
 
 /// From where, and where to.
 pub struct Receiving {
@@ -51,22 +51,6 @@ pub enum Target {
     Output(Box<dyn Write + Send>),
 }
 
-/// What there is to decide on.
-#[derive(Clone, Debug)]
-pub struct Offered {
-    pub entries: Vec<Entry>,
-    /// All sizes that are known.
-    pub bytes: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Choice {
-    All,
-    /// These entries, in order.
-    Some(Vec<u32>),
-    None,
-}
-
 /// Receives what whoever made the code sends.
 ///
 /// # Errors
@@ -75,6 +59,9 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
     let Receiving { server, pace, route, code, target, decide, mut stop, saved } = receiving;
     let saved = saved.filter(|_| matches!(target, Target::Folder(_)));
     let kept = saved.as_ref().and_then(Saved::load::<Kept>);
+    if let Some(unconfirmed) = kept.as_ref().filter(|kept| kept.master().is_none()) {
+        return Err(spent(&server, &pace, &unconfirmed.place, saved).await);
+    }
     if kept.is_some() {
         tell(Event::Resumed { code: code.to_string() });
     }
@@ -101,13 +88,14 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
         }
     };
     let mut peer = Peer::new(server, pace, route, place, code, link);
-    peer.master = kept.as_ref().map(Kept::master);
+    peer.master = kept.as_ref().and_then(Kept::master);
     let wanted = kept.as_ref().and_then(Kept::wanted);
+    let mut keeper = Keeper { saved, kept };
+    keeper.joined(&peer.place, &folder);
     let mut receiver = Receiver {
         peer,
         files,
-        folder,
-        keeper: Keeper { saved, kept },
+        keeper,
         offer: Offer::default(),
         offered: None,
         decide: Some(decide),
@@ -125,30 +113,9 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
     result
 }
 
-/// Takes the place at the server: the one that a killed process had, else a new one.
-async fn begin(server: &Server, code: &Code, pace: &Pace, kept: Option<&Kept>) -> Result<(Link, Place), Failure> {
-    match kept {
-        Some(kept) => rejoin(server, pace, &kept.place).await.map(|link| (link, kept.place.clone())),
-        None => open(server, code, pace).await,
-    }
-}
-
-async fn open(server: &Server, code: &Code, pace: &Pace) -> Result<(Link, Place), Failure> {
-    let path = format!("/api/direct/receive/{}", code.nameplate);
-    let mut link = Link::open(server, &path, pace).await?;
-    match timeout(pace.connect, link.next()).await {
-        Ok(Ok(Heard::Signal(Signal::Joined { nameplate, token, grace }))) => {
-            Ok((link, Place { role: Role::Receiver, nameplate, token, grace: Duration::from_secs(grace) }))
-        }
-        Ok(Ok(Heard::Signal(Signal::Ended { code, by, .. }))) => Err(Failure::Ended { code, by }),
-        _ => Err(Failure::Unreachable("it does not say what a Handover server says".into())),
-    }
-}
-
 struct Receiver {
     peer: Peer,
     files: Files,
-    folder: PathBuf,
     keeper: Keeper,
     /// What has come of the offer in this round.
     offer: Offer,
@@ -167,8 +134,6 @@ struct Receiver {
     complete: Option<Instant>,
     goodbye: Duration,
 }
-
-type Deciding = Pin<Box<dyn Future<Output = Choice> + Send>>;
 
 enum Next {
     Happening(Happening),
@@ -192,12 +157,11 @@ impl Receiver {
                 () = stopped(stop) => Err(Failure::Stopped),
             };
             let result = match next {
-                Ok(Next::Happening(happening)) => self.happened(happening, &mut deciding, tell).await,
-                Ok(Next::Chosen(choice)) => self.chosen(choice, tell).await,
-                Ok(Next::Tick) => {
-                    self.tick(tell);
-                    Ok(())
-                }
+                Ok(next) => tokio::select! {
+                    biased; // most often there is nothing to wait for
+                    taken = self.act(next, &mut deciding, tell) => taken,
+                    () = stopped(stop) => Err(Failure::Stopped),
+                },
                 Err(failure) => Err(failure),
             };
             match (result, self.complete) {
@@ -205,6 +169,22 @@ impl Receiver {
                 (Err(_), Some(_)) => return Ok(self.files.summary),
                 (_, Some(complete)) if complete.elapsed() >= self.goodbye => return Ok(self.files.summary),
                 (result, _) => result?,
+            }
+        }
+    }
+
+    async fn act(
+        &mut self,
+        next: Next,
+        deciding: &mut Option<Deciding>,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<(), Failure> {
+        match next {
+            Next::Happening(happening) => self.happened(happening, deciding, tell).await,
+            Next::Chosen(choice) => self.chosen(choice, tell).await,
+            Next::Tick => {
+                self.tick(tell);
+                Ok(())
             }
         }
     }
@@ -220,7 +200,7 @@ impl Receiver {
             Happening::Ready { again } => {
                 (self.offer, self.files.received, self.confirmed) = (Offer::default(), 0, 0);
                 if let Some(master) = &self.peer.master {
-                    self.keeper.confirmed(&self.peer.place, &self.folder, master);
+                    self.keeper.confirmed(master);
                 }
                 happening.event().into_iter().for_each(&mut *tell);
                 if again {
@@ -268,73 +248,6 @@ impl Receiver {
         }
     }
 
-    /// Adds a part of the offer; `true` when it is whole.
-    fn gather(&mut self, part: Offer) -> Result<bool, Failure> {
-        self.offer.text = self.offer.text.take().or(part.text);
-        self.offer.entries.extend(part.entries);
-        let length: usize = self.offer.entries.iter().map(|entry| entry.path.len()).sum();
-        if self.offer.last || self.offer.entries.len() > MOST_ENTRIES || length > LONGEST_LIST {
-            return Err(Failure::Protocol("it offers more than fits"));
-        }
-        self.offer.last = part.last;
-        Ok(part.last)
-    }
-
-    /// Asks what of the offer is wanted, the first time; the answer is used for all rounds.
-    fn consider(&mut self, tell: &mut dyn FnMut(Event)) -> Result<Option<Deciding>, Failure> {
-        let Some(decide) = self.decide.take() else { return Ok(None) };
-        let offer = self.offer.clone();
-        self.offered = Some(offer.clone());
-        if self.wanted.is_some() {
-            // It was chosen in another process.
-            if !self.keeper.kept.as_ref().is_some_and(|kept| kept.is_of(&offer)) {
-                return Err(Failure::Protocol("it offers something else than before"));
-            }
-            self.begin(tell);
-            return Ok(None);
-        }
-        if let Some(text) = offer.text {
-            tell(Event::Text { text });
-        }
-        if offer.entries.is_empty() {
-            self.wanted = Some(Vec::new());
-            return Ok(None);
-        }
-        let bytes = offer.entries.iter().filter_map(|entry| entry.size).fold(0, u64::saturating_add);
-        tell(Event::Offered { entries: offer.entries.clone(), bytes });
-        let offered = Offered { entries: offer.entries, bytes };
-        let decision = tokio::task::spawn_blocking(move || decide(offered));
-        // Whoever cannot be asked wants nothing.
-        Ok(Some(Box::pin(async move { decision.await.unwrap_or(Choice::None) })))
-    }
-
-    async fn chosen(&mut self, choice: Choice, tell: &mut dyn FnMut(Event)) -> Result<(), Failure> {
-        let Some(offer) = &self.offered else { return Ok(()) };
-        let wanted: Vec<u32> = match choice {
-            Choice::All => (0..offer.entries.len() as u32).collect(),
-            Choice::Some(wanted) if !wanted.is_empty() => wanted,
-            _ => {
-                self.peer.say(&Message::Decline).await?;
-                return Err(Failure::ended(End::Declined));
-            }
-        };
-        self.keeper.chosen(offer, &wanted);
-        self.wanted = Some(wanted);
-        self.begin(tell);
-        // The offer of this round may still be on its way, if the connection broke meanwhile.
-        if self.offer.last { self.accept().await } else { Ok(()) }
-    }
-
-    /// It is clear what is to come.
-    fn begin(&mut self, tell: &mut dyn FnMut(Event)) {
-        let entries = self.offered.as_ref().map_or(&[][..], |offer| &offer.entries);
-        let wanted = self.wanted.iter().flatten().filter_map(|entry| entries.get(*entry as usize));
-        let files: Vec<&Entry> = wanted.filter(|entry| !entry.folder).collect();
-        self.total = files.iter().try_fold(0u64, |total, entry| total.checked_add(entry.size?));
-        (self.started, self.rate) = (Instant::now(), Rate::new(Instant::now()));
-        tell(Event::Accepted { files: files.len() as u64, bytes: self.total.unwrap_or_default() });
-    }
-
     /// Says what is wanted, and where to begin.
     async fn accept(&mut self) -> Result<(), Failure> {
         if self.offered.as_ref() != Some(&self.offer) {
@@ -379,8 +292,4 @@ impl Receiver {
             tell(progress(entry, self.files.summary.bytes, self.total, &mut self.rate, Instant::now()));
         }
     }
-}
-
-fn never() -> Deciding {
-    Box::pin(std::future::pending())
 }

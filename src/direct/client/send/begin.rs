@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::client::Server;
 use crate::direct::client::Pace;
-use crate::direct::client::event::{Event, Failure};
+use crate::direct::client::event::{Event, Failure, WhyNot};
 use crate::direct::client::link::{Heard, Link};
 use crate::direct::client::peer::{Place, rejoin};
 use crate::direct::client::saved::Saved;
@@ -51,16 +51,21 @@ pub async fn begin(
     saved: Option<(Saved, String)>,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Begun, Failure> {
-    let kept = saved.as_ref().and_then(|(saved, offered)| {
-        let kept = saved.load::<Kept>()?;
-        (kept.offered == *offered).then_some(kept)
-    });
+    let kept = saved.as_ref().and_then(|(saved, _)| saved.load::<Kept>());
     if let Some((kept, code)) = kept.and_then(|kept| kept.code.parse::<Code>().ok().map(|code| (kept, code))) {
-        match rejoin(server, pace, &kept.place).await {
-            Ok(link) => return Ok(go_on(link, kept, code, saved, tell)),
-            Err(Failure::Ended { .. }) => {} // it came too late
+        let is_same = saved.as_ref().is_some_and(|(_, offered)| kept.offered == *offered);
+        let why = match rejoin(server, pace, &kept.place).await {
+            Ok(link) if is_same => return Ok(go_on(link, kept, code, saved, tell)),
+            Ok(link) => {
+                // The receiver would wait for what is not there any more.
+                link.give_up(pace.goodbye).await;
+                WhyNot::FilesChanged
+            }
+            Err(Failure::Ended { .. }) if !is_same => WhyNot::FilesChanged,
+            Err(Failure::Ended { .. }) => WhyNot::Gone,
             Err(failure) => return Err(failure),
-        }
+        };
+        tell(Event::NotResumed { code: code.to_string(), why });
     }
     open(server, pace, saved, tell).await
 }

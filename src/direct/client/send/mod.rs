@@ -1,15 +1,16 @@
 //! The sender's end.
 
 mod begin;
+mod round;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use tokio::sync::mpsc::{self, OwnedPermit};
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc::OwnedPermit;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::begin::{Keeper, begin};
+use self::round::Round;
 use super::event::{Event, Failure, Summary};
 use super::peer::{Happening, Peer};
 use super::rate::{Rate, progress};
@@ -87,51 +88,12 @@ struct Sender {
     time_left: Option<u64>,
 }
 
-/// What remains to be sent in this round.
-struct Round {
-    outbox: mpsc::Sender<Bytes>,
-    /// While it is found out whether a file begins with what another process of the receiver's has of it, where to begin.
-    checking: Option<(Start, JoinHandle<bool>)>,
-    /// The entry that is being sent, and those after it.
-    reading: Option<Reading>,
-    wanted: VecDeque<u32>,
-    window: u64,
-    /// Content that was there before this round, that was sent in it, and the part of that which the receiver has confirmed.
-    before: u64,
-    sent: u64,
-    acked: u64,
-    /// Entries that are sent, with the count of content at their end, until the receiver has confirmed it.
-    unconfirmed: VecDeque<(u64, u32)>,
-}
-
 enum Next {
     Happening(Happening),
     /// Where to begin, once that was found out.
     Checked(Start),
     Piece(OwnedPermit<Bytes>, Result<Piece, String>),
     Tick,
-}
-
-impl Round {
-    /// Waits for room in the window and on the connection, and reads what goes there.
-    async fn next(round: &mut Option<Round>, sources: &mut [Source]) -> Next {
-        if let Some(round) = round
-            && let Some((start, checking)) = &mut round.checking
-        {
-            let begins_so = checking.await.unwrap_or(false);
-            let offset = if begins_so { start.offset } else { 0 };
-            return Next::Checked(Start { offset, ..start.clone() });
-        }
-        if let Some(round) = round
-            && let Some(reading) = &mut round.reading
-            && round.sent - round.acked + PIECE as u64 <= round.window
-            && let Some(source) = sources.get_mut(reading.entry as usize)
-            && let Ok(permit) = round.outbox.clone().reserve_owned().await
-        {
-            return Next::Piece(permit, reading.next(source).await);
-        }
-        std::future::pending().await
-    }
 }
 
 impl Sender {
@@ -147,7 +109,12 @@ impl Sender {
             };
             match next {
                 Next::Happening(happening) => {
-                    if let Some(summary) = self.happened(happening, tell).await? {
+                    let taken = tokio::select! {
+                        biased; // most often there is nothing to wait for
+                        taken = self.happened(happening, tell) => taken?,
+                        () = stopped(stop) => return Err(Failure::Stopped),
+                    };
+                    if let Some(summary) = taken {
                         return Ok(summary);
                     }
                 }

@@ -12,7 +12,7 @@ fn code(text: &str) -> Code {
 }
 
 /// Runs an exchange to its end; what each side has after it.
-fn run(sender: Secret<'_>, receiver: Secret<'_>) -> Result<(Established, Established), Disagreement> {
+pub fn run(sender: Secret<'_>, receiver: Secret<'_>) -> Result<(Established, Established), Disagreement> {
     let (mut ann, to_bob) = Exchange::start(Role::Sender, 1, sender);
     let (mut bob, to_ann) = Exchange::start(Role::Receiver, 1, receiver);
     let (mut of_ann, mut of_bob) = (None, None);

@@ -11,11 +11,17 @@ import { words } from "../parts/words.js";
  * @property {string} hint
  * @property {string} [accept] endings, as an `input` takes them
  * @property {boolean} [folders] whether a folder can be chosen, too
- * @property {(files: File[], unread: number) => void} take
+ * @property {Take} take
+ * @property {boolean} [emptyFolders] whether those that are dropped are taken, too
+ */
+
+/**
+ * What is done with files. `folders` are the paths of empty ones.
+ * @typedef {(files: File[], unread: number, folders: string[]) => void} Take
  */
 
 /** @param {Options} options */
-export function dropZone({ title, hint, accept, folders, take }) {
+export function dropZone({ title, hint, accept, folders, take, emptyFolders }) {
   const files = chooser({ accept }, take);
   const folder = folders ? chooser({ webkitdirectory: true }, take) : null;
   const id = newId();
@@ -34,21 +40,21 @@ export function dropZone({ title, hint, accept, folders, take }) {
     files,
     folder,
   );
-  takeDrops(zone, take);
+  takeDrops(zone, take, emptyFolders);
   return zone;
 }
 
 /**
  * The system's own dialog, which a press on something opens by `click()`.
  * @param {import("../parts/dom.js").Attributes} attributes
- * @param {(files: File[], unread: number) => void} take
+ * @param {Take} take
  */
 export function chooser(attributes, take) {
   const input = h("input", { type: "file", multiple: true, hidden: true, ...attributes });
   input.addEventListener("change", () => {
     const chosen = [...(input.files ?? [])];
     input.value = ""; // the same file may be chosen again
-    if (chosen.length > 0) take(chosen, 0);
+    if (chosen.length > 0) take(chosen, 0, []);
   });
   return input;
 }
@@ -56,9 +62,10 @@ export function chooser(attributes, take) {
 /**
  * Files dropped beside the zone are meant for it; the browser would open them instead of this page.
  * @param {HTMLElement} zone
- * @param {(files: File[], unread: number) => void} take
+ * @param {Take} take
+ * @param {boolean} [emptyFolders] whether those are taken, too
  */
-export function takeDrops(zone, take) {
+export function takeDrops(zone, take, emptyFolders = false) {
   /** @param {DragEvent} event */
   const holdsFiles = (event) => zone.isConnected && (event.dataTransfer?.types.includes("Files") ?? false);
   document.addEventListener("dragover", (event) => {
@@ -73,7 +80,8 @@ export function takeDrops(zone, take) {
     if (!holdsFiles(event) || !event.dataTransfer) return;
     event.preventDefault();
     zone.classList.remove("over");
-    const { files, unread } = await filesOf(event.dataTransfer);
-    if (files.length > 0 || unread > 0) take(files, unread);
+    const { files, unread, ...found } = await filesOf(event.dataTransfer);
+    const folders = emptyFolders ? found.folders : [];
+    if (files.length > 0 || unread > 0 || folders.length > 0) take(files, unread, folders);
   });
 }

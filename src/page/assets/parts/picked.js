@@ -15,24 +15,29 @@ import { words } from "../parts/words.js";
 export function pickedFiles(changed, nextFocus) {
   /** @type {Map<string, Picked>} by name, size and time, so that a file chosen twice is there once */
   const picked = new Map();
+  /** Paths of empty folders. @type {Set<string>} */
+  const folders = new Set();
   const list = h("ul", { class: "rows long", "aria-label": words.files });
   const sum = h("h2", {});
   const element = h("section", { class: "picked", hidden: true }, sum, list);
 
   const show = () => {
-    element.hidden = picked.size === 0;
-    sum.textContent = words.files_(picked.size);
+    element.hidden = picked.size + folders.size === 0;
+    sum.textContent = words.filesAndFolders(picked.size, folders.size);
     changed();
   };
-  /** @param {Picked} one */
-  const row = ({ file, name }) => {
-    const about = h("p", { class: "small quiet number clip" }, size(file.size));
-    void firstLine(file).then((line) => line && about.append(` · ${line}`));
+  /**
+   * @param {string} name
+   * @param {Element} drawing
+   * @param {HTMLElement} about
+   * @param {() => void} takeOut
+   */
+  const row = (name, drawing, about, takeOut) => {
     const remove = button(
       { class: "icon-button", "aria-label": words.removeFile(name) },
       () => {
         const next = /** @type {HTMLElement | null} */ (made.nextElementSibling ?? made.previousElementSibling);
-        picked.delete(idOf(file));
+        takeOut();
         made.remove();
         show();
         (next?.querySelector("button") ?? nextFocus())?.focus();
@@ -42,11 +47,22 @@ export function pickedFiles(changed, nextFocus) {
     const made = h(
       "li",
       { class: "row" },
-      thumbnail(file),
+      drawing,
       h("div", { class: "grow" }, h("p", { class: "name" }, name), about),
       remove,
     );
     return made;
+  };
+  /** @param {Picked} one */
+  const fileRow = ({ file, name }) => {
+    const about = h("p", { class: "small quiet number clip" }, size(file.size));
+    void firstLine(file).then((line) => line && about.append(` · ${line}`));
+    return row(name, thumbnail(file), about, () => picked.delete(idOf(file)));
+  };
+  /** @param {string} path */
+  const folderRow = (path) => {
+    const about = h("p", { class: "small quiet" }, words.emptyFolder);
+    return row(path, h("span", { class: "kind" }, icon("desk")), about, () => folders.delete(path));
   };
 
   return {
@@ -55,19 +71,26 @@ export function pickedFiles(changed, nextFocus) {
     get all() {
       return [...picked.values()];
     },
+    /** Paths of empty folders. */
+    get folders() {
+      return [...folders];
+    },
     get bytes() {
       return this.all.reduce((sum, { file }) => sum + file.size, 0);
     },
-    /** @param {File[]} files */
-    add(files) {
+    /** @param {File[]} files @param {string[]} [empty] paths of folders */
+    add(files, empty = []) {
       const fresh = files.filter((file) => !picked.has(idOf(file)));
       const named = fresh.map((file) => ({ file, name: file.webkitRelativePath || file.name }));
       for (const one of named) picked.set(idOf(one.file), one);
-      list.append(...named.map(row));
+      const news = empty.filter((path) => !folders.has(path));
+      for (const path of news) folders.add(path);
+      list.append(...named.map(fileRow), ...news.map(folderRow));
       show();
     },
     clear() {
       picked.clear();
+      folders.clear();
       list.replaceChildren();
       show();
     },

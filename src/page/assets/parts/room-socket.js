@@ -122,7 +122,7 @@ export class RoomSocket {
     this.#flush();
   }
 
-  /** Gives up what was refused. @param {string} ref */
+  /** Says it no more. @param {string} ref */
   giveUp(ref) {
     this.#keep(this.seat.unsent.filter((one) => one.ref !== ref));
   }
@@ -153,7 +153,10 @@ export class RoomSocket {
     else if (word.type === "error") this.#failed(word);
     else if (word.type === "ended") this.#end("ended", word.msg);
     else if (typeof word.id === "number") this.#take([word], true);
-    else if (word.type !== "pong") this.#listener.word(word);
+    else if (word.type !== "pong") {
+      if (word.type === "stored") this.#stored(word.ref);
+      this.#listener.word(word);
+    }
   }
 
   /** @param {Welcome} welcome */
@@ -184,6 +187,13 @@ export class RoomSocket {
     for (const ref of refs) if (ref) this.#sent.delete(ref);
     this.#listener.events(fresh, live);
     if (fresh.some((event) => event.type === "joined" && event.member === this.#resendAfter)) this.#resendAfter = "";
+    this.#flush();
+  }
+
+  /** It was said before: its event may have been removed since, and never come. @param {string} ref */
+  #stored(ref) {
+    this.#sent.delete(ref);
+    this.giveUp(ref);
     this.#flush();
   }
 

@@ -62,6 +62,11 @@ export class Room {
     return `${at(`${this.path}/files/${segment(file)}`)}?key=${segment(key)}`;
   }
 
+  /** For a look, which is not told as a fetch. @param {string} file @param {string} key the member's */
+  previewOf(file, key) {
+    return `${this.addressOf(file, key)}&preview=true`;
+  }
+
   /** @param {{ title?: string, locked?: boolean }} change */
   change(change) {
     return this.#manage("PATCH", "", change);

@@ -214,8 +214,16 @@ const en = {
   endQuestion: "Remove all files for everybody?",
   /** @param {number} number */
   files_: (number) => count(number, "file", "files"),
-  /** @param {number} number */
-  filesChosen: (number) => `${count(number, "file", "files")} chosen`,
+  /** @param {number} files @param {number} folders that are empty */
+  filesAndFolders: (files, folders) =>
+    [
+      (files > 0 || folders === 0) && count(files, "file", "files"),
+      folders > 0 && count(folders, "empty folder", "empty folders"),
+    ]
+      .filter(Boolean)
+      .join(", "),
+  /** @param {number} files @param {number} [folders] that are empty */
+  filesChosen: (files, folders = 0) => `${words.filesAndFolders(files, folders)} chosen`,
   filesForYou: "Files for you",
   /** @param {number} done @param {number} all */
   filesOf: (done, all) => `${done} of ${count(all, "file", "files")} sent`,
@@ -246,6 +254,8 @@ const en = {
   sendingAll: "Sending",
   /** @param {number} number @param {string} size */
   sendFiles: (number, size) => `Send ${count(number, "file", "files")}, ${size}`,
+  /** @param {number} number */
+  sendFolders: (number) => `Send ${count(number, "empty folder", "empty folders")}`,
   /** @param {string} name */
   sentBy: (name) => `From ${name}`,
   share: "Share",
@@ -286,8 +296,9 @@ const en = {
   /** @param {number} files @param {string} size @param {number} seconds */
   deliveredHow: (files, size, seconds) =>
     files === 0
-      ? "The message has arrived."
+      ? "It has arrived."
       : `${count(files, "file", "files")}, ${size}, ${took(seconds)}. Every piece was verified.`,
+  deliveredMessage: "The message has arrived.",
   direct: "Direct",
   /** @param {string} code @param {"sender" | "receiver"} side @param {string} message the engine's own words */
   directFailure: (code, side, message) => {

@@ -18,7 +18,13 @@ const LONGEST = 32 << 10;
  * @param {() => void} chosen something is to be sent
  */
 export function parcelForm(go, chosen) {
-  const drop = dropZone({ title: words.dropAny, hint: words.dropDirectHint, folders: true, take });
+  const drop = dropZone({
+    title: words.dropAny,
+    hint: words.dropDirectHint,
+    folders: true,
+    emptyFolders: true,
+    take,
+  });
   const picked = pickedFiles(show, () => drop.querySelector("button"));
   const id = newId();
   const text = h("textarea", { id, rows: 3, placeholder: words.messageHint });
@@ -33,19 +39,21 @@ export function parcelForm(go, chosen) {
   );
   const element = h("div", { class: "parcel" }, drop, picked.element, form);
 
-  /** @param {File[]} files @param {number} unread */
-  function take(files, unread) {
-    picked.add(files);
+  /** @type {import("../parts/drop.js").Take} */
+  function take(files, unread, folders) {
+    picked.add(files, folders);
     alert.clear();
     if (unread > 0) alert.say(words.unread(unread));
-    announce(words.filesChosen(picked.all.length));
+    announce(words.filesChosen(picked.all.length, picked.folders.length));
     chosen();
   }
   function show() {
-    const { length } = picked.all;
-    drop.classList.toggle("compact", length > 0);
-    send.textContent = length > 0 ? words.sendFiles(length, size(picked.bytes)) : words.sendMessage;
-    send.hidden = length === 0 && text.value === "";
+    const [files, folders] = [picked.all.length, picked.folders.length];
+    const isEmpty = files + folders === 0;
+    drop.classList.toggle("compact", !isEmpty);
+    send.textContent =
+      files > 0 ? words.sendFiles(files, size(picked.bytes)) : isEmpty ? words.sendMessage : words.sendFolders(folders);
+    send.hidden = isEmpty && text.value === "";
   }
   text.addEventListener("input", () => {
     alert.clear();
@@ -55,7 +63,8 @@ export function parcelForm(go, chosen) {
     event.preventDefault();
     if (new TextEncoder().encode(text.value).length > LONGEST) return alert.say(words.messageTooLong(size(LONGEST)));
     const files = picked.all.map(({ file, name }) => ({ path: name, size: file.size, file }));
-    const parcel = { files, text: text.value || undefined };
+    const folders = picked.folders.map((path) => ({ path, size: null, folder: true }));
+    const parcel = { files: [...files, ...folders], text: text.value || undefined };
     text.value = "";
     picked.clear();
     go(parcel);
@@ -68,13 +77,13 @@ export function parcelForm(go, chosen) {
 /**
  * Files that are pasted anywhere on the page.
  * @param {HTMLElement} element who takes them while it is shown
- * @param {(files: File[], unread: number) => void} take
+ * @param {import("../parts/drop.js").Take} take
  */
 function takePastes(element, take) {
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (files.length === 0 || !element.isConnected) return;
     event.preventDefault();
-    take(files, 0);
+    take(files, 0, []);
   });
 }

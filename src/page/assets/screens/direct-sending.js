@@ -71,7 +71,8 @@ export function sending(parcel) {
     (summary) => {
       card.become("done");
       card.head(words.delivered);
-      card.summary(words.deliveredHow(summary.files, size(summary.bytes), summary.seconds));
+      const how = words.deliveredHow(summary.files, size(summary.bytes), summary.seconds);
+      card.summary(parcel.files.length === 0 ? words.deliveredMessage : how);
     },
     (failure) => {
       card.become("failed");

@@ -98,11 +98,10 @@ function whereTo(text) {
     if (path !== null && /^(b|d|r|download_file)\//.test(path)) return { path };
     return { sorry: path === null ? words.otherSite : words.noSuchLink };
   }
-  const room = roomCode(text);
-  // The code of a room may begin with digits as well; words have none.
-  const hasWords = !/\d/.test(text.replace(/^\D*\d+/, ""));
-  if (looksLikeCode(text) && (!room || hasWords)) return { code: text };
+  // It begins with a number, which the code of a room never does.
+  if (looksLikeCode(text)) return { code: text };
   if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return { path: `d/${text}` };
+  const room = roomCode(text);
   if (room) return { path: `r/${room}` };
   if (/^[\w-]{12,64}$/.test(text)) return { path: `b/${text}` };
   return { sorry: words.noSuchCode };

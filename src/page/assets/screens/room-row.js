@@ -18,7 +18,7 @@ import { words } from "../parts/words.js";
  * @typedef {object} Context
  * @property {(id: string) => boolean} isMine
  * @property {(file: string) => string} addressOf
- * @property {(file: SharedFile) => Promise<Blob>} fetch
+ * @property {(file: SharedFile) => Promise<Blob>} preview
  * @property {((event: number) => void) | null} remove for the maker of the room
  */
 
@@ -161,7 +161,7 @@ function fileOf(file, context) {
 
 /** @param {SharedFile} file @param {Context} context @param {HTMLElement} frame */
 async function look(file, context, frame) {
-  const drawn = await picture(await context.fetch(file), words.pictureOf(file.filename));
+  const drawn = await picture(await context.preview(file), words.pictureOf(file.filename));
   if (!drawn) return;
   fill(frame, drawn);
   set(frame, { hidden: null });

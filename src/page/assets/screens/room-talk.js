@@ -65,6 +65,7 @@ export function talk(main, room, memory, refused) {
       if (word.type === "typing" && !isMine(word.from_id)) typists.types(word.from_id, word.from);
       if (word.type === "away") side.away(word.member, word.away);
       if (word.type === "fetched") log.fetched(word);
+      if (word.type === "stored") unsent.settled(word.ref);
       if (word.type === "ending") warn(word.expires_at);
     },
     refusedMessage: (message) => unsent.refuse(message),
@@ -98,6 +99,8 @@ export function talk(main, room, memory, refused) {
   const isMine = (id) => socket.seat.mine.includes(id);
   /** @param {string} file */
   const addressOf = (file) => room.addressOf(file, socket.seat.key ?? "");
+  /** @param {string} file */
+  const previewOf = (file) => room.previewOf(file, socket.seat.key ?? "");
   const leave = button({ class: "bare short" }, () => socket.leave(), words.leave);
   const side = roomSide(room, leave, (members) =>
     fill(more, icon("people"), String(members), h("span", { class: "sr" }, words.membersAndCode(members))),
@@ -111,7 +114,7 @@ export function talk(main, room, memory, refused) {
     {
       isMine,
       addressOf,
-      fetch: async (file) => say.own(file.filename, file.size) ?? (await fetch(addressOf(file.file_id))).blob(),
+      preview: async (file) => say.own(file.filename, file.size) ?? (await fetch(previewOf(file.file_id))).blob(),
       remove: room.isMine ? (event) => void room.removeEvent(event).catch(say.failed) : null,
     },
     (before) => room.older(socket.seat.token ?? "", before),

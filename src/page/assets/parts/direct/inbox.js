@@ -20,6 +20,14 @@ export class Inbox {
   #wake = null;
   /** Bytes that wait. */
   waiting = 0;
+  /** @type {(failure: DirectFailure) => void} */
+  #reject = () => {};
+  /** Rejects as soon as nothing is looked at any more, for whoever is still busy with what came before. */
+  failed = /** @type {Promise<never>} */ (new Promise((_, reject) => (this.#reject = reject)));
+
+  constructor() {
+    this.failed.catch(() => {}); // nobody may be busy
+  }
 
   /** @param {Happened | Promise<Happened>} happening @param {number} [length] */
   put(happening, length = 0) {
@@ -37,6 +45,7 @@ export class Inbox {
   /** Nothing is looked at any more. @param {DirectFailure} failure */
   fail(failure) {
     this.#failure ??= failure;
+    this.#reject(this.#failure);
     this.#wake?.();
   }
 

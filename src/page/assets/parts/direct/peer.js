@@ -2,7 +2,15 @@
 // their own.
 
 import { Exchange } from "../../parts/direct/exchange.js";
-import { DirectFailure, ended, failureOf, protocol, unconfirmed, unreachable } from "../../parts/direct/failure.js";
+import {
+  DirectFailure,
+  cancelledByPeer,
+  ended,
+  failureOf,
+  protocol,
+  unconfirmed,
+  unreachable,
+} from "../../parts/direct/failure.js";
 import { SEALED, parse as parseFrame } from "../../parts/direct/frame.js";
 import { Inbox } from "../../parts/direct/inbox.js";
 import { Link } from "../../parts/direct/link.js";
@@ -87,6 +95,11 @@ export class Peer {
       // What is left over from a round that is over comes once more.
       if (round === this.#round) return happening;
     }
+  }
+
+  /** Rejects when the transfer ends, also for whoever does not come to ask what is next. */
+  get failed() {
+    return this.#inbox.failed;
   }
 
   /** Ends the transfer: `next` rejects. @param {DirectFailure} failure */
@@ -179,7 +192,10 @@ export class Peer {
       this.#closeRound();
       this.#inbox.put({ is: "peer_lost", grace: signal.grace });
     } else if (signal.type === "ended") {
-      this.#inbox.end(ended(signal.code, signal.msg));
+      const failure = ended(signal.code, signal.msg);
+      this.#inbox.end(failure);
+      // What the other end has decided does not wait until all before it is on the disk; but it may have said why.
+      if (signal.by && signal.code !== "done") void Promise.resolve(this.#round?.opened).then(() => this.fail(failure));
     }
   }
 
@@ -225,10 +241,11 @@ export class Peer {
   /** @param {Round} round @param {Promise<Message>} opened @param {number} length */
   #opened(round, opened, length) {
     this.#heard = performance.now();
-    this.#inbox.put(
-      opened.then((message) => ({ is: "message", message, round })),
-      length,
-    );
+    const happening = opened.then((message) => {
+      if (message.type === "cancel") this.fail(cancelledByPeer(message.reason));
+      return { is: /** @type {const} */ ("message"), message, round };
+    });
+    this.#inbox.put(happening, length);
     if (this.#inbox.waiting > MOST_WAITING) throw protocol("it sends more than was agreed on");
     // The other end's words wake up a page whose timers sleep.
     this.#sayAlive();

@@ -1,7 +1,7 @@
 // The receiver's end.
 
 import * as codes from "../../parts/direct/code.js";
-import { broken, cancelledByPeer, ended, failureOf, local, protocol } from "../../parts/direct/failure.js";
+import { broken, ended, failureOf, local, protocol } from "../../parts/direct/failure.js";
 import { Link } from "../../parts/direct/link.js";
 import { MOST_ENTRIES } from "../../parts/direct/message.js";
 import { Rate } from "../../parts/direct/rate.js";
@@ -51,21 +51,20 @@ const GOODBYE = 10_000;
  * @param {Sink} receiving.sink
  * @param {(event: Event) => void} receiving.onEvent
  * @param {boolean} [receiving.relayed] never past the server, for whoever does not want to show their address
- * @param {RTCIceServer[]} [receiving.ice] servers that help two pages to find each other
  */
-export function receive({ code, decide, sink, onEvent, relayed = false, ice = [] }) {
+export function receive({ code, decide, sink, onEvent, relayed = false }) {
   return begin(onEvent, async (tell, stop) => {
     const { nameplate, text } = await codes.parse(code).catch((error) => {
       throw local(error instanceof codes.NotACode ? error.message : words.broken);
     });
     const { link, first } = await Link.open(`api/direct/receive/${nameplate}`, "joined", { stop });
-    const { token, grace } = first;
+    const { token, grace, ice_servers = [] } = first;
     const receiver = new Receiver(decide, sink, tell);
     const place = { role: /** @type {const} */ ("receiver"), nameplate, token, grace, code: text };
     try {
-      return await carryOn(place, link, stop, relayed ? null : ice, (peer) => receiver.run(peer));
+      return await carryOn(place, link, stop, relayed ? null : ice_servers, (peer) => receiver.run(peer));
     } finally {
-      await receiver.leave();
+      void receiver.leave(); // a disk that takes nothing lets go of nothing
     }
   });
 }
@@ -111,7 +110,8 @@ class Receiver {
   async run(peer) {
     const tick = setInterval(() => this.#tick(), TICK);
     try {
-      for (;;) await this.#happened(peer, await peer.next());
+      // A disk that takes nothing must not keep anybody from stopping, nor from hearing that the other side has.
+      return await Promise.race([this.#follow(peer), peer.failed]);
     } catch (error) {
       // It has everything, and nothing takes that away.
       if (this.#complete) return this.#complete;
@@ -119,6 +119,11 @@ class Receiver {
     } finally {
       clearInterval(tick);
     }
+  }
+
+  /** @param {Peer} peer @returns {Promise<never>} */
+  async #follow(peer) {
+    for (;;) await this.#happened(peer, await peer.next());
   }
 
   /** Nothing incomplete is left. */
@@ -155,8 +160,6 @@ class Receiver {
         return this.#take(peer, message);
       case "paused":
         return this.#tell({ event: "peer_paused", paused: message.paused });
-      case "cancel":
-        throw cancelledByPeer(message.reason);
       case "accept":
       case "decline":
       case "ack":

@@ -65,6 +65,11 @@ export class Round {
     if (this.#role === "sender") this.#open()?.offer();
   }
 
+  /** When all that was heard so far is opened. */
+  get opened() {
+    return this.#heard;
+  }
+
   /** Bytes that wait to be sent. */
   get buffered() {
     return this.#sealing + (this.#saysOnChannel ? (this.#channel?.buffered ?? 0) : this.#link.buffered);

@@ -1,7 +1,7 @@
 // The sender's end.
 
 import * as codes from "../../parts/direct/code.js";
-import { cancelledByPeer, ended, failureOf, protocol } from "../../parts/direct/failure.js";
+import { ended, failureOf, protocol } from "../../parts/direct/failure.js";
 import { Link } from "../../parts/direct/link.js";
 import { PIECE, offers } from "../../parts/direct/message.js";
 import { Rate } from "../../parts/direct/rate.js";
@@ -27,18 +27,17 @@ const MOST_BUFFERED = 1 << 20;
  * @param {string} [sending.text]
  * @param {(event: Event) => void} sending.onEvent
  * @param {boolean} [sending.relayed] never past the server, for whoever does not want to show their address
- * @param {RTCIceServer[]} [sending.ice] servers that help two pages to find each other
  */
-export function send({ files, text, onEvent, relayed = false, ice = [] }) {
+export function send({ files, text, onEvent, relayed = false }) {
   return begin(onEvent, async (tell, stop) => {
     const sender = new Sender(files, text, tell);
     const { link, first } = await Link.open("api/direct/send", "code", { stop });
-    const { nameplate, token, grace, page_url, expires_in } = first;
+    const { nameplate, token, grace, page_url, expires_in, ice_servers = [] } = first;
     const code = await codes.random(nameplate);
     tell({ event: "code", code: code.text, page_url, expires_in });
     sender.expires = performance.now() + expires_in * 1000;
     const place = { role: /** @type {const} */ ("sender"), nameplate, token, grace, code: code.text };
-    return carryOn(place, link, stop, relayed ? null : ice, (peer) => sender.run(peer));
+    return carryOn(place, link, stop, relayed ? null : ice_servers, (peer) => sender.run(peer));
   });
 }
 
@@ -136,8 +135,6 @@ class Sender {
       }
       case "paused":
         return this.#tell({ event: "peer_paused", paused: message.paused });
-      case "cancel":
-        throw cancelledByPeer(message.reason);
       case "offer":
       case "data":
         throw protocol("a receiver sends what senders send");

@@ -9,8 +9,9 @@
  */
 
 /**
- * @typedef {{ type: "code", nameplate: number, expires_in: number, token: string, grace: number, page_url: string }} Code
- * @typedef {{ type: "joined", nameplate: number, token: string, grace: number }} Joined
+ * @typedef {{ type: "code", nameplate: number, expires_in: number, token: string, grace: number, page_url: string,
+ *   ice_servers?: RTCIceServer[] }} Code
+ * @typedef {{ type: "joined", nameplate: number, token: string, grace: number, ice_servers?: RTCIceServer[] }} Joined
  * @typedef {{ type: "rejoined", nameplate: number }} Rejoined
  * @typedef {{ type: "paired", round: number }} Paired
  * @typedef {{ type: "peer_lost", grace: number }} PeerLost

@@ -74,20 +74,13 @@ export function begin(onEvent, work) {
  */
 export async function carryOn(place, link, stop, servers, run) {
   const peer = new Peer(place, link, servers);
-  /** @type {(failure: unknown) => void} */
-  let give = () => {};
-  // A disk that takes nothing must not keep anybody from stopping.
-  const over = new Promise((_, reject) => (give = reject));
-  const end = () => {
-    peer.fail(stopped());
-    give(stopped());
-  };
+  const end = () => peer.fail(stopped());
   stop.addEventListener("abort", end);
   if (stop.aborted) end();
   try {
-    const summary = await Promise.race([run(peer), over]);
+    const summary = await run(peer);
     await peer.leave(null);
-    return /** @type {Summary} */ (summary);
+    return summary;
   } catch (error) {
     const failure = failureOf(error);
     await peer.leave(failure);

@@ -1,85 +1,29 @@
 //! The other end, as this one talks to it: over a connection that is made again when it breaks, in rounds with keys of
 //! their own.
 
+mod happening;
+mod hear;
+mod place;
+
+pub use happening::Happening;
+pub use place::{Place, rejoin};
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Pace;
-use super::event::{Event, Failure, Summary};
+use super::event::{Failure, Summary};
 use super::link::{Heard, Link, Lost};
 use super::path::Route;
 use super::round::{Round, Step};
 use crate::client::Server;
-use crate::direct::protocol::exchange::{self, Disagreement, Established, Exchange, Master, Secret};
-use crate::direct::protocol::{Code, End, Frame, Message, Role, Signal};
-
-/// What happens between the two ends.
-#[derive(Debug)]
-pub enum Happening {
-    /// Both are connected; the keys are being agreed on.
-    Joined,
-    /// The keys are there: a round begins, the first one or another.
-    Ready {
-        again: bool,
-    },
-    Message(Message),
-    /// What this end says goes over a direct path from now on.
-    Moved,
-    PeerLost {
-        grace: u64,
-    },
-    ConnectionLost,
-    ConnectionBack,
-    /// The hub says that it is over.
-    Ended {
-        code: End,
-        by: Option<Role>,
-    },
-    /// Nothing has come from the other end for so long, though it is connected.
-    Stalled(Duration),
-}
-
-impl Happening {
-    /// What to tell of a connection that breaks or comes back.
-    pub fn event(&self) -> Option<Event> {
-        match self {
-            Happening::PeerLost { grace } => Some(Event::PeerLost { grace: *grace }),
-            Happening::ConnectionLost => Some(Event::ConnectionLost),
-            Happening::ConnectionBack => Some(Event::ConnectionBack),
-            Happening::Ready { again } => Some(if *again { Event::PeerBack } else { Event::Confirmed }),
-            Happening::Moved => Some(Event::Path { direct: true }),
-            Happening::Stalled(time) => Some(Event::PeerStalled { seconds: time.as_secs() }),
-            _ => None,
-        }
-    }
-}
-
-/// Where this end belongs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Place {
-    pub role: Role,
-    pub nameplate: u32,
-    /// Gets the place back.
-    pub token: String,
-    /// How long it is kept.
-    pub grace: Duration,
-}
-
-impl Place {
-    fn path(&self) -> String {
-        match self.role {
-            Role::Sender => format!("/api/direct/send?rejoin={}", self.nameplate),
-            Role::Receiver => format!("/api/direct/receive/{}?rejoin=true", self.nameplate),
-        }
-    }
-}
+use crate::direct::protocol::exchange::{Exchange, Master};
+use crate::direct::protocol::{Code, End, Message, Role, Signal};
 
 type Attempt = Pin<Box<dyn Future<Output = Result<Link, Failure>> + Send>>;
 
@@ -198,7 +142,7 @@ impl Peer {
                         () = sleep_until(self.agreed_by), if is_agreeing => {
                             return Err(Failure::Protocol("it does not agree on keys in time"));
                         }
-                        () = sleep_until(alive_at), if is_open => self.say(&Message::Alive).await.map(|()| None)?,
+                        () = sleep_until(alive_at), if is_open => self.say_alive().map(|()| None)?,
                         () = sleep_until(stall_at), if is_open && !self.stalled => {
                             self.stalled = true;
                             Some(Happening::Stalled(self.pace.stall))
@@ -210,7 +154,7 @@ impl Peer {
     }
 
     /// Says something to the other end. Without a round it is dropped: the next round begins anew. Nothing is said when the
-    /// future is dropped before it is ready.
+    /// future is dropped before it is ready. A line that takes nothing for as long as one may be silent is given up.
     ///
     /// # Errors
     /// [`Failure`] when the message is too long to be said.
@@ -218,9 +162,24 @@ impl Peer {
         let buffer = message.encode().map_err(|error| Failure::Local(error.to_string()))?;
         let Some(outbox) = self.outbox() else { return Ok(()) };
         // A place first: a frame that was sealed must be sent, or the next one does not open.
-        if let Ok(permit) = outbox.reserve().await
-            && let Some(sealed) = self.seal(buffer)?
-        {
+        match timeout(self.pace.silence, outbox.reserve()).await {
+            Ok(Ok(permit)) => {
+                if let Some(sealed) = self.seal(buffer)? {
+                    permit.send(sealed);
+                }
+            }
+            Ok(Err(_)) => {} // it is broken, which is noticed next
+            Err(_) => self.happened = Some(self.lost()?),
+        }
+        Ok(())
+    }
+
+    /// Shows that this end is there; where something waits to be sent, that will.
+    fn say_alive(&mut self) -> Result<(), Failure> {
+        self.said = Instant::now();
+        let Some(Ok(permit)) = self.outbox().map(mpsc::Sender::try_reserve_owned) else { return Ok(()) };
+        let buffer = Message::Alive.encode().map_err(|error| Failure::Local(error.to_string()))?;
+        if let Some(sealed) = self.seal(buffer)? {
             permit.send(sealed);
         }
         Ok(())
@@ -311,91 +270,6 @@ impl Peer {
         std::mem::take(&mut self.stalled)
     }
 
-    fn signal(&mut self, signal: Signal) -> Result<Option<Happening>, Failure> {
-        Ok(match signal {
-            Signal::Paired { round } => {
-                let secret = match &self.master {
-                    Some(master) => Secret::Master(master),
-                    None => Secret::Code(&self.code),
-                };
-                let (exchange, frame) = Exchange::start(self.place.role, round, secret);
-                self.stage = Stage::Agreeing(Box::new(exchange));
-                self.agreed_by = Instant::now() + self.pace.silence;
-                self.unsent = VecDeque::from([frame.into_bytes()]);
-                Some(Happening::Joined)
-            }
-            Signal::PeerLost { grace } => {
-                self.close_round()?;
-                Some(Happening::PeerLost { grace })
-            }
-            Signal::Ended { code, by, .. } => Some(Happening::Ended { code, by }),
-            _ => None,
-        })
-    }
-
-    /// What has come over the relay.
-    fn frame(&mut self, frame: Frame) -> Result<Option<Happening>, Failure> {
-        match (&mut self.stage, frame) {
-            (Stage::Open(round), _) if !round.hears_relay() => Err(Failure::Protocol("it goes on where it has left")),
-            (Stage::Open(round), frame @ Frame::Sealed(_)) => {
-                let message = round.open(frame)?;
-                self.heard(message)
-            }
-            (Stage::Agreeing(exchange), frame) => {
-                let round = exchange.round();
-                match exchange.take(frame) {
-                    Ok(exchange::Step::Ignored) => Ok(None),
-                    Ok(exchange::Step::Reply(frame)) => {
-                        self.unsent.push_back(frame.into_bytes());
-                        Ok(None)
-                    }
-                    Ok(exchange::Step::Done(established, frame)) => {
-                        self.unsent.extend(frame.map(Frame::into_bytes));
-                        self.agreed(round, *established).map(Some)
-                    }
-                    Err(Disagreement::WrongCode) => Err(Failure::ended(End::WrongCode)),
-                    Err(Disagreement::Unconfirmed) => Err(Failure::Unconfirmed),
-                    Err(Disagreement::Protocol) => Err(Failure::Protocol("the keys cannot be agreed on")),
-                }
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// The keys of a round are there.
-    fn agreed(&mut self, number: u32, established: Established) -> Result<Happening, Failure> {
-        let master = established.master.clone();
-        let mut round = Round::new(self.place.role, self.pace, established);
-        if let Some(addresses) = round.meet(&self.route, number, &master) {
-            let buffer = addresses.encode().map_err(|error| Failure::Local(error.to_string()))?;
-            self.unsent.push_back(round.seal(buffer)?);
-        }
-        self.stage = Stage::Open(Box::new(round));
-        (self.heard, self.stalled) = (Instant::now(), false);
-        Ok(Happening::Ready { again: self.master.replace(master).is_some() })
-    }
-
-    /// What the other end has said: of the way between the two here, of all else outside.
-    fn heard(&mut self, message: Message) -> Result<Option<Happening>, Failure> {
-        self.heard = Instant::now();
-        let Stage::Open(round) = &mut self.stage else { return Ok(None) };
-        match message {
-            Message::Addresses { tcp } => {
-                round.told(&tcp);
-                Ok(None)
-            }
-            Message::Moved { path } => {
-                let follows = round.moved(path)?;
-                Ok(follows.map(|frame| {
-                    self.unsent.push_back(frame);
-                    Happening::Moved
-                }))
-            }
-            Message::Rtc { .. } | Message::Unknown => Ok(None),
-            message => Ok(Some(Happening::Message(message))),
-        }
-    }
-
     /// Our connection has broken.
     fn lost(&mut self) -> Result<Happening, Failure> {
         self.close_round()?;
@@ -421,17 +295,5 @@ impl Peer {
     }
 }
 
-/// Connects again and takes the place that is kept.
-///
-/// # Errors
-/// [`Failure::Ended`] when the place is gone; others may pass.
-pub async fn rejoin(server: &Server, pace: &Pace, place: &Place) -> Result<Link, Failure> {
-    let lost = |_| Failure::Unreachable("the connection broke again".into());
-    let mut link = Link::open(server, &place.path(), pace).await?;
-    link.signal(&Signal::Rejoin { token: place.token.clone() }).await.map_err(lost)?;
-    match timeout(pace.connect, link.next()).await {
-        Ok(Ok(Heard::Signal(Signal::Rejoined { .. }))) => Ok(link),
-        Ok(Ok(Heard::Signal(Signal::Ended { code, by, .. }))) => Err(Failure::Ended { code, by }),
-        _ => Err(lost(Lost)),
-    }
-}
+#[cfg(test)]
+mod tests;

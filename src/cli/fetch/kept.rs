@@ -1,0 +1,74 @@
+//! What is left of a download that was stopped, for the next one of the same link to the same place.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cli::transfer::saved;
+use crate::direct::client::Saved;
+use crate::folder::{Folder, Mark, Partial, Reopened};
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    mark: Mark,
+    /// Of the content that it is a part of.
+    etag: String,
+    size: Option<u64>,
+}
+
+/// See the module. Without a place to write it down all works the same, and a download that is stopped leaves nothing.
+#[derive(Default)]
+pub struct Keeper {
+    saved: Option<Saved>,
+    kept: Option<Kept>,
+}
+
+impl Keeper {
+    /// What is left of this link, where it was fetched to the same folder and name.
+    pub fn of(url: &str, folder: &Path, name: Option<&str>) -> Keeper {
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let saved = saved(&[b"fetch", url.as_bytes(), folder.as_os_str().as_bytes(), name.unwrap_or("").as_bytes()]);
+        let kept = saved.as_ref().and_then(Saved::load);
+        Keeper { saved, kept }
+    }
+
+    /// The file to go on with, if it is a part of this content.
+    pub fn reopen(&self, folder: &Folder, etag: Option<&str>) -> Option<Partial> {
+        let kept = self.kept.as_ref()?;
+        match folder.reopen(kept.mark.clone()) {
+            Ok(Reopened::Partial(mut partial)) if etag == Some(&kept.etag) => {
+                partial.keep();
+                Some(partial)
+            }
+            _ => None, // what was there of another one is removed
+        }
+    }
+
+    /// From now on the file stays when the download is stopped.
+    pub fn keep(&mut self, partial: &mut Partial, etag: &str, size: Option<u64>) {
+        let (Some(saved), Ok(mark)) = (&self.saved, partial.mark()) else { return };
+        let kept = Kept { mark, etag: etag.to_owned(), size };
+        saved.store(&kept);
+        self.kept = Some(kept);
+        partial.keep();
+    }
+
+    /// The link leads nowhere any more. A part is then of no use; a whole, which a killed process could not give its name,
+    /// may be the only copy.
+    pub fn discard(&mut self, folder: &Folder) {
+        if let Some(kept) = self.kept.take()
+            && let Ok(Reopened::Partial(mut partial)) = folder.reopen(kept.mark)
+            && partial.size().ok() == kept.size
+        {
+            partial.keep();
+        }
+        self.forget();
+    }
+
+    /// There is nothing to go on with any more, whether it is complete or never can be.
+    pub fn forget(&mut self) {
+        self.kept = None;
+        self.saved.iter().for_each(Saved::clear);
+    }
+}

@@ -1,0 +1,199 @@
+//! What a person, or a program, sees of a transfer.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cli::qr;
+use crate::client::printable;
+use crate::direct::client::{Event, Summary, WhyNot};
+
+const RELAYED: &str = "relayed";
+const DIRECT: &str = "direct";
+
+/// Shows events.
+pub struct Shown {
+    form: Form,
+    /// Standard output is taken by what is received.
+    output_is_taken: bool,
+    qr: bool,
+    bars: MultiProgress,
+    all: Option<ProgressBar>,
+    total: u64,
+    /// Which way the content goes, in a word.
+    way: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    Bars,
+    Lines,
+}
+
+impl Shown {
+    pub fn sending(json: bool, qr: bool) -> Shown {
+        Shown::new(json, qr, false)
+    }
+
+    pub fn receiving(json: bool, output_is_taken: bool) -> Shown {
+        Shown::new(json, false, output_is_taken)
+    }
+
+    fn new(json: bool, qr: bool, output_is_taken: bool) -> Shown {
+        let form = match (json && !output_is_taken, std::io::stderr().is_terminal()) {
+            (true, _) => Form::Json,
+            (false, true) => Form::Bars,
+            (false, false) => Form::Lines,
+        };
+        let target = if form == Form::Bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bars = MultiProgress::with_draw_target(target);
+        Shown { form, output_is_taken, qr, bars, all: None, total: 0, way: RELAYED }
+    }
+
+    /// The bars, to be put aside while somebody is asked.
+    pub fn bars(&self) -> MultiProgress {
+        self.bars.clone()
+    }
+
+    /// A line for a person.
+    pub fn note(&self, line: &str) {
+        if self.form != Form::Json {
+            self.bars.suspend(|| eprintln!("{line}"));
+        }
+    }
+
+    pub fn tell(&mut self, event: Event) {
+        match self.form {
+            Form::Json => json(&event),
+            _ => self.show(event),
+        }
+    }
+
+    fn show(&mut self, event: Event) {
+        match event {
+            Event::Code { code, page_url, expires_in } => self.code(&code, &page_url, expires_in),
+            Event::Resumed { code } => self.note(&format!("Going on with the transfer of the code {code}.")),
+            Event::NotResumed { code, why } => self.note(&format!("{} Here is a new one.", why_not(&code, why))),
+            Event::TimeLeft { seconds } => self.time_left(seconds),
+            Event::PeerJoined => {
+                self.clear();
+                self.note("The other side is there.");
+            }
+            Event::Confirmed | Event::Offered { .. } => {}
+            Event::Text { text } => self.text(&text),
+            Event::Accepted { files, bytes } => self.begin(files, bytes),
+            Event::FileStarted { path, .. } => self.name(&path),
+            Event::Progress { bytes, .. } => {
+                if let Some(all) = &self.all {
+                    all.set_position(bytes);
+                }
+            }
+            Event::Path { direct } => self.path(direct),
+            Event::FileDone { path, .. } => self.note(&format!("  {}", printable(&path))),
+            Event::PeerPaused { paused: true } => self.note("The other side pauses."),
+            Event::PeerPaused { paused: false } => self.note("The other side goes on."),
+            Event::PeerStalled { seconds } => self.note(&format!("Nothing from the other side for {seconds} s …")),
+            Event::PeerLost { grace } => {
+                let grace = humantime::format_duration(Duration::from_secs(grace));
+                self.note(&format!("The other side's connection broke; waiting up to {grace} for it …"));
+            }
+            Event::PeerBack => self.note("The other side is back."),
+            Event::ConnectionLost => self.note("The connection to the server broke; trying again …"),
+            Event::ConnectionBack => self.note("Connected again."),
+            Event::Done(Summary { files, bytes, seconds }) => {
+                self.clear();
+                let rate = ByteSize((bytes as f64 / seconds.max(0.001)) as u64);
+                self.note(&format!("Done: {files} files, {} in {seconds:.1} s ({rate}/s), verified.", ByteSize(bytes)));
+            }
+            Event::Failed { .. } => self.clear(), // main says why
+        }
+    }
+
+    fn code(&mut self, code: &str, page_url: &str, expires_in: u64) {
+        let link = format!("{page_url}#{code}");
+        if self.qr
+            && self.form == Form::Bars
+            && let Some(qr) = qr::draw(&link)
+        {
+            self.note(&qr);
+        }
+        let life = humantime::format_duration(Duration::from_secs(expires_in));
+        self.note(&format!(
+            "Code:     {code}\nTerminal: handover receive {code}\nBrowser:  {link}\nWaiting for the receiver, up to {life}."
+        ));
+    }
+
+    fn time_left(&mut self, seconds: u64) {
+        let style = if seconds <= 60 { "{spinner} {msg:.red}" } else { "{spinner} {msg}" };
+        let bar = self.bar(ProgressBar::new_spinner);
+        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_message(format!("{}:{:02} left", seconds / 60, seconds % 60));
+        bar.tick();
+    }
+
+    fn begin(&mut self, files: u64, bytes: u64) {
+        self.clear();
+        self.total = bytes;
+        self.note(&format!("{files} files, {}:", ByteSize(bytes)));
+        let way = self.way;
+        let bar = self.bar(|| ProgressBar::new(bytes));
+        let template = "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {prefix}  {wide_msg}";
+        bar.set_prefix(way);
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    }
+
+    fn path(&mut self, direct: bool) {
+        self.way = if direct { DIRECT } else { RELAYED };
+        match &self.all {
+            Some(all) => all.set_prefix(self.way),
+            None => self.note(&format!("The way to the other side is {}.", self.way)),
+        }
+    }
+
+    fn name(&mut self, path: &str) {
+        if let Some(all) = &self.all {
+            all.set_message(printable(path));
+        }
+    }
+
+    fn text(&self, text: &str) {
+        let out_is_terminal = std::io::stdout().is_terminal();
+        let text =
+            if out_is_terminal { text.split('\n').map(printable).collect::<Vec<_>>().join("\n") } else { text.into() };
+        if self.output_is_taken {
+            self.note(&text);
+        } else {
+            // Whoever reads this through a closed pipe has no need of it.
+            let _ = self.bars.suspend(|| writeln!(std::io::stdout(), "{text}"));
+        }
+    }
+
+    fn bar(&mut self, make: impl FnOnce() -> ProgressBar) -> &ProgressBar {
+        let bars = &self.bars;
+        self.all.get_or_insert_with(|| bars.add(make()))
+    }
+
+    fn clear(&mut self) {
+        if let Some(all) = self.all.take() {
+            all.finish_and_clear();
+            self.bars.remove(&all);
+        }
+    }
+}
+
+fn why_not(code: &str, why: WhyNot) -> String {
+    match why {
+        WhyNot::FilesChanged => format!("The code {code} ends: what it was for has changed since."),
+        WhyNot::Gone => format!("The code {code} has ended meanwhile."),
+    }
+}
+
+fn json(event: &Event) {
+    if let Ok(line) = serde_json::to_string(event) {
+        // Likewise.
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
+}
