@@ -51,8 +51,8 @@ pub async fn feed(source: Source, given: Given) -> Result<u64> {
         passed = passed => passed.unwrap_or(Err(LOST)),
         error = feeding => Err(error),
     };
-    if passed.is_ok() {
-        held.map(Hold::took_all);
+    if let (Ok(_), Some(held)) = (&passed, held) {
+        held.took_all();
     }
     passed
 }
