@@ -25,18 +25,15 @@ fn main() {
     println!("{:<34}{:>8}{:>16}{:>14}", "", "MB/s", "CPU s/GiB", "peak RSS MiB");
     server.measure("pipe, with a length", size, || pipe(&server, size, true));
     server.measure("pipe, in chunks", size, || pipe(&server, size, false));
-    server.measure("terminal to terminal, relayed", size, || {
-        transfer(&server, &large, RELAYED).run();
-    });
-    server.measure("terminal to terminal, direct", size, || {
-        transfer(&server, &large, DIRECT).run();
-    });
-    let mut firsts: Vec<_> = (0..ROUNDS).map(|_| transfer(&server, &tiny, RELAYED).run()).collect();
+    server.measure("terminal to terminal, relayed", size, || transfer(&server, &large, RELAYED).run());
+    server.measure("terminal to terminal, direct", size, || transfer(&server, &large, DIRECT).run());
+    let mut firsts: Vec<_> = (0..ROUNDS).map(|_| transfer(&server, &tiny, RELAYED).first_byte()).collect();
     firsts.sort();
     println!("from the code to the first byte: {} ms", firsts[ROUNDS / 2].as_millis());
     server.measure(&format!("{MANY} relayed transfers of {OF_MANY} MiB"), (MANY as u64 * OF_MANY) << 20, || {
         let transfers: Vec<_> = (0..MANY).map(|_| transfer(&server, &small, RELAYED)).collect();
-        let receivers: Vec<_> = transfers.into_iter().map(Transfer::receive).collect();
+        // To standard output: the disk is not what is measured.
+        let receivers: Vec<_> = transfers.into_iter().map(|transfer| transfer.receive(Path::new("-"))).collect();
         let ends: Vec<_> = receivers.into_iter().map(|receiver| std::thread::spawn(|| receiver.end())).collect();
         ends.into_iter().for_each(|end| end.join().unwrap());
     });
@@ -168,8 +165,9 @@ fn transfer(server: &Server, path: &Path, route: Route) -> Transfer {
 }
 
 impl Transfer {
-    fn receive(self) -> Receiving {
-        let receiver = handover(&["receive", "--server", &self.server, "--to", "-", &self.code])
+    fn receive(self, to: &Path) -> Receiving {
+        let receiver = handover(&["receive", "--yes", "--server", &self.server, &self.code, "--to"])
+            .arg(to)
             .args(self.route)
             .stdout(Stdio::piped())
             .spawn()
@@ -177,10 +175,16 @@ impl Transfer {
         Receiving { transfer: self, receiver }
     }
 
+    /// From file to file.
+    fn run(self) {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        self.receive(folder.path()).end();
+    }
+
     /// How long it takes from the code to the first byte.
-    fn run(self) -> Duration {
+    fn first_byte(self) -> Duration {
         let start = Instant::now();
-        let mut receiving = self.receive();
+        let mut receiving = self.receive(Path::new("-"));
         receiving.receiver.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let first = start.elapsed();
         receiving.end();

@@ -89,11 +89,13 @@ enum Command {
 
 /// Parses the command line and runs the command. An error is one line on standard error and exit code 1 (2 for a command
 /// line that cannot be understood; transfers, rooms and the desk have more, see [`transfer::exit_code`] and [`run::exit_code`]).
-pub fn main() -> ExitCode {
+///
+/// `before_serving` is called before the server starts, while there is one thread.
+pub fn main(before_serving: fn()) -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit());
     let result = match cli.command {
-        None => serve::run(cli.config),
-        Some(Command::Serve(config)) => serve::run(config),
+        None => serve::run(cli.config, before_serving),
+        Some(Command::Serve(config)) => serve::run(config, before_serving),
         Some(Command::Send(args)) => send::run(args),
         Some(Command::Receive(args)) => receive::run(args),
         Some(Command::Room(command)) => room::run(command),

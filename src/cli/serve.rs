@@ -8,7 +8,8 @@ use crate::config::{Config, OperationSignup};
 use crate::logging;
 use crate::server::Server;
 
-pub fn run(config: Config) -> Outcome {
+pub fn run(config: Config, before_serving: fn()) -> Outcome {
+    before_serving();
     logging::start(&config)?;
     actix_rt::System::new().block_on(async move {
         ignore_file_size_signal();

@@ -12,7 +12,7 @@
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::future::Future as _;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ use actix_rt::net::TcpStream;
 use actix_rt::time::{Instant, Sleep, sleep, sleep_until};
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::SendFlags;
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use rustix::pipe::{SpliceFlags, splice};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
@@ -105,6 +105,13 @@ impl Wire {
             0 if length > 0 => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
             sent => Poll::Ready(Ok(sent)),
         }
+    }
+
+    /// Sends up to all of `head` and then `rest`; how much of both.
+    pub fn poll_send_both(&self, cx: &mut Context<'_>, head: &[u8], rest: &[u8]) -> Poll<io::Result<usize>> {
+        let both = [IoSlice::new(head), IoSlice::new(rest)];
+        let mut nothing = SendAncillaryBuffer::default();
+        self.poll_io(cx, || Ok(sendmsg(&self.tcp, &both, &mut nothing, SendFlags::NOSIGNAL)?))
     }
 
     /// Sends up to all of `bytes`; where `more` follows at once, they may wait for it to share a packet.

@@ -14,6 +14,7 @@
 mod nameplates;
 mod quota;
 mod seat;
+mod window;
 
 pub use quota::Spent;
 pub use seat::Seat;
@@ -28,6 +29,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::nameplates::Nameplates;
 use self::quota::Quota;
+use self::window::Window;
 use super::pipe::Pipes;
 use super::protocol::{End, LARGEST_FRAME, Role, Signal};
 use crate::clock::after;
@@ -35,7 +37,7 @@ use crate::config::Config;
 use crate::http::socket::{Bounds, Out, Outgoing};
 
 /// Of each socket: the largest message, and the frames that wait for it.
-pub const BOUNDS: Bounds = Bounds { message: LARGEST_FRAME, queue: 1 };
+pub const BOUNDS: Bounds = Bounds { message: LARGEST_FRAME, queue: window::DEPTH };
 
 /// Of the caps below, what one address may have.
 const SHARE: usize = 4;
@@ -48,6 +50,7 @@ struct Inner {
     limits: Limits,
     state: Mutex<State>,
     pipes: Pipes,
+    window: window::Shared,
 }
 
 struct Limits {
@@ -123,7 +126,7 @@ impl Hub {
             stopping: false,
         };
         let pipes = Pipes::new(config.code_life, config.max_transfers as usize);
-        Hub(Arc::new(Inner { limits, state: Mutex::new(state), pipes }))
+        Hub(Arc::new(Inner { limits, state: Mutex::new(state), pipes, window: window::Shared::default() }))
     }
 
     /// The transfers by plain HTTP.
@@ -318,7 +321,8 @@ impl State {
     fn sit(&mut self, hub: &Hub, nameplate: u32, role: Role, outgoing: Outgoing, spent: Spent) -> (Seat, Connection) {
         self.seats += 1;
         let (peer, peers) = watch::channel(None);
-        let seat = Seat::new(hub.clone(), nameplate, role, self.seats, outgoing.clone(), peers, spent);
+        let window = Window::new(hub.0.window.clone());
+        let seat = Seat::new(hub.clone(), nameplate, role, self.seats, outgoing.clone(), peers, spent, window);
         (seat, Connection { seat: self.seats, outgoing, peer })
     }
 

@@ -7,6 +7,7 @@ use chrono::NaiveDateTime;
 use tokio::sync::{mpsc, watch};
 
 use super::quota::Spent;
+use super::window::Window;
 use super::{Hub, text};
 use crate::direct::protocol::{End, Role, Signal};
 use crate::http::socket::{Out, Outgoing};
@@ -20,6 +21,7 @@ pub struct Seat {
     outgoing: Outgoing,
     peer: watch::Receiver<Option<mpsc::Sender<Bytes>>>,
     spent: Spent,
+    window: Window,
 }
 
 /// The transfer is over for this connection.
@@ -27,6 +29,7 @@ pub struct Seat {
 pub struct Over;
 
 impl Seat {
+    #[expect(clippy::too_many_arguments, reason = "each is a field")]
     pub(super) fn new(
         hub: Hub,
         nameplate: u32,
@@ -35,8 +38,9 @@ impl Seat {
         outgoing: Outgoing,
         peer: watch::Receiver<Option<mpsc::Sender<Bytes>>>,
         spent: Spent,
+        window: Window,
     ) -> Seat {
-        Seat { hub, nameplate, role, id, outgoing, peer, spent }
+        Seat { hub, nameplate, role, id, outgoing, peer, spent, window }
     }
 
     /// Says the first word to this side; then the two are joined if the other is there.
@@ -71,14 +75,15 @@ impl Seat {
                 self.hub.settle();
             }
             let Some(peer) = self.peer.borrow_and_update().clone() else { return Ok(()) };
+            let room = async { (self.window.place().await, peer.reserve().await) };
             tokio::select! {
-                permit = peer.reserve() => {
-                    let Ok(permit) = permit else { return Ok(()) };
+                (place, permit) = room => {
+                    let (Some(place), Ok(permit)) = (place, permit) else { return Ok(()) };
                     // While the hub stands still: a seat that another one has replaced meanwhile must put nothing behind
                     // what that one says, which would belong to another round.
                     let _still = self.hub.state();
                     if self.peer.borrow().as_ref().is_some_and(|now| now.same_channel(&peer)) {
-                        permit.send(frame);
+                        permit.send(place.take(frame));
                         return Ok(());
                     }
                 }

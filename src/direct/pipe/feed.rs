@@ -51,9 +51,7 @@ pub async fn feed(source: Source, given: Given) -> Result<u64> {
         passed = passed => passed.unwrap_or(Err(LOST)),
         error = feeding => Err(error),
     };
-    if passed.is_ok()
-        && let Some(held) = held
-    {
+    if let (Ok(_), Some(held)) = (&passed, held) {
         held.took_all();
     }
     passed

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::HttpRequest;
 use actix_web::body::{BodySize, MessageBody};
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::sync::oneshot;
@@ -196,12 +196,10 @@ impl SocketBody {
                     }
                 }
                 (_, Some(wire)) => {
-                    let (bytes, more) = match self.header.is_empty() {
-                        true => (&mut self.payload, false),
-                        false => (&mut self.header, !self.payload.is_empty()),
-                    };
-                    let sent = ready!(wire.poll_send(cx, bytes, more))?;
-                    drop(bytes.split_to(sent));
+                    let sent = ready!(wire.poll_send_both(cx, &self.header, &self.payload))?;
+                    let of_header = sent.min(self.header.len());
+                    self.header.advance(of_header);
+                    self.payload.advance(sent - of_header);
                     written += sent;
                     if written >= TURN {
                         cx.waker().wake_by_ref();
