@@ -79,8 +79,14 @@ pub async fn holder(server: SocketAddr, limits: Vec<u64>) -> (String, tokio::syn
     let (tell, held) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         let mut limits = limits.into_iter();
+        let mut next = || Arc::new(Mutex::new((limits.next().unwrap_or(u64::MAX), Some(tell.clone()))));
+        let mut left = next();
         while let Ok((client, _)) = listener.accept().await {
-            let left = Arc::new(Mutex::new((limits.next().unwrap_or(u64::MAX), Some(tell.clone()))));
+            // What the connections before have left is for this one.
+            if left.lock().unwrap().1.is_none() {
+                left = next();
+            }
+            let left = left.clone();
             tokio::spawn(async move {
                 let server = TcpStream::connect(server).await.unwrap();
                 let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());

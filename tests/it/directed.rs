@@ -174,21 +174,29 @@ pub fn assert_same(left: &Path, right: &Path) {
     assert_eq!(digest(left), digest(right), "{} and {} differ", left.display(), right.display());
 }
 
-/// Stands between a client and the server, and cuts connections: the first after so many bytes both ways together, and so on;
-/// once the list is used up it lets everything through.
+/// Stands between a client and the server, and cuts connections: those there are once so many bytes have passed, both ways
+/// together, the next ones likewise; once the list is used up it lets everything through. (Clients of HTTP may open a second
+/// connection where the first is not quite free, and then use either.)
 pub async fn cutter(server: SocketAddr, cuts: Vec<u64>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         let mut cuts = cuts.into_iter();
+        let mut next = || watch::Sender::new(cuts.next().unwrap_or(u64::MAX));
+        let mut left = next();
         while let Ok((client, _)) = listener.accept().await {
-            let left = Arc::new(Mutex::new(cuts.next().unwrap_or(u64::MAX)));
+            if *left.borrow() == 0 {
+                left = next();
+            }
+            let left = left.clone();
             tokio::spawn(async move {
                 let server = TcpStream::connect(server).await.unwrap();
                 let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                let mut all = left.subscribe();
                 tokio::select! {
-                    () = pipe(from_client, to_server, left.clone()) => {}
-                    () = pipe(from_server, to_client, left) => {}
+                    () = pipe(from_client, to_server, &left) => {}
+                    () = pipe(from_server, to_client, &left) => {}
+                    _ = all.wait_for(|left| *left == 0) => {}
                 }
             });
         }
@@ -199,19 +207,15 @@ pub async fn cutter(server: SocketAddr, cuts: Vec<u64>) -> String {
 async fn pipe(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: tokio::net::tcp::OwnedWriteHalf,
-    left: Arc<Mutex<u64>>,
+    left: &watch::Sender<u64>,
 ) {
     let mut piece = vec![0; 16 << 10];
     while let Ok(read @ 1..) = from.read(&mut piece).await {
-        let allowed = {
-            let mut left = left.lock().unwrap();
-            let allowed = (read as u64).min(*left);
-            *left -= allowed;
-            allowed as usize
-        };
-        if to.write_all(&piece[..allowed]).await.is_err() || allowed < read {
+        let allowed = (read as u64).min(*left.borrow());
+        if to.write_all(&piece[..allowed as usize]).await.is_err() {
             return;
         }
+        left.send_modify(|left| *left = left.saturating_sub(allowed));
     }
 }
 
