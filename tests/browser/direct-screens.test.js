@@ -87,6 +87,7 @@ test("empty folders of a dropped one arrive, too", async () => {
   await ann.goto("direct");
   await ann.getByRole("heading", { name: "Drop files or a folder here" }).waitFor();
   await dropFolder(ann, join(folder, "mixed"));
+  await ann.getByRole("heading", { name: "1 file, 1 empty folder" }).waitFor();
   await dropFolder(ann, join(folder, "hollow"));
   await ann.getByRole("heading", { name: "1 file, 3 empty folders" }).waitFor();
   await ann.getByRole("button", { name: "Remove hollow/out" }).click();
@@ -128,8 +129,9 @@ test("a message alone needs no accepting", async () => {
 async function dropFolder(page, path) {
   const session = await page.context().newCDPSession(page);
   const data = { items: [], files: [path], dragOperationsMask: 1 };
+  const { x, y } = await page.getByRole("heading", { name: "Drop files or a folder here" }).boundingBox();
   for (const type of ["dragEnter", "dragOver", "drop"]) {
-    await session.send("Input.dispatchDragEvent", { type, x: 400, y: 400, data });
+    await session.send("Input.dispatchDragEvent", { type, x: x + 5, y: y + 5, data });
   }
 }
 
