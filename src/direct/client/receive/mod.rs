@@ -27,10 +27,8 @@ use crate::direct::protocol::{Code, Message};
 
 /// Bytes of content that may be on their way: enough for a long and fast line.
 pub const WINDOW: u64 = 4 << 20;
-/// How much is received before it is confirmed: each confirmation wakes both ends and the server. On a slow line the time
-/// counts, for the sender's progress.
-const CONFIRM: u64 = WINDOW / 4;
-const CONFIRM_TIME: Duration = Duration::from_millis(200);
+/// How much is received before it is confirmed.
+const CONFIRM: u64 = WINDOW / 16;
 
 /// From where, and where to.
 pub struct Receiving {
@@ -103,7 +101,6 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
         decide: Some(decide),
         wanted,
         confirmed: 0,
-        confirmed_at: Instant::now(),
         started: Instant::now(),
         rate: Rate::new(Instant::now()),
         total: None,
@@ -129,7 +126,6 @@ struct Receiver {
     wanted: Option<Vec<u32>>,
     /// What was confirmed of this round's content.
     confirmed: u64,
-    confirmed_at: Instant,
     started: Instant,
     rate: Rate,
     /// Bytes of all that is wanted, if they are known.
@@ -273,9 +269,8 @@ impl Receiver {
             self.keeper.at(at);
         }
         self.rate.bytes += data.content.len() as u64;
-        let much = self.files.received - self.confirmed >= CONFIRM;
-        if data.last || much || self.confirmed_at.elapsed() >= CONFIRM_TIME {
-            (self.confirmed, self.confirmed_at) = (self.files.received, Instant::now());
+        if data.last || self.files.received - self.confirmed >= CONFIRM {
+            self.confirmed = self.files.received;
             self.peer.say(&Message::Ack { bytes: self.files.received }).await?;
         }
         self.check_complete().await
