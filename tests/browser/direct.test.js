@@ -134,32 +134,44 @@ test("a receiver whose disk takes nothing hears at once that the sender has stop
   assert.deepEqual(await saved(bob), {});
 });
 
-test("a receiver whose disk takes nothing hears at once why the sender cannot go on", async () => {
-  const [ann, bob] = [await end(browser, server.url), await end(browser, server.url)];
-  const code = await ann.evaluate(() => {
-    // A file whose end is gone when it is read: a person's own words for it come from the page.
-    const file = new File([content(20_000_000, 0)], "big.bin");
-    let slices = 0;
-    file.slice = (from, to) => {
-      slices += 1;
-      return slices < 3
-        ? File.prototype.slice.call(file, from, to)
-        : { arrayBuffer: () => Promise.reject(new Error("gone")) };
-    };
-    return new Promise((resolve) => {
-      const onEvent = (event) => {
-        events.push(event);
-        if (event.event === "code") resolve(event.code);
-      };
-      window.transfer = direct.sender.send({ files: [{ path: "big.bin", size: file.size, file }], onEvent });
+for (const way of ["the relay", "a channel that is slower than the relay"])
+  test(`over ${way}, a receiver whose disk takes nothing hears at once why the sender cannot go on`, async () => {
+    const [ann, bob] = [await end(browser, server.url), await end(browser, server.url)];
+    const relayed = way === "the relay";
+    await bob.evaluate(() => {
+      Object.defineProperty(RTCDataChannel.prototype, "onmessage", {
+        set(listen) {
+          this.addEventListener("message", (event) => setTimeout(() => listen(event), 200));
+        },
+      });
     });
+    const code = await ann.evaluate((relayed) => {
+      // A file whose end is gone when it is read: a person's own words for it come from the page.
+      const file = new File([content(20_000_000, 0)], "big.bin");
+      const moved = Promise.withResolvers();
+      if (relayed) moved.resolve();
+      const gone = () => moved.promise.then(() => Promise.reject(new Error("gone")));
+      let slices = 0;
+      file.slice = (from, to) => {
+        slices += 1;
+        return slices < 3 ? File.prototype.slice.call(file, from, to) : { arrayBuffer: gone };
+      };
+      return new Promise((resolve) => {
+        const onEvent = (event) => {
+          events.push(event);
+          if (event.event === "code") resolve(event.code);
+          if (event.event === "path" && event.direct) moved.resolve();
+        };
+        const files = [{ path: "big.bin", size: file.size, file }];
+        window.transfer = direct.sender.send({ files, onEvent, relayed });
+      });
+    }, relayed);
+    await startReceiving(bob, code, { allowed: 0 });
+    await bob.waitForFunction(() => events.some(({ event }) => event === "failed"));
+    const [sent, received] = await Promise.all([outcome(ann), outcome(bob)]);
+    assert.equal(sent.code, "local");
+    assert.deepEqual([received.code, received.message], ["cancelled", sent.message], "in the sender's words");
   });
-  await startReceiving(bob, code, { allowed: 0 });
-  await bob.waitForFunction(() => events.some(({ event }) => event === "failed"));
-  const [sent, received] = await Promise.all([outcome(ann), outcome(bob)]);
-  assert.equal(sent.code, "local");
-  assert.deepEqual([received.code, received.message], ["cancelled", sent.message], "in the sender's words");
-});
 
 test("a receiver that takes its time holds up the sender, and the memory", async () => {
   const [ann, bob] = [await end(browser, server.url), await end(browser, server.url)];

@@ -24,6 +24,10 @@ export class Channel {
   #unsent = [];
   /** Whether nothing goes over it any more. */
   isOver = false;
+  /** @type {() => void} */
+  #end = () => {};
+  /** Settles when it is. @type {Promise<void>} */
+  ended = new Promise((resolve) => (this.#end = resolve));
 
   /** @param {RTCIceServer[]} servers that help to find a way @param {Listener} listener */
   constructor(servers, listener) {
@@ -81,6 +85,7 @@ export class Channel {
 
   close() {
     this.isOver = true;
+    this.#end();
     this.#connection.close();
   }
 

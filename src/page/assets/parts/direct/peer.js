@@ -136,9 +136,11 @@ export class Peer {
   async leave(failure) {
     this.#isOver = true;
     clearInterval(this.#timer);
-    if (failure?.code === "local") this.say({ type: "cancel", reason: failure.message });
+    const why = failure?.code === "local";
+    if (why) this.say({ type: "cancel", reason: failure.message });
     // What was said goes first; only whoever leaves at once does not wait for it.
-    if (failure?.code !== "stopped") await Promise.race([this.#round?.sent, sleep(GOODBYE)]);
+    const said = why ? this.#round?.finish() : this.#round?.sent;
+    if (failure?.code !== "stopped") await Promise.race([said, sleep(GOODBYE)]);
     const code = failure ? failure.reason : this.#place.role === "sender" ? "done" : null;
     const link = this.#link;
     if (link && code) {

@@ -102,6 +102,15 @@ export class Round {
     if (message.type === "moved") this.#follow(message.path);
   }
 
+  /**
+   * After the last word: settles when it is on its way, and if that is the channel, when the other end has closed it. There
+   * it could come after the hub's word and be missed.
+   */
+  async finish() {
+    await this.sent;
+    if (this.#saysOnChannel) await this.#channel?.ended;
+  }
+
   close() {
     this.#isOver = true;
     this.#channel?.close();
