@@ -88,6 +88,10 @@ impl Socket {
         }
     }
 
+    pub async fn pass(&mut self, frame: Vec<u8>) {
+        self.0.send(Message::Binary(frame.into())).await.unwrap();
+    }
+
     pub async fn say(&mut self, signal: &Signal) {
         self.0.send(Message::Text(serde_json::to_string(signal).unwrap().into())).await.unwrap();
     }

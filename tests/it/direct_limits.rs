@@ -33,6 +33,33 @@ async fn one_address_cannot_take_all_transfers() {
     assert!(matches!(Socket::to(&server, &path).await.signal().await, Signal::Joined { .. }), "the code is still good");
 }
 
+/// A receiver that reads nothing holds up its own sender, and nobody else's.
+#[tokio::test]
+async fn a_slow_receiver_is_nobody_elses_affair() {
+    /// More than the connections and the window hold.
+    const HELD: usize = 64 << 20;
+    let server = TestServer::start();
+    let mut sender = Socket::to(&server, "/api/direct/send").await;
+    let (nameplate, _) = sender.code().await;
+    let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await;
+    assert!(matches!(receiver.signal().await, Signal::Joined { .. }));
+    assert!(matches!(receiver.signal().await, Signal::Paired { round: 1 }));
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = file(from.path(), "file", 5_000_000, 1);
+    let flood = async {
+        for _ in 0..HELD >> 16 {
+            sender.pass(vec![0; 1 << 16]).await;
+        }
+    };
+    tokio::select! {
+        () = flood => panic!("nothing holds it up"),
+        (sender, receiver) = Transfer::new(&server.url, to.path()).of(&path).run() => {
+            assert!(sender.result.is_ok() && receiver.result.is_ok(), "{:?} {:?}", sender.result, receiver.result);
+        }
+    }
+    assert_same(&path, &to.path().join("file"));
+}
+
 /// What passes through the server is counted by address and in all, and begins anew after a day.
 #[tokio::test]
 async fn the_bytes_of_a_day_are_bounded() {
