@@ -92,7 +92,7 @@ pub struct Config {
     #[arg(long, env = "HANDOVER_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', help_heading = "Network")]
     pub cors_origins: Vec<String>,
 
-    /// Who may register as an operation user: open, closed or code:SECRET [default: open on a loopback address, else closed]
+    /// Who may register as an operation user: open, closed or code:SECRET [default: open where the server is for this machine alone, else closed]
     #[arg(
         long,
         env = "HANDOVER_OPERATION_SIGNUP",
@@ -114,7 +114,7 @@ pub struct Config {
     #[arg(long, env = "HANDOVER_HASH_QUEUE", default_value_t = 64, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Accounts")]
     pub hash_queue: u16,
 
-    /// Whether people without an account may make batches, send directly, and make and join rooms: allow or deny [default: allow on a loopback address, else deny]
+    /// Whether people without an account may make batches, send directly, and make and join rooms: allow or deny [default: allow where the server is for this machine alone, else deny]
     #[arg(long, env = "HANDOVER_GUESTS", value_enum, value_name = "RULE", help_heading = "Accounts")]
     pub guests: Option<Guests>,
 
@@ -277,17 +277,26 @@ impl Config {
         }
     }
 
-    /// The rule for operation sign-up: what was set, else open on loopback alone.
+    /// Whether nobody but this machine reaches the server: it listens on loopback, and no proxy brings others there.
+    pub fn is_local(&self) -> bool {
+        let is_published = match &self.public_url {
+            Some(url) => !url.is_loopback(),
+            None => !self.trusted_proxies.is_empty(),
+        };
+        self.bind.ip().is_loopback() && !is_published
+    }
+
+    /// The rule for operation sign-up: what was set, else open for this machine alone.
     pub fn operation_signup(&self) -> OperationSignup {
-        self.operation_signup.clone().unwrap_or(match self.bind.ip().is_loopback() {
+        self.operation_signup.clone().unwrap_or(match self.is_local() {
             true => OperationSignup::Open,
             false => OperationSignup::Closed,
         })
     }
 
-    /// The rule for guests: what was set, else allow on loopback alone.
+    /// The rule for guests: what was set, else allow for this machine alone.
     pub fn guests(&self) -> Guests {
-        self.guests.unwrap_or(match self.bind.ip().is_loopback() {
+        self.guests.unwrap_or(match self.is_local() {
             true => Guests::Allow,
             false => Guests::Deny,
         })
@@ -390,6 +399,12 @@ impl PublicUrl {
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https://")
     }
+
+    /// Whether it leads nowhere but to this machine.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.authority().0.trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
 }
 
 impl FromStr for PublicUrl {
@@ -476,6 +491,17 @@ mod tests {
         assert_eq!("http://[::1]:81/x".parse::<PublicUrl>().unwrap().authority(), ("[::1]", 81));
         assert_eq!("http://[::1]/x".parse::<PublicUrl>().unwrap().authority(), ("[::1]", 80));
         assert_eq!("http://localhost:80/".parse::<PublicUrl>().unwrap().base_path(), "");
+        for (url, is_loopback) in [
+            ("http://localhost/x", true),
+            ("http://[::1]:81/x", true),
+            ("https://127.8.0.1:5000", true),
+            ("https://files.example.org", false),
+            ("http://127.0.0.1.example.org", false),
+            ("http://localhost@files.example.org", false),
+            ("http://192.0.2.1", false),
+        ] {
+            assert_eq!(url.parse::<PublicUrl>().unwrap().is_loopback(), is_loopback, "{url}");
+        }
         for bad in ["files.example.org", "ftp://x", "https://x/?q=1", "/handover"] {
             assert!(bad.parse::<PublicUrl>().is_err(), "{bad}");
         }

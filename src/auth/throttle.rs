@@ -253,6 +253,24 @@ mod tests {
     }
 
     #[test]
+    fn guesses_are_held_back_by_address_and_together_and_right_ones_free_no_wrong_ones() {
+        let (throttle, clock) = (Throttle::default(), Clock::manual());
+        for _ in 0..GUESS.burst {
+            throttle.guess(address(1), clock.now()).unwrap();
+            // Somebody who knows one code guesses others.
+            let _ = throttle.guess(address(1), clock.now()).map(|()| throttle.forgive_guess(address(1)));
+        }
+        assert!(throttle.guess(address(1), clock.now()).is_err());
+        for i in GUESS.burst..ALL_GUESSES.burst {
+            throttle.guess(address(1000 + i), clock.now()).unwrap();
+        }
+        let Err(Error::TooManyAttempts(seconds)) = throttle.guess(address(2), clock.now()) else { panic!("all") };
+        clock.advance(Duration::from_secs(seconds));
+        throttle.guess(address(2), clock.now()).unwrap();
+        assert!(throttle.guess(address(1), clock.now()).is_err(), "its own bucket drains more slowly");
+    }
+
+    #[test]
     fn an_ipv6_subscriber_is_one_address() {
         let (throttle, clock) = (Throttle::default(), Clock::manual());
         for i in 0..ADDRESS.burst {

@@ -5,9 +5,9 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
 use actix_web::web;
+use chrono::{NaiveDateTime, TimeDelta};
 
 use super::model::claims::{self, Claim};
 use super::model::fetches::{self, NewFetch};
@@ -19,7 +19,7 @@ use crate::http::file_body::Custody;
 use crate::metrics::OpenTransfer;
 
 /// How long a download may go on in a batch that has ended.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: TimeDelta = TimeDelta::seconds(1);
 
 pub struct BatchCustody {
     app: web::Data<App>,
@@ -29,7 +29,7 @@ pub struct BatchCustody {
     /// What the sender fetches is not told to the sender.
     by_sender: bool,
     origin: Origin,
-    looked: Instant,
+    looked: NaiveDateTime,
     completing: Option<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
     state: State,
     _transfer: OpenTransfer,
@@ -58,7 +58,7 @@ impl BatchCustody {
             claim,
             by_sender,
             origin,
-            looked: Instant::now(),
+            looked: app.clock.now(),
             completing: None,
             state: State::Running,
             _transfer: app.metrics.transfer("download"),
@@ -69,9 +69,9 @@ impl BatchCustody {
 
 impl Custody for BatchCustody {
     fn progressed(&mut self) -> io::Result<()> {
-        if self.looked.elapsed() > LOOK {
-            self.looked = Instant::now();
-            let now = self.app.clock.now();
+        let now = self.app.clock.now();
+        if (now - self.looked).abs() >= LOOK {
+            self.looked = now;
             self.app.db.lookup(|conn| still_open(conn, &self.fetch.batch, now)).map_err(io::Error::other)?;
         }
         Ok(())

@@ -128,7 +128,6 @@ fn port(config: &Config) -> Finding {
 }
 
 fn exposure(config: &Config) -> Finding {
-    let local = config.bind.ip().is_loopback();
     match &config.public_url {
         Some(url) if url.is_https() && config.trusted_proxies.is_empty() => Warning(
             "the public address is https, so a proxy stands before the server; name its network in --trusted-proxies, \
@@ -137,7 +136,10 @@ fn exposure(config: &Config) -> Finding {
         ),
         Some(url) if url.is_https() => Good(format!("people reach the server under {}", url.join(""))),
         Some(url) => Warning(format!("{} is not encrypted: passwords and files can be read on the way", url.join(""))),
-        None if local => Good("the server is for this machine alone".into()),
+        None if config.bind.ip().is_loopback() && !config.is_local() => {
+            Good("a proxy on this machine passes others on to the server".into())
+        }
+        None if config.is_local() => Good("the server is for this machine alone".into()),
         None => Warning(
             "the server is open to the network without a public address; put a proxy with TLS before it and set --public-url, \
              or whoever forges a Host header decides where links lead"
@@ -148,7 +150,7 @@ fn exposure(config: &Config) -> Finding {
 
 fn signup(config: &Config) -> Finding {
     match config.operation_signup() {
-        OperationSignup::Open if !config.bind.ip().is_loopback() => {
+        OperationSignup::Open if !config.is_local() => {
             Warning("anybody on the network may register as an operation user and upload".into())
         }
         rule => Good(format!("operation sign-up is {rule:?}")),
@@ -156,7 +158,7 @@ fn signup(config: &Config) -> Finding {
 }
 
 fn guests(config: &Config) -> Finding {
-    match (config.guests(), config.bind.ip().is_loopback()) {
+    match (config.guests(), config.is_local()) {
         (Guests::Allow, false) => Warning(format!(
             "anybody on the network may send directly and make batches, with {} from one address and {} in all; --guests deny asks them to sign in",
             config.guest_quota, config.guests_quota

@@ -153,6 +153,7 @@ diesel::table! {
         key_digest -> Text,
         joined_at -> Timestamp,
         left_at -> Nullable<Timestamp>,
+        session -> Nullable<Text>,
     }
 }
 

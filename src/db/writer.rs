@@ -51,8 +51,20 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
+        self.write_then(work, |result| result).await
+    }
+
+    /// Like [`Writer::write`], and gives what `then` makes of the answer on the writer's own thread; see
+    /// [`Writer::submit`]. The write is submitted by the first poll, and goes on when this is dropped after it.
+    pub async fn write_then<T, U, F, A>(&self, work: F, then: A) -> Result<U>
+    where
+        T: Send + 'static,
+        U: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        A: FnOnce(Result<T>) -> Result<U> + Send + 'static,
+    {
         let (answer, waiting) = oneshot::channel();
-        self.submit(work, move |result| drop(answer.send(result)))?;
+        self.submit(work, move |result| drop(answer.send(then(result))))?;
         waiting.await.map_err(|_| Error::Unavailable("the database writer has ended".into()))?
     }
 

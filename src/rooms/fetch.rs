@@ -2,10 +2,10 @@
 
 use std::io;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{NaiveDateTime, TimeDelta};
 use serde::Deserialize;
 
 use super::event::Word;
@@ -23,7 +23,7 @@ use crate::http::file_body::{Custody, FileBody};
 use crate::metrics::OpenTransfer;
 
 /// How long a download may go on after its right to has ended.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: TimeDelta = TimeDelta::seconds(1);
 
 #[derive(Deserialize)]
 pub struct Wish {
@@ -70,7 +70,7 @@ pub async fn file(
         who: member.who(),
         file,
         preview: query.preview,
-        looked: Instant::now(),
+        looked: app.clock.now(),
         whole: false,
         over: false,
     };
@@ -88,7 +88,7 @@ struct RoomCustody {
     who: Who,
     file: File,
     preview: bool,
-    looked: Instant,
+    looked: NaiveDateTime,
     /// The last byte of the file has left, or may.
     whole: bool,
     over: bool,
@@ -116,8 +116,9 @@ impl RoomCustody {
 
 impl Custody for RoomCustody {
     fn progressed(&mut self) -> io::Result<()> {
-        if self.looked.elapsed() > LOOK {
-            self.looked = Instant::now();
+        let now = self.app.clock.now();
+        if (now - self.looked).abs() >= LOOK {
+            self.looked = now;
             self.may_go_on().map_err(io::Error::other)?;
         }
         Ok(())

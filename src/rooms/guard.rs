@@ -148,7 +148,8 @@ pub fn fetcher(req: &HttpRequest, known: &Known, key: Option<&str>) -> Result<Me
 }
 
 fn find(req: &HttpRequest, known: &Known, secret: Secret<'_>) -> Result<Member> {
-    app(req)?.db.lookup(|conn| members::find(conn, &known.room.id, secret))
+    let app = app(req)?;
+    app.db.lookup(|conn| members::find(conn, &known.room.id, secret, app.clock.now()))
 }
 
 fn address_of(req: &HttpRequest) -> Result<IpAddr> {

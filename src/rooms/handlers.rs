@@ -5,7 +5,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
 use super::event::{Event, Leaving};
@@ -189,15 +188,12 @@ async fn happen<T: Send + 'static>(
 ) -> Result<(T, Event)> {
     let now = app.clock.now();
     let room = rooms.room(&app.db, &known.room.id, now)?;
-    let (answer, waiting) = oneshot::channel();
-    app.db.writer().submit(work, move |happened| {
-        let told = happened.and_then(|(value, event)| {
-            room.tell(&event, now)?;
-            Ok((value, event))
-        });
-        drop(answer.send(told));
-    })?;
-    waiting.await.map_err(|_| Error::Unavailable("the database writer has ended".into()))?
+    let tell = move |happened: Result<(T, Event)>| {
+        let (value, event) = happened?;
+        room.tell(&event, now)?;
+        Ok((value, event))
+    };
+    app.db.writer().write_then(work, tell).await
 }
 
 pub async fn end(

@@ -22,12 +22,12 @@ pub use routes::endpoints;
 use std::time::Duration;
 
 use actix_web::web;
-use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::auth::is_running;
+use crate::db::Conn;
 use crate::error::{Chain, Error, Result};
-use event::Leaving;
+use event::{Event, Leaving};
 use hub::Rooms;
 use model::At;
 use model::events::Who;
@@ -47,23 +47,18 @@ pub async fn clear(app: &App, rooms: &Rooms) -> Result<()> {
 async fn leave(app: &App, rooms: &Rooms, room: &str, who: Who, reason: Leaving) -> Result<()> {
     let (now, limits, id) = (app.clock.now(), rooms.limits(), room.to_owned());
     let room = rooms.room(&app.db, room, now)?;
-    let (answer, waiting) = oneshot::channel();
     let member = who.id.clone();
-    app.db.writer().submit(
-        move |conn| members::leave(conn, At { room: &id, limits: &limits, now }, &who, reason),
-        move |left| {
-            let farewell = match reason {
-                Leaving::Removed => Some(("removed", "You were sent away from this room.".to_owned())),
-                Leaving::Left | Leaving::Lost => None,
-            };
-            let told = left.and_then(|event| {
-                room.left(&member, farewell);
-                room.tell(&event, now)
-            });
-            drop(answer.send(told));
-        },
-    )?;
-    waiting.await.map_err(|_| Error::Unavailable("the database writer has ended".into()))?
+    let leave = move |conn: &mut Conn| members::leave(conn, At { room: &id, limits: &limits, now }, &who, reason);
+    let tell = move |left: Result<Event>| {
+        let event = left?;
+        let farewell = match reason {
+            Leaving::Removed => Some(("removed", "You were sent away from this room.".to_owned())),
+            Leaving::Left | Leaving::Lost => None,
+        };
+        room.left(&member, farewell);
+        room.tell(&event, now)
+    };
+    app.db.writer().write_then(leave, tell).await
 }
 
 /// Takes up the rooms in which somebody was when the server stopped: members may come back for a while.

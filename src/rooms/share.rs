@@ -3,7 +3,6 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytesize::ByteSize;
 use futures_util::StreamExt as _;
-use tokio::sync::oneshot;
 
 use super::event::Event;
 use super::guard::Inside;
@@ -13,6 +12,7 @@ use crate::app::App;
 use crate::audit::{Action, Entry, Origin};
 use crate::blobs::rows::{self, NewBlob};
 use crate::blobs::{commit_all, receive};
+use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::file_name::FileName;
 use crate::http::form::{self, Allowance, file_name, malformed};
@@ -72,29 +72,23 @@ async fn store(
         let now = app.clock.now();
         let (id, who) = (known.room.id.clone(), member.who());
         let room = rooms.room(&app.db, &id, now)?;
-        let (answer, waiting) = oneshot::channel();
-        app.db.writer().submit(
-            move |conn| {
-                let event = files::share(conn, At { room: &id, limits: &limits, now }, &who, name, &blob, &quota)?;
-                if let Event::File { filename, .. } = &event {
-                    let entry = Entry::new(Action::RoomFileShared, filename).detail(model::topic(&id));
-                    origin.record(conn, now, entry)?;
-                }
-                Ok(event)
-            },
-            move |shared| {
-                let told = shared.and_then(|mut event| {
-                    if let Event::File { url, file_id, .. } = &mut event {
-                        *url = known.file_url(file_id);
-                    }
-                    room.tell(&event, now)?;
-                    Ok(event)
-                });
-                drop(answer.send(told));
-            },
-        )?;
-        let write = async { waiting.await.map_err(|_| Error::Unavailable("the database writer has ended".into()))? };
-        let event = commit_all(vec![content], write).await?;
+        let share = move |conn: &mut Conn| {
+            let event = files::share(conn, At { room: &id, limits: &limits, now }, &who, name, &blob, &quota)?;
+            if let Event::File { filename, .. } = &event {
+                let entry = Entry::new(Action::RoomFileShared, filename).detail(model::topic(&id));
+                origin.record(conn, now, entry)?;
+            }
+            Ok(event)
+        };
+        let tell = move |shared: Result<Event>| {
+            let mut event = shared?;
+            if let Event::File { url, file_id, .. } = &mut event {
+                *url = known.file_url(file_id);
+            }
+            room.tell(&event, now)?;
+            Ok(event)
+        };
+        let event = commit_all(vec![content], app.db.writer().write_then(share, tell)).await?;
         drop(reservation);
         app.digester.wake();
         Ok(event)

@@ -1,5 +1,7 @@
 //! Limits on downloads: so many complete copies, whoever races for them, and what breaks off is given back.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -116,6 +118,25 @@ async fn starts_are_bounded() {
         .await;
     }
     eventually("that is enough", async || batch.get(&server, &path).send().await.unwrap().status() == 410).await;
+}
+
+/// What its readers still get is not the file, nor the ZIP.
+#[tokio::test]
+async fn running_downloads_end_with_their_batch() {
+    let server = TestServer::start();
+    let content = vec![7; LARGE];
+    for which in ["file", "zip"] {
+        let batch = make(&server, &[("a", &content[..])], &[]).await;
+        let mut reader = Raw::open(server.address).await;
+        let rest = if which == "zip" { "/zip".to_owned() } else { format!("/files/{}", batch.file(0)) };
+        reader.get(&batch.path(&rest), "").await;
+        let head = reader.head().await;
+        assert_eq!(head.status, 200);
+        reader.take(100_000).await;
+        assert_eq!(batch.manage(&server, Method::DELETE, "").send().await.unwrap().status(), 204);
+        server.clock.advance(Duration::from_secs(1));
+        assert!(100_000 + reader.rest().await.len() < head.length(), "{which}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, ChildStderr, Output};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -131,4 +131,40 @@ async fn an_interrupt_ends_the_code() {
     let (code, said) = sender.end();
     assert!(code == Some(130) && said.contains("you stopped"), "{code:?} {said}");
     assert_eq!(receive(&server, &typed, &["--yes"]).status.code(), Some(3), "the server knows");
+}
+
+/// Somebody who sits at a terminal (util-linux `script`) sees a code to scan and the time that is left, and how far it is.
+#[tokio::test]
+async fn people_see_a_code_to_scan_and_bars_and_scripts_quiet_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    // Less than a minute, so that the whole life of the code is its last one.
+    let server = Running::start(&dir.path().join("data"), &["--code-life", "55s"]);
+    let path = file(dir.path(), "a.txt", 3_000_000, 1);
+    let line =
+        format!("{} send --relay --server {} {}", env!("CARGO_BIN_EXE_handover"), server.url, path.to_str().unwrap());
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
+    command.env("XDG_STATE_HOME", dir.path().join("state")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut sender = command.spawn().unwrap();
+    let mut screen = sender.stdout.take().unwrap();
+    let (mut shown, mut piece) = (Vec::new(), [0; 4096]);
+    while !text(&shown).contains(" left") {
+        let read = screen.read(&mut piece).unwrap();
+        assert!(read > 0, "{}", text(&shown));
+        shown.extend(&piece[..read]);
+    }
+    let waiting = text(&shown);
+    let code = waiting.split("Code:").nth(1).unwrap().lines().next().unwrap().trim().to_owned();
+    assert!(waiting.matches(['█', '▀', '▄']).count() > 200, "a code to scan: {waiting}");
+    assert!(waiting.contains("\u{1b}[31m0:5"), "the last minute is red: {waiting}");
+    let quiet = receive(&server, &code, &["--yes", "--relay", "--to", dir.path().join("to").to_str().unwrap()]);
+    let quiet = text(&quiet.stderr);
+    assert!(quiet.contains("Done: 1 files") && !quiet.contains(['\u{1b}', '\r', '█']), "{quiet}");
+    screen.read_to_end(&mut shown).unwrap();
+    assert!(sender.wait().unwrap().success());
+    let shown = text(&shown);
+    let transfer = shown.split("The other side is there.").nth(1).unwrap();
+    for part in ["/s  ", " left  relayed", "a.txt", "Done: 1 files"] {
+        assert!(transfer.contains(part), "no {part:?} in {transfer:?}");
+    }
 }

@@ -21,7 +21,7 @@ use crate::directed::*;
 use crate::support::*;
 
 /// A socket by hand.
-struct Socket(WebSocketStream<TcpStream>);
+pub struct Socket(WebSocketStream<TcpStream>);
 
 impl Socket {
     async fn open(server: &TestServer, path: &str, origin: Option<&str>) -> Result<Socket, u16> {
@@ -50,7 +50,7 @@ impl Socket {
         }
     }
 
-    async fn to(server: &TestServer, path: &str) -> Socket {
+    pub async fn to(server: &TestServer, path: &str) -> Socket {
         Socket::open(server, path, None).await.unwrap()
     }
 
@@ -58,7 +58,7 @@ impl Socket {
         tokio::time::timeout(Duration::from_secs(20), self.0.next()).await.expect("the server says something")?.ok()
     }
 
-    async fn signal(&mut self) -> Signal {
+    pub async fn signal(&mut self) -> Signal {
         loop {
             match self.next().await {
                 Some(Message::Text(text)) => return serde_json::from_str(&text).unwrap(),
@@ -68,14 +68,14 @@ impl Socket {
         }
     }
 
-    async fn code(&mut self) -> (u32, String) {
+    pub async fn code(&mut self) -> (u32, String) {
         match self.signal().await {
             Signal::Code { nameplate, token, expires_in: 600, grace: 180, .. } => (nameplate, token),
             other => panic!("{other:?}"),
         }
     }
 
-    async fn ended(&mut self) -> &'static str {
+    pub async fn ended(&mut self) -> &'static str {
         loop {
             match self.signal().await {
                 Signal::Ended { code, msg, .. } => {
@@ -88,7 +88,11 @@ impl Socket {
         }
     }
 
-    async fn say(&mut self, signal: &Signal) {
+    pub async fn pass(&mut self, frame: Vec<u8>) {
+        self.0.send(Message::Binary(frame.into())).await.unwrap();
+    }
+
+    pub async fn say(&mut self, signal: &Signal) {
         self.0.send(Message::Text(serde_json::to_string(signal).unwrap().into())).await.unwrap();
     }
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use crate::binary::{Running, handover};
 use crate::directed::{assert_same, file};
@@ -73,7 +74,7 @@ impl End {
 
 /// Stands between a side and the server: of the first connections it passes on so many bytes and then no more, which it
 /// tells; of all later ones everything.
-pub async fn holder(server: SocketAddr, limits: Vec<u64>) -> (String, tokio::sync::mpsc::UnboundedReceiver<()>) {
+pub async fn holder(server: SocketAddr, limits: Vec<u64>) -> (String, UnboundedReceiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (tell, held) = tokio::sync::mpsc::unbounded_channel();
@@ -108,7 +109,7 @@ impl Drop for End {
 }
 
 /// What a connection may still pass, and whom to tell when that is nothing.
-type Left = Arc<Mutex<(u64, Option<tokio::sync::mpsc::UnboundedSender<()>>)>>;
+type Left = Arc<Mutex<(u64, Option<UnboundedSender<()>>)>>;
 
 async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, left: Left) {
     let mut piece = vec![0; 16 << 10];
@@ -181,6 +182,38 @@ impl Sides {
     }
 }
 
+/// A transfer that stands still where the connection of one side is held for the first time.
+struct Begun {
+    sides: Sides,
+    /// Says when the next connection is held.
+    held: UnboundedReceiver<()>,
+    code: String,
+    sender: End,
+    receiver: End,
+}
+
+impl Begun {
+    /// `held` is the side whose connections are held, after as many bytes each as `moments` says.
+    async fn begin(held: fn(&mut Sides) -> &mut String, moments: &[u64]) -> Begun {
+        let mut sides = Sides::new();
+        let (url, mut holds) = holder(sides.server.address, moments.to_vec()).await;
+        *held(&mut sides) = url;
+        let sender = sides.send(&[]);
+        let code = code(&sender);
+        let receiver = sides.receive(&code);
+        holds.recv().await.unwrap();
+        Begun { sides, held: holds, code, sender, receiver }
+    }
+}
+
+fn the_receiver(sides: &mut Sides) -> &mut String {
+    &mut sides.receiver
+}
+
+fn the_sender(sides: &mut Sides) -> &mut String {
+    &mut sides.sender
+}
+
 fn code(sender: &End) -> String {
     sender.next("code")["code"].as_str().unwrap().to_owned()
 }
@@ -197,16 +230,11 @@ fn moments(count: usize) -> Vec<u64> {
 async fn a_receiver_is_killed_and_goes_on() {
     for moments in moments(8).chunks(2) {
         let what = format!("held after {moments:?}");
-        let mut sides = Sides::new();
-        let (url, mut held) = holder(sides.server.address, moments.to_vec()).await;
-        sides.receiver = url;
-        let sender = sides.send(&[]);
-        let code = code(&sender);
-        for round in 0..moments.len() {
+        let Begun { sides, mut held, code, sender, receiver } = Begun::begin(the_receiver, moments).await;
+        receiver.kill();
+        for _ in 1..moments.len() {
             let receiver = sides.receive(&code);
-            if round > 0 {
-                receiver.next("resumed");
-            }
+            receiver.next("resumed");
             held.recv().await.unwrap();
             receiver.kill();
         }
@@ -222,13 +250,7 @@ async fn a_receiver_is_killed_and_goes_on() {
 async fn a_sender_is_killed_and_goes_on() {
     for moments in moments(8).chunks(2) {
         let what = format!("held after {moments:?}");
-        let mut sides = Sides::new();
-        let (url, mut held) = holder(sides.server.address, moments.to_vec()).await;
-        sides.sender = url;
-        let sender = sides.send(&[]);
-        let code = code(&sender);
-        let receiver = sides.receive(&code);
-        held.recv().await.unwrap();
+        let Begun { sides, mut held, code, sender, receiver } = Begun::begin(the_sender, moments).await;
         sender.kill();
         let sender = sides.send(&[]);
         assert_eq!(sender.next("resumed")["code"], code);
@@ -242,13 +264,7 @@ async fn a_sender_is_killed_and_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_are_killed_and_go_on_from_where_they_were() {
-    let mut sides = Sides::new();
-    let (url, mut held) = holder(sides.server.address, vec![SIZE / 2]).await;
-    sides.receiver = url;
-    let sender = sides.send(&[]);
-    let code = code(&sender);
-    let receiver = sides.receive(&code);
-    held.recv().await.unwrap();
+    let Begun { sides, code, sender, receiver, .. } = Begun::begin(the_receiver, &[SIZE / 2]).await;
     receiver.kill();
     sender.kill();
     let (sender, receiver) = (sides.send(&[]), sides.receive(&code));
@@ -263,13 +279,7 @@ async fn both_are_killed_and_go_on_from_where_they_were() {
 /// Whatever happens to the two files meanwhile, what comes out is what the sender has.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_change_meanwhile_are_not_mixed() {
-    let mut sides = Sides::new();
-    let (url, mut held) = holder(sides.server.address, vec![SIZE / 2, SIZE / 2]).await;
-    sides.receiver = url;
-    let sender = sides.send(&[]);
-    let code = code(&sender);
-    let receiver = sides.receive(&code);
-    held.recv().await.unwrap();
+    let Begun { sides, mut held, code, sender, receiver } = Begun::begin(the_receiver, &[SIZE / 2; 2]).await;
     receiver.kill();
     // The receiver's
     let partial = sides.to().join("file.handover-part");
@@ -329,13 +339,7 @@ async fn a_code_that_waits_survives_its_process() {
 /// For people, the same in a sentence.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_code_for_changed_files_is_explained_and_the_receiver_of_the_old_one_is_told() {
-    let mut sides = Sides::new();
-    let (url, mut held) = holder(sides.server.address, vec![SIZE / 2]).await;
-    sides.sender = url;
-    let sender = sides.send(&[]);
-    let code = code(&sender);
-    let receiver = sides.receive(&code);
-    held.recv().await.unwrap();
+    let Begun { sides, code, sender, receiver, .. } = Begun::begin(the_sender, &[SIZE / 2]).await;
     sender.kill();
     file(sides.dir.path(), "file", SIZE as usize + 1, 2);
     let mut command = handover(&["send", sides.file.to_str().unwrap(), "--server", &sides.sender, "--relay"]);
@@ -374,13 +378,7 @@ async fn a_receiver_that_is_killed_before_the_code_was_confirmed_says_what_to_do
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_the_list_of_processes() {
-    let mut sides = Sides::new();
-    let (url, mut held) = holder(sides.server.address, vec![SIZE / 2]).await;
-    sides.receiver = url;
-    let sender = sides.send(&[]);
-    let code = code(&sender);
-    let receiver = sides.receive(&code);
-    held.recv().await.unwrap();
+    let Begun { sides, code, sender, receiver, .. } = Begun::begin(the_receiver, &[SIZE / 2]).await;
     let saved: Vec<Value> =
         sides.saved().iter().map(|path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap()).collect();
     let tokens: Vec<&str> = saved.iter().map(|saved| saved["place"]["token"].as_str().unwrap()).collect();

@@ -87,6 +87,28 @@ async fn frames_that_are_changed_dropped_repeated_or_moved_end_the_transfer() {
     assert_eq!(files, 0);
 }
 
+/// What comes late, and in its order, is what it was.
+#[tokio::test]
+async fn frames_that_are_delayed_do_no_harm() {
+    for number in [3, 5] {
+        let (mut held, mut count) = (None, 0);
+        let delay = move |way, frame: Bytes| {
+            if way == Way::Up {
+                return Some(vec![frame]);
+            }
+            count += 1;
+            if count == number + 1 {
+                held = Some(frame);
+                return Some(vec![]);
+            }
+            Some(held.take().into_iter().chain([frame]).collect())
+        };
+        let (sender, receiver, files) = with(delay).await;
+        assert!(sender.result.is_ok() && receiver.result.is_ok(), "{:?} {:?}", sender.result, receiver.result);
+        assert_eq!(files, 1);
+    }
+}
+
 #[tokio::test]
 async fn a_key_exchange_that_is_changed_gives_nobody_a_key() {
     let (sender, receiver, files) = with(at(0, |frame| vec![flip(&frame, 10)])).await;

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
 use crate::directed::*;
+use crate::peer::PATIENCE;
 use crate::support::*;
 
 const SIZE: usize = 3_000_000;
@@ -58,6 +59,27 @@ async fn cuts_anywhere_leave_a_whole_file() {
         let mut cuts = |count| (0..count).map(|_| rng.random_range(2000..SIZE as u64)).collect::<Vec<_>>();
         survives(&server, cuts(2), cuts(2)).await;
     }
+}
+
+/// An end that is there and says nothing is named to the other, which goes on when it hears from it.
+#[tokio::test]
+async fn silence_is_told() {
+    let server = TestServer::start();
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = file(from.path(), "file", 1000, 1);
+    let mut transfer = Transfer::new(&server.url, to.path()).of(&path);
+    transfer.pace.stall = Duration::from_millis(50);
+    let (tell, told) = std::sync::mpsc::channel();
+    transfer.watch = Box::new(move |event| {
+        if matches!(event, Event::PeerStalled { .. }) {
+            let _ = tell.send(());
+        }
+    });
+    // The receiver thinks it over until the sender has missed it.
+    transfer.decide = Box::new(move |_| told.recv_timeout(PATIENCE).map_or(Choice::None, |()| Choice::All));
+    let (sender, receiver) = transfer.run().await;
+    assert!(sender.result.is_ok() && receiver.result.is_ok(), "{:?} {:?}", sender.result, receiver.result);
+    assert_same(&path, &to.path().join("file"));
 }
 
 /// Stands before the server, passes on what it says, and of what the client says so many bytes; then it takes nothing more.

@@ -110,6 +110,14 @@ fn what_is_unwise_is_a_warning() {
         (&["--bind", &taken], "something else listens"),
         (&["--bind", "0.0.0.0:0"], "without a public address"),
         (&["--bind", "0.0.0.0:0", "--operation-signup", "open"], "register as an operation user"),
+        (
+            &["--bind", "127.0.0.1:0", "--public-url", "https://files.example.org", "--operation-signup", "open"],
+            "register as an operation user",
+        ),
+        (
+            &["--bind", "127.0.0.1:0", "--trusted-proxies", "127.0.0.1", "--guests", "allow"],
+            "anybody on the network may send",
+        ),
         (&["--bind", "127.0.0.1:0", "--public-url", "http://files.example.org"], "not encrypted"),
         (&["--bind", "127.0.0.1:0", "--public-url", "https://files.example.org"], "--trusted-proxies"),
         (&["--bind", "127.0.0.1:0", "--max-file-size", "900TiB"], "would not fit"),

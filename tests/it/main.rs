@@ -23,6 +23,7 @@ mod direct_codes;
 mod direct_hostile;
 mod direct_interop;
 mod direct_killed;
+mod direct_limits;
 mod direct_load;
 mod direct_pairs;
 mod direct_path;

@@ -373,6 +373,15 @@ async fn the_bytes_of_a_day_are_shared_with_other_direct_transfers() {
     assert_eq!(got.body, "the next day");
 }
 
+/// Whoever reads how to use it reads what it is not.
+#[tokio::test]
+async fn its_documentation_says_that_it_is_not_encrypted_from_end_to_end() {
+    let server = TestServer::start();
+    let api = json_of(server.get("/openapi.json").send().await.unwrap()).await;
+    let summary = api["paths"]["/pipe/{name}"]["get"]["summary"].as_str().unwrap();
+    assert!(summary.contains("not encrypted from end to end"), "{summary}");
+}
+
 /// HTTP/1.0 has no chunks: what has a length is whole with it, and what has none with the connection.
 #[tokio::test]
 async fn old_clients_are_served() {

@@ -29,13 +29,19 @@ pub struct Room {
 pub async fn room(server: &TestServer, title: &str) -> Room {
     let response = server.post("/api/rooms", json!({"title": title})).await;
     assert_eq!(response.status(), 201);
-    let made: Value = response.json().await.unwrap();
-    let text = |name: &str| made[name].as_str().unwrap().to_owned();
-    assert!(text("url").ends_with(&format!("/r/{}", text("room"))), "{made}");
-    Room { code: text("room"), key: text("manage_key") }
+    let made = json_of(response).await;
+    let room = Room::made(&made);
+    assert!(made["url"].as_str().unwrap().ends_with(&format!("/r/{}", room.code)), "{made}");
+    room
 }
 
 impl Room {
+    /// The one that the server says it has made.
+    pub fn made(made: &Value) -> Room {
+        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        Room { code: text("room"), key: text("manage_key") }
+    }
+
     pub fn path(&self, rest: &str) -> String {
         format!("/api/rooms/{}{rest}", self.code)
     }
@@ -103,8 +109,11 @@ pub struct Guest {
 /// Why a socket was not opened: status and code.
 pub type Refusal = (u16, String);
 
-pub async fn open(thread: Thread, path: &str) -> Result<WebSocketStream<Thread>, Refusal> {
-    let request = format!("ws://{}{path}", thread.tcp.peer_addr().unwrap()).into_client_request().unwrap();
+async fn open(thread: Thread, path: &str, bearer: Option<&str>) -> Result<WebSocketStream<Thread>, Refusal> {
+    let mut request = format!("ws://{}{path}", thread.tcp.peer_addr().unwrap()).into_client_request().unwrap();
+    if let Some(token) = bearer {
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    }
     match client_async(request, thread).await {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(response)) => {
@@ -122,7 +131,16 @@ impl Guest {
     }
 
     pub async fn try_join_by(thread: Thread, room: &Room, query: &str) -> Result<Guest, Refusal> {
-        let socket = open(thread, &room.path(&format!("/socket?{query}"))).await?;
+        Guest::welcomed(thread, room, query, None).await
+    }
+
+    /// Somebody who has signed in, with this access token.
+    pub async fn signed_in(server: &TestServer, room: &Room, query: &str, token: &str) -> Result<Guest, Refusal> {
+        Guest::welcomed(Thread::to(server.address).await, room, query, Some(token)).await
+    }
+
+    async fn welcomed(thread: Thread, room: &Room, query: &str, bearer: Option<&str>) -> Result<Guest, Refusal> {
+        let socket = open(thread, &room.path(&format!("/socket?{query}")), bearer).await?;
         let (token, key, log, words) = (String::new(), String::new(), Vec::new(), Vec::new());
         let mut guest = Guest { socket, welcome: Value::Null, token, key, log, words };
         let welcome = guest.frame().await.expect("a welcome");

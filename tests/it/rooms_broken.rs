@@ -152,9 +152,7 @@ async fn what_a_member_is_not_told_is_in_the_log() {
     let dir = tempfile::tempdir().unwrap();
     let server = Running::start(&dir.path().join("data"), &[]);
     let made = server.request(Method::POST, "/api/rooms").json(&json!({})).send().await.unwrap();
-    let made = json_of(made).await;
-    let text = |name: &str| made[name].as_str().unwrap().to_owned();
-    let room = Room { code: text("room"), key: text("manage_key") };
+    let room = Room::made(&json_of(made).await);
     let join = async |name: &str| {
         Guest::try_join_by(Thread::to(server.address).await, &room, &format!("name={name}")).await.unwrap()
     };

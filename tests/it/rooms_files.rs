@@ -1,11 +1,17 @@
 //! Files of a room: shared over HTTP, told to all, fetched by members alone.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::answers::expect;
+use crate::raw::Raw;
 use crate::roomed::*;
 use crate::support::*;
+
+/// More than the system keeps for a connection.
+const LARGE: usize = 30_000_000;
 
 #[tokio::test]
 async fn a_file_is_told_to_all_and_fetched_by_members() {
@@ -92,6 +98,33 @@ async fn addresses_end_with_the_right_to_them() {
     assert_eq!(server.get(&url(&two, &carl)).send().await.unwrap().status(), 200);
     assert_eq!(room.manage(&server, Method::DELETE, "").send().await.unwrap().status(), 204);
     expect("ended", server.get(&url(&two, &carl)), 404, "room_not_found", None).await;
+}
+
+/// What runs is cut off, too: what its reader still gets is not the file.
+#[tokio::test]
+async fn running_downloads_end_with_the_right_to_them() {
+    let server = TestServer::start();
+    let content = vec![7; LARGE];
+    for what in ["the member is sent away", "the file is taken away", "the room is ended"] {
+        let room = room(&server, "").await;
+        let mut ann = Guest::join(&server, &room, "Ann").await;
+        let bob = Guest::join(&server, &room, "Bob").await;
+        assert_eq!(ann.share(&server, &room, "a", &content).await.status(), 201);
+        let file = ann.next("file").await;
+        let mut reader = Raw::open(server.address).await;
+        reader.get(&format!("{}?key={}", file["url"].as_str().unwrap(), bob.key), "").await;
+        let head = reader.head().await;
+        assert_eq!((head.status, head.length()), (200, LARGE));
+        reader.take(100_000).await;
+        let rest = match what {
+            "the member is sent away" => format!("/members/{}", bob.id()),
+            "the file is taken away" => format!("/events/{}", file["id"]),
+            _ => String::new(),
+        };
+        assert_eq!(room.manage(&server, Method::DELETE, &rest).send().await.unwrap().status(), 204, "{what}");
+        server.clock.advance(Duration::from_secs(1));
+        assert!(100_000 + reader.rest().await.len() < LARGE, "{what}");
+    }
 }
 
 #[tokio::test]

@@ -116,10 +116,58 @@ async fn guests_make_and_join_rooms_where_they_may() {
     expect("a guest", guest, 401, "sign_in_required", None).await;
     let token = server.client("carl").await;
     let made = server.request(Method::POST, "/api/rooms").bearer_auth(&token).json(&json!({})).send().await.unwrap();
-    let made: Value = made.json().await.unwrap();
-    let text = |name: &str| made[name].as_str().unwrap().to_owned();
-    let room = Room { code: text("room"), key: text("manage_key") };
+    let room = Room::made(&json_of(made).await);
     assert_eq!(Guest::try_join(&server, &room, "name=x").await.err(), Some((401, "sign_in_required".into())));
+}
+
+/// Row 3: whoever had to sign in to be there is out with the sign-in, connected or for a moment not.
+#[tokio::test]
+async fn a_member_is_out_with_its_sign_in() {
+    let server = TestServer::with(&["--guests", "deny", "--room-grace", "1h"]);
+    let token = server.operation("olga").await;
+    let made = server.request(Method::POST, "/api/rooms").bearer_auth(&token).json(&json!({})).send().await.unwrap();
+    let room = Room::made(&json_of(made).await);
+    let mut olga = Guest::signed_in(&server, &room, "name=olga", &token).await.unwrap();
+    let file = json_of(olga.share(&server, &room, "a", b"content").await).await;
+    let url = file["url"].as_str().unwrap();
+    let log_out = async |token: &str| {
+        let answer = server.request(Method::POST, "/logout").bearer_auth(token).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    };
+    for (name, is_away) in [("carl", false), ("dora", true)] {
+        let first = server.client(name).await;
+        let member = Guest::signed_in(&server, &room, &format!("name={name}"), &first).await.unwrap();
+        let (id, secret, key) = (member.id().to_owned(), member.token.clone(), member.key.clone());
+        // The sign-in with which it has come last counts.
+        let second = server.login(name).await;
+        let mut again = Guest::signed_in(&server, &room, &format!("token={secret}"), &second).await.unwrap();
+        drop(member);
+        log_out(&first).await;
+        let fetch = || server.get(url).header("x-member-token", &secret);
+        assert_eq!(fetch().send().await.unwrap().status(), 200);
+        again.say("still here").await;
+        while olga.next("message").await["from"] != *name {}
+        let mut again = Some(again);
+        if is_away {
+            again = None;
+            while olga.next("away").await["member"] != *id {}
+        }
+        log_out(&second).await;
+        expect("fetching", fetch(), 403, "not_a_member", None).await;
+        expect("by its key", server.get(&format!("{url}?key={key}")), 403, "not_a_member", None).await;
+        let events = server.get(&room.path("/events")).header("x-member-token", &secret);
+        expect("reading", events, 403, "not_a_member", None).await;
+        let share = server.request(Method::POST, &room.path("/files")).header("x-member-token", &secret);
+        expect("sharing", share, 403, "not_a_member", None).await;
+        let left = olga.next("left").await;
+        assert_eq!((&left["member"], &left["reason"]), (&json!(id), &json!("removed")));
+        if let Some(mut again) = again {
+            assert_eq!(again.farewell().await["code"], "removed");
+        }
+        let third = server.login(name).await;
+        let back = Guest::signed_in(&server, &room, &format!("token={secret}"), &third).await;
+        assert_eq!(back.err(), Some((403, "not_a_member".into())));
+    }
 }
 
 #[tokio::test]

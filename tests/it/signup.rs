@@ -38,6 +38,21 @@ async fn sign_up_is_open_on_loopback_and_closed_elsewhere() {
     expect("nothing was made", login, 401, "invalid_credentials", None).await;
 }
 
+/// A proxy on the same machine brings the whole world to a loopback address.
+#[tokio::test]
+async fn behind_a_proxy_sign_up_is_closed_and_guests_are_asked_to_sign_in() {
+    for flags in [&["--public-url", "https://files.example.org"][..], &["--trusted-proxies", "127.0.0.1"]] {
+        let server = TestServer::as_installed(flags);
+        expect("published", register(&server, "olga", None), 403, "operation_signup_closed", Some(CLOSED)).await;
+        for path in ["/api/batches", "/api/rooms", "/pipe"] {
+            let guest = server.request(Method::POST, path).json(&json!({}));
+            expect(path, guest, 401, "sign_in_required", None).await;
+        }
+    }
+    let server = TestServer::as_installed(&["--public-url", "http://localhost:5000", "--trusted-proxies", "127.0.0.1"]);
+    assert_eq!(register(&server, "olga", None).send().await.unwrap().status(), 201, "it leads to this machine");
+}
+
 #[tokio::test]
 async fn the_setting_wins_over_the_address() {
     assert_eq!(register(&exposed(&["--operation-signup", "open"]), "olga", None).send().await.unwrap().status(), 201);

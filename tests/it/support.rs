@@ -51,8 +51,21 @@ impl TestServer {
         TestServer::with(&[])
     }
 
-    /// A server with these flags beside the ones that every test has.
+    /// A server with these flags beside the ones that every test has. Behind a proxy it is as open as without.
     pub fn with(flags: &[&str]) -> TestServer {
+        let mut flags = flags.to_vec();
+        if flags.contains(&"--public-url") || flags.contains(&"--trusted-proxies") {
+            for (flag, value) in [("--operation-signup", "open"), ("--guests", "allow")] {
+                if !flags.contains(&flag) {
+                    flags.extend([flag, value]);
+                }
+            }
+        }
+        TestServer::as_installed(&flags)
+    }
+
+    /// A server that opens nothing which its settings do not open.
+    pub fn as_installed(flags: &[&str]) -> TestServer {
         TestServer::in_folder(tempfile::tempdir().unwrap(), flags)
     }
 

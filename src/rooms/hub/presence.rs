@@ -85,8 +85,6 @@ impl Presence {
 pub struct Connection {
     pub number: u64,
     pub urgent: Urgent,
-    /// The session that it was opened in, if its member had signed in.
-    pub session: Option<String>,
     heard: Arc<AtomicBool>,
     asked_at: NaiveDateTime,
     /// Heartbeats in a row before which nothing was heard.
@@ -108,8 +106,8 @@ impl Line {
 }
 
 impl Connection {
-    pub fn new(number: u64, urgent: Urgent, session: Option<String>, now: NaiveDateTime) -> Connection {
-        Connection { number, urgent, session, heard: Arc::new(AtomicBool::new(true)), asked_at: now, silent: 0 }
+    pub fn new(number: u64, urgent: Urgent, now: NaiveDateTime) -> Connection {
+        Connection { number, urgent, heard: Arc::new(AtomicBool::new(true)), asked_at: now, silent: 0 }
     }
 
     pub fn line(&self) -> Line {

@@ -108,9 +108,13 @@ impl Room {
     ) -> Option<Line> {
         let mut state = self.state();
         state.connections += 1;
-        let connection = Connection::new(state.connections, urgent, session, now);
+        let connection = Connection::new(state.connections, urgent, now);
         let line = connection.line();
-        if let Some(old) = state.members.get_mut(member)?.connection.replace(connection) {
+        let presence = state.members.get_mut(member)?;
+        if session.is_some() {
+            presence.member.session = session;
+        }
+        if let Some(old) = presence.connection.replace(connection) {
             old.farewell("replaced", "You have joined again from elsewhere.".into(), NORMAL);
         }
         if was_away {
@@ -211,11 +215,10 @@ impl Room {
         left <= TimeDelta::zero()
     }
 
-    /// The sessions that members are connected in, with the members.
+    /// The sessions that members are there with, connected or not.
     pub fn sessions(&self) -> Vec<(String, Who)> {
         let state = self.state();
-        let session =
-            |presence: &Presence| Some((presence.connection.as_ref()?.session.clone()?, presence.member.who()));
+        let session = |presence: &Presence| Some((presence.member.session.clone()?, presence.member.who()));
         state.members.values().filter_map(session).collect()
     }
 

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 
 use super::events::{self, Who};
 use super::{At, Cost, still_open};
+use crate::auth::is_running;
 use crate::db::Conn;
 use crate::db::schema::{room_members as members, rooms};
 use crate::error::{Error, Result};
@@ -19,6 +20,8 @@ pub struct Member {
     pub id: String,
     pub name: String,
     pub joined_at: NaiveDateTime,
+    /// The session that it is there with, if it has signed in.
+    pub session: Option<String>,
 }
 
 impl Member {
@@ -33,6 +36,7 @@ pub struct NewMember {
     pub name: String,
     pub token: String,
     pub key: String,
+    pub session: Option<String>,
 }
 
 /// Whether somebody new is let in.
@@ -61,7 +65,8 @@ pub fn may_join(conn: &mut Conn, At { room, limits, now }: At<'_>) -> Result<()>
 pub fn join(conn: &mut Conn, at: At<'_>, new: &NewMember) -> Result<(Member, Event)> {
     may_join(conn, at)?;
     let At { room, now, .. } = at;
-    let member = Member { id: crate::id::new(), name: free_name(conn, room, &new.name)?, joined_at: now };
+    let name = free_name(conn, room, &new.name)?;
+    let member = Member { id: crate::id::new(), name, joined_at: now, session: new.session.clone() };
     conn.insert(
         members::table,
         (
@@ -72,6 +77,7 @@ pub fn join(conn: &mut Conn, at: At<'_>, new: &NewMember) -> Result<(Member, Eve
             members::token_digest.eq(digest(&new.token)),
             members::key_digest.eq(digest(&new.key)),
             members::joined_at.eq(now),
+            members::session.eq(&member.session),
         ),
     )?;
     let (id, name, time) = (member.id.clone(), member.name.clone(), now.and_utc());
@@ -134,8 +140,8 @@ pub enum Secret<'a> {
 /// The member in a room that a secret belongs to.
 ///
 /// # Errors
-/// [`Error::NotAMember`], also for one that has left.
-pub fn find(conn: &mut Conn, room: &str, secret: Secret<'_>) -> Result<Member> {
+/// [`Error::NotAMember`], also for one that has left, or whose session has ended.
+pub fn find(conn: &mut Conn, room: &str, secret: Secret<'_>, now: NaiveDateTime) -> Result<Member> {
     let present = members::table.filter(members::room_id.eq(room)).filter(members::left_at.is_null());
     let member = match secret {
         Secret::Token(token) => {
@@ -143,7 +149,17 @@ pub fn find(conn: &mut Conn, room: &str, secret: Secret<'_>) -> Result<Member> {
         }
         Secret::Key(key) => conn.first(present.filter(members::key_digest.eq(digest(key))).select(Member::as_select())),
     };
-    member.optional()?.ok_or(Error::NotAMember)
+    let member: Member = member.optional()?.ok_or(Error::NotAMember)?;
+    match &member.session {
+        Some(session) if !is_running(conn, session, now)? => Err(Error::NotAMember),
+        _ => Ok(member),
+    }
+}
+
+/// A member has come back with another session.
+pub fn sign_in(conn: &mut Conn, member: &str, session: &str) -> Result<()> {
+    conn.update(members::table.find(member), members::session.eq(session))?;
+    Ok(())
 }
 
 /// A member in a room by its id.

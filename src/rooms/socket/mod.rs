@@ -9,7 +9,6 @@ pub use history::HISTORY;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use tokio::sync::oneshot;
 
 use self::history::catch_up;
 use self::name::name;
@@ -23,6 +22,7 @@ use super::model::members::{self, NewMember, Secret};
 use super::model::{self, At};
 use crate::app::App;
 use crate::audit::{Action, Entry, Origin};
+use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::http::socket::{Handshake, Out};
 
@@ -51,9 +51,10 @@ pub async fn join(
         handshake => handshake?,
     };
     let (place, secrets) = match query.token.as_deref().filter(|token| !token.is_empty()) {
-        Some(token) => (rejoin(&app, &rooms, &known, token)?, None),
+        Some(token) => (rejoin(&app, &rooms, &known, token).await?, None),
         None => {
-            let new = NewMember { name: name(&query.name)?, token: code::new_token(), key: code::new_token() };
+            let (name, session) = (name(&query.name)?, known.session());
+            let new = NewMember { name, token: code::new_token(), key: code::new_token(), session };
             known.admit(&app)?;
             let origin = Origin::of(&req, known.caller.as_ref());
             (enter(&app, &rooms, &known, new.clone(), origin).await?, Some(new))
@@ -85,7 +86,7 @@ pub async fn join(
 fn refusal(app: &App, rooms: &Rooms, known: &Known, join: &Join) -> Error {
     let (id, limits, now) = (&known.room.id, rooms.limits(), app.clock.now());
     let allowed = match join.token.as_deref().filter(|token| !token.is_empty()) {
-        Some(token) => app.db.lookup(|conn| members::find(conn, id, Secret::Token(token))).map(drop),
+        Some(token) => app.db.lookup(|conn| members::find(conn, id, Secret::Token(token), now)).map(drop),
         None => name(&join.name)
             .and_then(|_| app.db.lookup(|conn| members::may_join(conn, At { room: id, limits: &limits, now })))
             .and_then(|()| known.admit(app)),
@@ -93,10 +94,14 @@ fn refusal(app: &App, rooms: &Rooms, known: &Known, join: &Join) -> Error {
     allowed.err().unwrap_or(Error::UpgradeRequired)
 }
 
-fn rejoin(app: &App, rooms: &Rooms, known: &Known, token: &str) -> Result<Place> {
-    let id = &known.room.id;
-    let room = rooms.room(&app.db, id, app.clock.now())?;
-    let member = app.db.lookup(|conn| members::find(conn, id, Secret::Token(token)))?;
+async fn rejoin(app: &App, rooms: &Rooms, known: &Known, token: &str) -> Result<Place> {
+    let (id, now) = (&known.room.id, app.clock.now());
+    let room = rooms.room(&app.db, id, now)?;
+    let member = app.db.lookup(|conn| members::find(conn, id, Secret::Token(token), now))?;
+    if let Some(session) = known.session().filter(|session| member.session.as_ref() != Some(session)) {
+        let id = member.id.clone();
+        app.db.write(move |conn| members::sign_in(conn, &id, &session)).await?;
+    }
     room.rejoined(&member)
 }
 
@@ -104,18 +109,12 @@ fn rejoin(app: &App, rooms: &Rooms, known: &Known, token: &str) -> Result<Place>
 async fn enter(app: &web::Data<App>, rooms: &Rooms, known: &Known, new: NewMember, origin: Origin) -> Result<Place> {
     let (now, limits, id) = (app.clock.now(), rooms.limits(), known.room.id.clone());
     let room = rooms.room(&app.db, &id, now)?;
-    let (answer, waiting) = oneshot::channel();
-    app.db.writer().submit(
-        move |conn| {
-            let joined = members::join(conn, At { room: &id, limits: &limits, now }, &new)?;
-            let entry = Entry::new(Action::RoomJoined, &joined.0.name).detail(model::topic(&id));
-            origin.record(conn, now, entry)?;
-            Ok(joined)
-        },
-        move |joined| {
-            let place = joined.and_then(|(member, event)| room.joined(member, &event, now));
-            drop(answer.send(place));
-        },
-    )?;
-    waiting.await.map_err(|_| Error::Unavailable("the database writer has ended".into()))?
+    let join = move |conn: &mut Conn| {
+        let joined = members::join(conn, At { room: &id, limits: &limits, now }, &new)?;
+        let entry = Entry::new(Action::RoomJoined, &joined.0.name).detail(model::topic(&id));
+        origin.record(conn, now, entry)?;
+        Ok(joined)
+    };
+    let writer = app.db.writer();
+    writer.write_then(join, move |joined| joined.and_then(|(member, event)| room.joined(member, &event, now))).await
 }

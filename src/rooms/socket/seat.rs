@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use actix_web::web;
-use tokio::sync::oneshot;
 
 use crate::app::App;
+use crate::db::Conn;
 use crate::error::{Chain, Error, Result};
 use crate::http::socket::{Broken, In, Incoming, Out, Urgent};
 use crate::rooms::event::{LARGEST_TEXT, LONGEST_REF, Leaving, Said, Word};
@@ -121,18 +121,12 @@ impl Seat {
         let (limits, now) = (self.rooms.limits(), self.app.clock.now());
         let (room, who) = (self.room.clone(), self.who.clone());
         let id = room.id.clone();
-        let (answer, waiting) = oneshot::channel();
-        self.app.db.writer().submit(
-            move |conn| events::say(conn, At { room: &id, limits: &limits, now }, &who, text, nonce),
-            move |said| {
-                let told = said.and_then(|spoken| match spoken {
-                    Spoken::New(event) => room.tell(&event, now).map(|()| None),
-                    Spoken::Before(seq) => Ok(Some(seq)),
-                });
-                drop(answer.send(told));
-            },
-        )?;
-        waiting.await.map_err(|_| Error::Unavailable("the database writer has ended".into()))?
+        let say = move |conn: &mut Conn| events::say(conn, At { room: &id, limits: &limits, now }, &who, text, nonce);
+        let tell = move |spoken| match spoken {
+            Spoken::New(event) => room.tell(&event, now).map(|()| None),
+            Spoken::Before(seq) => Ok(Some(seq)),
+        };
+        self.app.db.writer().write_then(say, move |said| said.and_then(tell)).await
     }
 
     fn tell(&self, error: &Error, nonce: Option<&str>) {
