@@ -63,10 +63,23 @@ impl Link {
     }
 
     /// Tells the hub that this end does not go on, and closes, within `patience` each.
-    pub async fn give_up(self, patience: Duration) {
+    pub async fn give_up(mut self, patience: Duration) {
         // Best said; without, the other end waits until the place is given up.
-        let _ = timeout(patience, self.signal(&Signal::End { code: End::Failed })).await;
+        self.end(End::Failed, patience).await;
         self.close(patience).await;
+    }
+
+    /// Tells the hub that it is over, and waits, for as long as `patience`, until it has heard that: closed with something
+    /// unread, the connection would be reset, and what was said lost.
+    pub async fn end(&mut self, code: End, patience: Duration) {
+        let farewell = async {
+            self.signal(&Signal::End { code }).await?;
+            while !matches!(self.next().await?, Heard::Signal(Signal::Ended { .. })) {}
+            Ok::<_, Lost>(())
+        };
+        if timeout(patience, farewell).await.is_err() {
+            tracing::debug!("the server did not answer the goodbye");
+        }
     }
 
     /// The next word from the hub. Nothing is lost when the future is dropped before it is ready.
