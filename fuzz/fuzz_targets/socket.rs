@@ -52,7 +52,7 @@ fn frames(pieces: &[&[u8]], most: usize) -> (Vec<Frame>, Option<Malformed>) {
         buffer.extend_from_slice(piece);
         loop {
             let before = Bytes::copy_from_slice(&buffer);
-            match take(&mut buffer, most) {
+            match take(&mut buffer, most, true) {
                 Err(malformed) => return (frames, Some(malformed)),
                 Ok(None) => break,
                 Ok(Some(frame)) => {

@@ -9,7 +9,7 @@ mod socket;
 pub use api::{Api, SILENCE, accepted, answer, http};
 pub use failure::Failure;
 pub use server::Server;
-pub use socket::{Socket, open_socket};
+pub use socket::{Reader, Socket, Writer, open_frames, open_socket};
 
 /// What others have written, without what moves a terminal's cursor or reverses its text.
 pub fn printable(text: &str) -> String {

@@ -7,7 +7,7 @@ use actix_web::web;
 use bytes::Bytes;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use super::hub::{Hub, Seat, text};
+use super::hub::{Hub, Place, Seat, text};
 use super::protocol::{End, LARGEST_SIGNAL, Role, Signal};
 use crate::app::App;
 use crate::http::socket::{Broken, In, Incoming, Out, Outgoing};
@@ -37,17 +37,24 @@ async fn listen(app: &App, seat: &mut Seat, incoming: &mut Incoming) -> Gone {
     let mut heartbeat = interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
+    let mut place = None;
     loop {
         tokio::select! {
-            message = incoming.next() => {
+            // First: what has to wait does so in the socket, and takes no memory here.
+            free = seat.place(), if place.is_none() => {
+                place = Some(free);
+                // While the other side held it up it was not listened to.
+                heard = Instant::now();
+            }
+            message = incoming.next(), if place.is_some() => {
                 heard = Instant::now();
                 match message {
                     Ok(In::Binary(frame)) => {
-                        if !pass_on(seat, frame, &mut heartbeat).await {
+                        let Some(place) = place.take() else { continue };
+                        if !pass_on(seat, frame, place, &mut heartbeat).await {
                             return Gone::Quietly;
                         }
-                        // While the other side held it up it was not listened to.
-                        heard = Instant::now();
+                        heard = Instant::now(); // likewise
                     }
                     Ok(In::Text(text)) => match read(&text) {
                         Some(Signal::End { code }) if code.is_of_an_end() => end(app, seat, code),
@@ -61,7 +68,8 @@ async fn listen(app: &App, seat: &mut Seat, incoming: &mut Incoming) -> Gone {
             }
             () = seat.over() => return Gone::Quietly,
             _ = heartbeat.tick() => {
-                if heard.elapsed() >= PATIENCE || !seat.urgent(Out::Ping) {
+                let is_silent = place.is_some() && heard.elapsed() >= PATIENCE;
+                if is_silent || !seat.urgent(Out::Ping) {
                     return Gone::Quietly;
                 }
             }
@@ -80,9 +88,9 @@ fn end(app: &App, seat: &Seat, code: End) {
 
 /// Waits for the other side to take a frame, and goes on asking this one whether it is there: it may not be silent for as
 /// long as a stalled connection is borne with.
-async fn pass_on(seat: &mut Seat, frame: Bytes, heartbeat: &mut tokio::time::Interval) -> bool {
+async fn pass_on(seat: &mut Seat, frame: Bytes, place: Place, heartbeat: &mut tokio::time::Interval) -> bool {
     let outgoing = seat.outgoing().clone();
-    let passing = seat.pass_on(frame);
+    let passing = seat.pass_on(frame, place);
     tokio::pin!(passing);
     loop {
         tokio::select! {

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::sync::{Arc, Barrier, Mutex};
 
-use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::{SinkExt as _, StreamExt as _};
 use handover::direct::client::{Choice, Target};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -17,18 +17,34 @@ use crate::process::Process;
 const CODES: usize = 1000;
 const TRANSFERS: usize = 200;
 const SIZE: usize = 1 << 20;
+/// More than there are places that transfers share.
+const QUIET: usize = 100;
 
 /// What each may take, in bytes: twice what it does; the settings promise half a MiB for a transfer.
 const OF_A_CODE: u64 = 64 << 10;
 const OF_A_TRANSFER: u64 = 512 << 10;
 
-/// A sender that has a code and waits.
-async fn code(server: &Process) -> WebSocketStream<TcpStream> {
+async fn open(server: &Process, path: &str) -> WebSocketStream<TcpStream> {
     let tcp = TcpStream::connect(server.address).await.unwrap();
-    let url = format!("ws://{}/api/direct/send", server.address);
-    let (mut socket, _) = client_async(url, tcp).await.unwrap();
-    assert!(matches!(socket.next().await, Some(Ok(Message::Text(text))) if text.contains("\"code\"")));
-    socket
+    client_async(format!("ws://{}/api/direct/{path}", server.address), tcp).await.unwrap().0
+}
+
+/// A sender that has a code and waits, and its nameplate.
+async fn code(server: &Process) -> (WebSocketStream<TcpStream>, String) {
+    let mut socket = open(server, "send").await;
+    let Some(Ok(Message::Text(text))) = socket.next().await else { panic!("no code") };
+    let signal: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(signal["type"], "code");
+    (socket, signal["nameplate"].to_string())
+}
+
+/// What comes until such a message has.
+async fn until(socket: &mut WebSocketStream<TcpStream>, found: impl Fn(&Message) -> bool) -> Vec<Message> {
+    let mut seen = Vec::new();
+    while !seen.last().is_some_and(&found) {
+        seen.push(socket.next().await.unwrap().unwrap());
+    }
+    seen
 }
 
 /// Digests what is received.
@@ -92,4 +108,26 @@ async fn a_thousand_codes_and_two_hundred_transfers_take_bounded_memory() {
         again >> 10
     );
     drop(codes);
+}
+
+#[tokio::test]
+async fn frames_that_have_left_hold_up_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Process::start(&dir.path().join("data"), &[], None);
+    let mut open_ones = Vec::new();
+    for _ in 0..QUIET {
+        let (mut sender, nameplate) = code(&server).await;
+        let mut receiver = open(&server, &format!("receive/{nameplate}")).await;
+        let is_paired = |message: &Message| message.to_text().is_ok_and(|text| text.contains("\"paired\""));
+        until(&mut sender, is_paired).await;
+        let mut pings = 0;
+        for frame in ["one", "two"] {
+            let frame = Message::binary(frame);
+            sender.send(frame.clone()).await.unwrap();
+            let seen = until(&mut receiver, |message| *message == frame).await;
+            pings += seen.iter().filter(|message| message.is_ping()).count();
+        }
+        assert!(pings <= 1, "it had to wait until the hub asked whether anybody is there");
+        open_ones.push((sender, receiver));
+    }
 }

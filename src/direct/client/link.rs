@@ -1,19 +1,19 @@
 //! One connection to the hub: a WebSocket, read here and written by a task of its own.
 
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::tungstenite::Message;
 
 use super::Pace;
 use super::event::Failure;
-use crate::client::{self, Server, Socket, open_socket};
+use crate::client::{self, Reader, Server, Writer, open_frames};
 use crate::direct::protocol::{End, Frame, LARGEST_FRAME, Signal};
+use crate::http::socket::In;
+use crate::http::socket::parser::OpCode;
 
 /// Frames that wait for a writer.
 pub const QUEUE: usize = 4;
@@ -21,8 +21,10 @@ pub const QUEUE: usize = 4;
 /// See the module.
 pub struct Link {
     outbox: mpsc::Sender<Bytes>,
-    signals: mpsc::Sender<Message>,
-    inbox: SplitStream<Socket>,
+    signals: mpsc::Sender<String>,
+    /// What the hub's pings are answered with.
+    pongs: mpsc::Sender<Bytes>,
+    inbox: Reader,
     writer: JoinHandle<()>,
     /// When something was last heard from the hub.
     pub heard: Instant,
@@ -44,29 +46,47 @@ impl Link {
     /// # Errors
     /// [`Failure::Unreachable`], and [`Failure::Refused`] when the server answers but opens no socket.
     pub async fn open(server: &Server, path: &str, pace: &Pace) -> Result<Link, Failure> {
-        let stream = open_socket(server, path, LARGEST_FRAME, pace.connect).await.map_err(|failure| match failure {
-            client::Failure::Unreachable(cause) => Failure::Unreachable(cause),
-            refused => Failure::Refused(refused.to_string()),
-        })?;
-        let (sink, inbox) = stream.split();
-        let ((outbox, frames), (signals, told)) = (mpsc::channel(QUEUE), mpsc::channel(1));
-        let writer = tokio::spawn(write(sink, frames, told));
-        Ok(Link { outbox, signals, inbox, writer, heard: Instant::now() })
+        let (inbox, outgoing) =
+            open_frames(server, path, LARGEST_FRAME, pace.connect).await.map_err(|failure| match failure {
+                client::Failure::Unreachable(cause) => Failure::Unreachable(cause),
+                refused => Failure::Refused(refused.to_string()),
+            })?;
+        let ((outbox, frames), (signals, told), (pongs, asked)) =
+            (mpsc::channel(QUEUE), mpsc::channel(1), mpsc::channel(1));
+        let writer = tokio::spawn(async move {
+            if let Err(error) = write(outgoing, frames, told, asked).await {
+                tracing::debug!(cause = %error, "the connection takes nothing any more");
+            }
+        });
+        Ok(Link { outbox, signals, pongs, inbox, writer, heard: Instant::now() })
     }
 
     /// Waits until everything is written, for as long as `patience`, and says goodbye.
     pub async fn close(self, patience: Duration) {
-        drop((self.outbox, self.signals));
+        drop((self.outbox, self.signals, self.pongs));
         if timeout(patience, self.writer).await.is_err() {
             tracing::debug!("the connection took no goodbye");
         }
     }
 
     /// Tells the hub that this end does not go on, and closes, within `patience` each.
-    pub async fn give_up(self, patience: Duration) {
+    pub async fn give_up(mut self, patience: Duration) {
         // Best said; without, the other end waits until the place is given up.
-        let _ = timeout(patience, self.signal(&Signal::End { code: End::Failed })).await;
+        self.end(End::Failed, patience).await;
         self.close(patience).await;
+    }
+
+    /// Tells the hub that it is over, and waits, for as long as `patience`, until it has heard that: closed with something
+    /// unread, the connection would be reset, and what was said lost.
+    pub async fn end(&mut self, code: End, patience: Duration) {
+        let farewell = async {
+            self.signal(&Signal::End { code }).await?;
+            while !matches!(self.next().await?, Heard::Signal(Signal::Ended { .. })) {}
+            Ok::<_, Lost>(())
+        };
+        if timeout(patience, farewell).await.is_err() {
+            tracing::debug!("the server did not answer the goodbye");
+        }
     }
 
     /// The next word from the hub. Nothing is lost when the future is dropped before it is ready.
@@ -75,12 +95,12 @@ impl Link {
             let message = self.inbox.next().await;
             self.heard = Instant::now();
             match message {
-                Some(Ok(Message::Text(text))) => {
-                    return serde_json::from_str(&text).map(Heard::Signal).map_err(|_| Lost);
-                }
-                Some(Ok(Message::Binary(bytes))) => return Frame::parse(bytes).map(Heard::Frame).ok_or(Lost),
-                Some(Ok(_)) => {} // pings are answered by the socket itself
-                Some(Err(_)) | None => return Err(Lost),
+                Ok(In::Text(text)) => return serde_json::from_str(&text).map(Heard::Signal).map_err(|_| Lost),
+                Ok(In::Binary(bytes)) => return Frame::parse(bytes).map(Heard::Frame).ok_or(Lost),
+                // One that waits to be written answers this ping, too.
+                Ok(In::Ping(payload)) => drop(self.pongs.try_send(payload)),
+                Ok(In::Pong) => {}
+                Ok(In::Close) | Err(_) => return Err(Lost),
             }
         }
     }
@@ -93,28 +113,28 @@ impl Link {
     /// Tells the hub something, after all frames that wait.
     pub async fn signal(&self, signal: &Signal) -> Result<(), Lost> {
         let text = serde_json::to_string(signal).map_err(|_| Lost)?;
-        self.signals.send(Message::Text(text.into())).await.map_err(|_| Lost)
+        self.signals.send(text).await.map_err(|_| Lost)
     }
 }
 
 /// Writes until nobody has anything to write any more, or the connection is over.
 async fn write(
-    mut sink: SplitSink<Socket, Message>,
+    mut outgoing: Writer,
     mut frames: mpsc::Receiver<Bytes>,
-    mut signals: mpsc::Receiver<Message>,
-) {
+    mut signals: mpsc::Receiver<String>,
+    mut pongs: mpsc::Receiver<Bytes>,
+) -> io::Result<()> {
     loop {
-        let message = tokio::select! {
+        tokio::select! {
             biased;
-            Some(frame) = frames.recv() => Message::Binary(frame),
-            Some(signal) = signals.recv() => signal,
+            Some(payload) = pongs.recv() => outgoing.send(OpCode::Pong, payload).await?,
+            Some(frame) = frames.recv() => outgoing.send(OpCode::Binary, frame).await?,
+            Some(signal) = signals.recv() => outgoing.send(OpCode::Text, signal.into()).await?,
             else => break,
-        };
-        let is_last = frames.is_empty() && signals.is_empty();
-        if sink.feed(message).await.is_err() || is_last && sink.flush().await.is_err() {
-            return;
+        }
+        if frames.is_empty() && signals.is_empty() {
+            outgoing.flush().await?;
         }
     }
-    // Whether the goodbye arrives is of no interest any more.
-    let _ = sink.close().await;
+    outgoing.close().await
 }

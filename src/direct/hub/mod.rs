@@ -18,6 +18,7 @@ mod window;
 
 pub use quota::Spent;
 pub use seat::Seat;
+pub use window::Place;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -7,7 +7,7 @@ use chrono::NaiveDateTime;
 use tokio::sync::{mpsc, watch};
 
 use super::quota::Spent;
-use super::window::Window;
+use super::window::{Place, Window};
 use super::{Hub, text};
 use crate::direct::protocol::{End, Role, Signal};
 use crate::http::socket::{Out, Outgoing};
@@ -58,12 +58,17 @@ impl Seat {
         self.outgoing.urgent(out)
     }
 
+    /// Waits for a place for the next frame of this side.
+    pub async fn place(&self) -> Place {
+        self.window.place().await
+    }
+
     /// Passes a frame on to the other side, and waits until there is room. Without another side the frame is dropped: it
     /// belongs to a round that is over.
     ///
     /// # Errors
     /// [`Over`].
-    pub async fn pass_on(&mut self, frame: Bytes) -> Result<(), Over> {
+    pub async fn pass_on(&mut self, frame: Bytes, place: Place) -> Result<(), Over> {
         self.spent.add(frame.len());
         if self.spent.is_over() {
             self.end(End::QuotaExceeded, None);
@@ -75,10 +80,9 @@ impl Seat {
                 self.hub.settle();
             }
             let Some(peer) = self.peer.borrow_and_update().clone() else { return Ok(()) };
-            let room = async { (self.window.place().await, peer.reserve().await) };
             tokio::select! {
-                (place, permit) = room => {
-                    let (Some(place), Ok(permit)) = (place, permit) else { return Ok(()) };
+                permit = peer.reserve() => {
+                    let Ok(permit) = permit else { return Ok(()) };
                     // While the hub stands still: a seat that another one has replaced meanwhile must put nothing behind
                     // what that one says, which would belong to another round.
                     let _still = self.hub.state();

@@ -27,7 +27,7 @@ pub struct Window {
 }
 
 /// Kept until the frame has left.
-pub struct Place(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+pub struct Place(#[expect(dead_code, reason = "held, not read")] Option<OwnedSemaphorePermit>);
 
 impl Default for Shared {
     fn default() -> Shared {
@@ -40,15 +40,15 @@ impl Window {
         Window { own: Arc::new(Semaphore::new(1)), shared }
     }
 
-    /// Waits for a place. `None` never comes about: the semaphores are not closed.
-    pub async fn place(&self) -> Option<Place> {
-        tokio::select! {
+    /// Waits for a place.
+    pub async fn place(&self) -> Place {
+        let place = tokio::select! {
             biased;
             place = self.own.clone().acquire_owned() => place,
             place = self.shared.0.clone().acquire_owned() => place,
-        }
-        .ok()
-        .map(Place)
+        };
+        // The semaphores are never closed.
+        Place(place.ok())
     }
 }
 
@@ -80,10 +80,10 @@ mod tests {
     fn each_side_has_a_place_whatever_others_have() {
         let shared = Shared::default();
         let greedy = Window::new(shared.clone());
-        let held: Vec<_> = std::iter::from_fn(|| greedy.place().now_or_never().flatten()).collect();
+        let held: Vec<_> = std::iter::from_fn(|| greedy.place().now_or_never()).collect();
         assert_eq!(held.len(), 1 + SHARED / LARGEST_FRAME);
         let modest = Window::new(shared);
-        let frame = modest.place().now_or_never().flatten().unwrap().take(Bytes::from_static(b"frame"));
+        let frame = modest.place().now_or_never().unwrap().take(Bytes::from_static(b"frame"));
         assert!(modest.place().now_or_never().is_none());
         let part = frame.slice(1..3);
         drop(frame);

@@ -200,6 +200,10 @@ impl SocketBody {
                     let of_header = sent.min(self.header.len());
                     self.header.advance(of_header);
                     self.payload.advance(sent - of_header);
+                    if self.payload.is_empty() {
+                        // Gives back its memory, and its place, before another frame comes.
+                        self.payload = Bytes::new();
+                    }
                     written += sent;
                     if written >= TURN {
                         cx.waker().wake_by_ref();

@@ -8,10 +8,12 @@
 mod body;
 mod incoming;
 mod live;
+mod messages;
 pub mod parser; // for its fuzz target
 
 pub use body::{Out, Outgoing, Urgent, text_frame};
-pub use incoming::{Broken, In, Incoming};
+pub use incoming::Incoming;
+pub use messages::{Broken, In, Messages};
 
 use actix_http::ws::{HandshakeError, hash_key, verify_handshake};
 use actix_web::http::StatusCode;

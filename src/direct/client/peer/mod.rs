@@ -23,7 +23,7 @@ use super::path::Route;
 use super::round::{Round, Step};
 use crate::client::Server;
 use crate::direct::protocol::exchange::{Exchange, Master};
-use crate::direct::protocol::{Code, End, Message, Role, Signal};
+use crate::direct::protocol::{Code, End, Message, Role};
 
 type Attempt = Pin<Box<dyn Future<Output = Result<Link, Failure>> + Send>>;
 
@@ -235,7 +235,9 @@ impl Peer {
             self.close_path().await;
         }
         if let Some(code) = code {
-            self.end(code).await;
+            if let Connection::Up(link) = &mut self.connection {
+                link.end(code, self.pace.goodbye).await;
+            }
             // Not before the other end knows that it is over, or it would take the path for broken.
             self.close_path().await;
         }
@@ -249,19 +251,6 @@ impl Peer {
             && let Some(path) = round.into_path()
         {
             path.close(self.pace.farewell).await;
-        }
-    }
-
-    /// Tells the hub that it is over, and waits a moment until it knows.
-    async fn end(&mut self, code: End) {
-        let Connection::Up(link) = &mut self.connection else { return };
-        let farewell = async {
-            link.signal(&Signal::End { code }).await?;
-            while !matches!(link.next().await?, Heard::Signal(Signal::Ended { .. })) {}
-            Ok::<_, Lost>(())
-        };
-        if timeout(self.pace.goodbye, farewell).await.is_err() {
-            tracing::debug!("the server did not answer the goodbye");
         }
     }
 

@@ -27,8 +27,10 @@ use crate::direct::protocol::{Code, Message};
 
 /// Bytes of content that may be on their way: enough for a long and fast line.
 pub const WINDOW: u64 = 4 << 20;
-/// How much is received before it is confirmed.
-const CONFIRM: u64 = WINDOW / 16;
+/// How much is received before it is confirmed: each confirmation wakes both ends and the server. On a slow line the time
+/// counts, for the sender's progress.
+const CONFIRM: u64 = WINDOW / 4;
+const CONFIRM_TIME: Duration = Duration::from_millis(200);
 
 /// From where, and where to.
 pub struct Receiving {
@@ -101,6 +103,7 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
         decide: Some(decide),
         wanted,
         confirmed: 0,
+        confirmed_at: Instant::now(),
         started: Instant::now(),
         rate: Rate::new(Instant::now()),
         total: None,
@@ -126,6 +129,7 @@ struct Receiver {
     wanted: Option<Vec<u32>>,
     /// What was confirmed of this round's content.
     confirmed: u64,
+    confirmed_at: Instant,
     started: Instant,
     rate: Rate,
     /// Bytes of all that is wanted, if they are known.
@@ -269,8 +273,9 @@ impl Receiver {
             self.keeper.at(at);
         }
         self.rate.bytes += data.content.len() as u64;
-        if data.last || self.files.received - self.confirmed >= CONFIRM {
-            self.confirmed = self.files.received;
+        let much = self.files.received - self.confirmed >= CONFIRM;
+        if data.last || much || self.confirmed_at.elapsed() >= CONFIRM_TIME {
+            (self.confirmed, self.confirmed_at) = (self.files.received, Instant::now());
             self.peer.say(&Message::Ack { bytes: self.files.received }).await?;
         }
         self.check_complete().await
