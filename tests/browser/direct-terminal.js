@@ -5,9 +5,14 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { BINARY } from "./server.js";
 
-/** Runs `handover send …` or `handover receive …`, which tells its events as JSON lines. */
-export function terminal(url, ...args) {
-  const child = spawn(BINARY, [args[0], "--server", url, "--json", ...args.slice(1)], {
+/**
+ * Runs `handover send …` or `handover receive …`, which tells its events as JSON lines. The last argument may be options:
+ * what it has in its environment beside the rest.
+ */
+export function terminal(url, command, ...args) {
+  const { env } = typeof args.at(-1) === "object" ? args.pop() : {};
+  const child = spawn(BINARY, [command, "--server", url, "--json", ...args], {
+    env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const events = [];

@@ -1,14 +1,10 @@
 // The site behind a real nginx: at the root and under a path, which the proxy passes on or takes off.
 
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { downloaded, drop, openBrowser, rowOf, scanned, signIn } from "./browser.js";
 import { asOthers, openLink, sendFiles } from "./direct-screens.js";
+import { nginx } from "./nginx.js";
 import { content, fixture, freePort, startServer } from "./server.js";
 
 const NAME = "report-python-docx.docx";
@@ -16,43 +12,6 @@ const NAME = "report-python-docx.docx";
 let browser;
 before(async () => (browser = await openBrowser()));
 after(() => browser?.close());
-
-/** nginx in front of `upstream`: what the README tells people to write, for a path. */
-async function nginx(port, path, upstream) {
-  const folder = await mkdtemp(join(tmpdir(), "handover-nginx-"));
-  const config = `
-    daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
-    events {}
-    http {
-      access_log off; client_body_temp_path ${folder}; proxy_temp_path ${folder};
-      fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
-      map $http_upgrade $connection_upgrade { default upgrade; "" ""; }
-      server {
-        listen 127.0.0.1:${port};
-        location ${path} {
-          proxy_pass ${upstream};
-          proxy_http_version 1.1;
-          proxy_set_header Host $host;
-          proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-          proxy_set_header Upgrade $http_upgrade;
-          proxy_set_header Connection $connection_upgrade;
-          proxy_request_buffering off;
-          proxy_buffering off;
-          client_max_body_size 0;
-        }
-      }
-    }`;
-  await writeFile(join(folder, "nginx.conf"), config);
-  execFileSync("/usr/sbin/nginx", ["-t", "-q", "-c", join(folder, "nginx.conf")]);
-  const child = spawn("/usr/sbin/nginx", ["-c", join(folder, "nginx.conf")], { stdio: "ignore" });
-  while (!(await fetch(`http://127.0.0.1:${port}/`).catch(() => null)))
-    assert.equal(child.exitCode, null, "nginx has ended");
-  return async () => {
-    child.kill("SIGTERM");
-    await once(child, "exit");
-    await rm(folder, { recursive: true, force: true });
-  };
-}
 
 for (const [what, path, passesOn] of [
   ["at the root", "/", true],
@@ -63,7 +22,7 @@ for (const [what, path, passesOn] of [
     const port = await freePort();
     const site = `http://127.0.0.1:${port}${path}`;
     const server = await startServer("--public-url", site, "--trusted-proxies", "127.0.0.1");
-    const stopProxy = await nginx(port, path, passesOn ? server.url : `${server.url}/`);
+    const proxy = await nginx(port, path, passesOn ? server.url : `${server.url}/`);
     try {
       await server.register("olga", true);
       await server.register("carl");
@@ -139,7 +98,7 @@ for (const [what, path, passesOn] of [
       assert.equal(String(here.bytes), "shared");
       browser.check();
     } finally {
-      await stopProxy();
+      await proxy.stop();
       await server.stop();
     }
   });
