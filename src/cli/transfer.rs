@@ -3,6 +3,7 @@
 //! People read standard error; standard output is for what was received, and for events as JSON lines.
 
 mod shown;
+mod underway;
 
 use std::process::ExitCode;
 

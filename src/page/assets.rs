@@ -55,6 +55,7 @@ const FILES: &[(&str, &[u8])] = embed! {
     "parts/direct/receiver.js"
     "parts/direct/relayed.js"
     "parts/direct/round.js"
+    "parts/direct/scripted.js"
     "parts/direct/seal.js"
     "parts/direct/sender.js"
     "parts/direct/signal.js"

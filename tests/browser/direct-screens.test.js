@@ -316,6 +316,18 @@ test("whoever leaves while something runs is warned", async () => {
   assert.deepEqual(asked, ["beforeunload"]);
 });
 
+test("the page gives scripts their commands, and says what they do without", async () => {
+  const ann = await person();
+  await ann.goto("direct");
+  await ann.getByText("From a script, with curl").click();
+  await ann.getByText("not encrypted from end to end").waitFor();
+  const [, sent] = /^curl -T report.docx (http\S+)$/.exec(await ann.getByLabel("Command that sends").inputValue());
+  const [, received] = /^curl (\S+) -o/.exec(await ann.getByLabel("Command that receives").inputValue());
+  assert.match(sent, new RegExp(`^${server.url}/pipe/[0-9a-f]{20}$`));
+  const [put, got] = await Promise.all([fetch(sent, { method: "PUT", body: "scripted" }), fetch(received)]);
+  assert.deepEqual([put.status, await got.text()], [200, "scripted"]);
+});
+
 test("a code is typed with few keys on the first page, and taken at once", async () => {
   const [ann, bob] = [await person(), await person()];
   const sent = await sendFiles(ann, files);

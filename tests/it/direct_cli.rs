@@ -139,7 +139,8 @@ async fn people_see_a_code_to_scan_and_bars_and_scripts_quiet_lines() {
     let dir = tempfile::tempdir().unwrap();
     // Less than a minute, so that the whole life of the code is its last one.
     let server = Running::start(&dir.path().join("data"), &["--code-life", "55s"]);
-    let path = file(dir.path(), "a.txt", 3_000_000, 1);
+    file(dir.path(), "sent/a.txt", 3_000_000, 1);
+    let path = file(dir.path(), "sent/b.txt", 3_000_000, 2).parent().unwrap().to_owned();
     let line =
         format!("{} send --relay --server {} {}", env!("CARGO_BIN_EXE_handover"), server.url, path.to_str().unwrap());
     let mut command = Command::new("script");
@@ -159,12 +160,12 @@ async fn people_see_a_code_to_scan_and_bars_and_scripts_quiet_lines() {
     assert!(waiting.contains("\u{1b}[31m0:5"), "the last minute is red: {waiting}");
     let quiet = receive(&server, &code, &["--yes", "--relay", "--to", dir.path().join("to").to_str().unwrap()]);
     let quiet = text(&quiet.stderr);
-    assert!(quiet.contains("Done: 1 files") && !quiet.contains(['\u{1b}', '\r', '█']), "{quiet}");
+    assert!(quiet.contains("Done: 2 files") && !quiet.contains(['\u{1b}', '\r', '█']), "{quiet}");
     screen.read_to_end(&mut shown).unwrap();
     assert!(sender.wait().unwrap().success());
     let shown = text(&shown);
     let transfer = shown.split("The other side is there.").nth(1).unwrap();
-    for part in ["/s  ", " left  relayed", "a.txt", "Done: 1 files"] {
+    for part in ["/s  ", " left  relayed, in all", "sent/a.txt", "sent/b.txt", "Done: 2 files"] {
         assert!(transfer.contains(part), "no {part:?} in {transfer:?}");
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::underway::Underway;
 use crate::cli::qr;
 use crate::client::printable;
 use crate::direct::client::{Event, Summary, WhyNot};
@@ -21,7 +22,12 @@ pub struct Shown {
     qr: bool,
     bars: MultiProgress,
     all: Option<ProgressBar>,
-    total: u64,
+    /// Whether there are several files, and the bar of the one that is under way.
+    several: bool,
+    one: Option<ProgressBar>,
+    underway: Underway,
+    /// How much of all content is there. `None` where another process has begun, until it is told.
+    there: Option<u64>,
     /// Which way the content goes, in a word.
     way: &'static str,
 }
@@ -50,7 +56,18 @@ impl Shown {
         };
         let target = if form == Form::Bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
-        Shown { form, output_is_taken, qr, bars, all: None, total: 0, way: RELAYED }
+        Shown {
+            form,
+            output_is_taken,
+            qr,
+            bars,
+            all: None,
+            several: false,
+            one: None,
+            underway: Underway::default(),
+            there: Some(0),
+            way: RELAYED,
+        }
     }
 
     /// The bars, to be put aside while somebody is asked.
@@ -75,7 +92,10 @@ impl Shown {
     fn show(&mut self, event: Event) {
         match event {
             Event::Code { code, page_url, expires_in } => self.code(&code, &page_url, expires_in),
-            Event::Resumed { code } => self.note(&format!("Going on with the transfer of the code {code}.")),
+            Event::Resumed { code } => {
+                self.there = None;
+                self.note(&format!("Going on with the transfer of the code {code}."));
+            }
             Event::NotResumed { code, why } => self.note(&format!("{} Here is a new one.", why_not(&code, why))),
             Event::TimeLeft { seconds } => self.time_left(seconds),
             Event::PeerJoined => {
@@ -85,12 +105,10 @@ impl Shown {
             Event::Confirmed | Event::Offered { .. } => {}
             Event::Text { text } => self.text(&text),
             Event::Accepted { files, bytes } => self.begin(files, bytes),
-            Event::FileStarted { path, .. } => self.name(&path),
-            Event::Progress { bytes, .. } => {
-                if let Some(all) = &self.all {
-                    all.set_position(bytes);
-                }
+            Event::FileStarted { entry, path, size, offset } => {
+                self.underway.started(entry, path, size, offset, self.there);
             }
+            Event::Progress { entry, bytes, .. } => self.progress(entry, bytes),
             Event::Path { direct } => self.path(direct),
             Event::FileDone { path, .. } => self.note(&format!("  {}", printable(&path))),
             Event::PeerPaused { paused: true } => self.note("The other side pauses."),
@@ -136,13 +154,34 @@ impl Shown {
 
     fn begin(&mut self, files: u64, bytes: u64) {
         self.clear();
-        self.total = bytes;
         self.note(&format!("{files} files, {}:", ByteSize(bytes)));
-        let way = self.way;
+        self.several = files > 1;
+        let (way, several) = (self.way, self.several);
         let bar = self.bar(|| ProgressBar::new(bytes));
-        let template = "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {prefix}  {wide_msg}";
+        bar.set_style(bar_style(if several { "{prefix}, in all" } else { "{prefix}  {wide_msg}" }));
         bar.set_prefix(way);
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    }
+
+    fn progress(&mut self, entry: Option<u32>, bytes: u64) {
+        self.there = Some(bytes);
+        let Some(all) = &self.all else { return };
+        all.set_position(bytes);
+        let Some((path, there, size)) = entry.and_then(|entry| self.underway.at(entry, bytes)) else { return };
+        let path = printable(path);
+        if !self.several {
+            return all.set_message(path);
+        }
+        let one = self.one.get_or_insert_with(|| {
+            let one = self.bars.insert_before(all, ProgressBar::new(0));
+            one.set_style(bar_style("{wide_msg}"));
+            one
+        });
+        one.set_length(size.unwrap_or(there));
+        one.set_position(there);
+        if one.message() != path {
+            one.set_message(path);
+            one.reset_eta(); // it has not come here in no time
+        }
     }
 
     fn path(&mut self, direct: bool) {
@@ -150,12 +189,6 @@ impl Shown {
         match &self.all {
             Some(all) => all.set_prefix(self.way),
             None => self.note(&format!("The way to the other side is {}.", self.way)),
-        }
-    }
-
-    fn name(&mut self, path: &str) {
-        if let Some(all) = &self.all {
-            all.set_message(printable(path));
         }
     }
 
@@ -177,11 +210,17 @@ impl Shown {
     }
 
     fn clear(&mut self) {
-        if let Some(all) = self.all.take() {
-            all.finish_and_clear();
-            self.bars.remove(&all);
+        for bar in [self.one.take(), self.all.take()].into_iter().flatten() {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
         }
     }
+}
+
+/// A bar with what there is, how fast it goes and how long it takes, and then `rest`.
+fn bar_style(rest: &str) -> ProgressStyle {
+    let template = format!("{{bar:30}} {{bytes}}/{{total_bytes}}  {{bytes_per_sec}}  {{eta}} left  {rest}");
+    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn why_not(code: &str, why: WhyNot) -> String {

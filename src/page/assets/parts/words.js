@@ -355,6 +355,11 @@ const en = {
   removeCard: "Remove from this page",
   /** @param {string} path */
   savedAs: (path) => `saved as ${path}`,
+  scripted: "From a script, with curl",
+  scriptedHint:
+    "One side sends and the other receives, whichever comes first. Nothing is stored, but this way is not encrypted from end to end: the server could read what passes. Whoever knows the address can take either place.",
+  scriptedReceive: "Command that receives",
+  scriptedSend: "Command that sends",
   sendAnother: "Send something else",
   sendDirectly: "Send directly",
   sendingNow: "Sending",

@@ -5,6 +5,7 @@ import { codeField } from "../parts/code-field.js";
 import { NotACode, parse } from "../parts/direct/code.js";
 import { handedCode } from "../parts/direct/handed.js";
 import { relayedChoice } from "../parts/direct/relayed.js";
+import { scripted } from "../parts/direct/scripted.js";
 import { fill, h, screen } from "../parts/dom.js";
 import { frame, title } from "../parts/frame.js";
 import { icon } from "../parts/icons.js";
@@ -27,6 +28,7 @@ const parcel = parcelForm(
   () => (another.open = true),
 );
 const relayed = relayedChoice();
+const forScripts = scripted();
 /** @type {Set<Card>} */
 const cards = new Set();
 const transfers = h("section", { class: "transfers", "aria-label": words.transfers });
@@ -99,7 +101,7 @@ function show() {
       h("h1", { class: "large" }, words.directTitle),
       h("p", { class: "quiet" }, words.directHint),
     );
-    fill(main, h("div", { class: "head hero" }, head, receive.element), transfers, relayed);
+    fill(main, h("div", { class: "head hero" }, head, receive.element), transfers, relayed, forScripts);
     arrange();
   }
 }
