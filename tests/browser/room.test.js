@@ -183,6 +183,7 @@ test("a page that is loaded again is the same member, and shows everything once"
   const bob = await room.join("Bob");
   await join(ann, room.path, "Ann");
   await say(ann, "one");
+  await bob.until((event) => event.text === "one");
   bob.say("two");
   await shows(ann, ["one", "two"]);
   await ann.reload();
