@@ -54,14 +54,22 @@ impl Shown {
             false => ProgressDrawTarget::hidden(),
         };
         let bar = ProgressBar::with_draw_target(total, target);
-        let template = match total {
-            Some(_) => "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {wide_msg}",
-            None => "{spinner} {bytes}  {bytes_per_sec}  {wide_msg}",
-        };
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(match total {
+            Some(_) => bar_style("{wide_msg}"),
+            None => style("{spinner} {bytes}  {bytes_per_sec}  {wide_msg}"),
+        });
         bar.set_message(printable(name));
         Meter { shown: self, bar, told: Instant::now() }
     }
+}
+
+/// A bar with what there is, how fast it goes and how long it takes, and then `rest`.
+pub fn bar_style(rest: &str) -> ProgressStyle {
+    style(&format!("{{bar:30}} {{bytes}}/{{total_bytes}}  {{bytes_per_sec}}  {{eta}} left  {rest}"))
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// See [`Shown::meter`]. The bar goes when this is dropped.

@@ -96,7 +96,8 @@ async fn connect(server: &Server, path: &str) -> Result<(Box<dyn Connection>, By
     Ok((connection, come))
 }
 
-/// The client's handshake (RFC 6455 section 4.1). Returns what has come behind the answer.
+/// The client's handshake (RFC 6455 section 4.1). Returns what has come behind the answer: tungstenite's own keeps that in a
+/// socket that does not give it away.
 async fn shake_hands(connection: &mut Box<dyn Connection>, request: Request) -> Result<BytesMut, Error> {
     let (head, key) = generate_request(request)?;
     connection.write_all(&head).await?;

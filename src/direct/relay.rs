@@ -10,15 +10,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use super::hub::{Hub, Place, Seat, text};
 use super::protocol::{End, LARGEST_SIGNAL, Role, Signal};
 use crate::app::App;
-use crate::http::socket::{Broken, In, Incoming, Out, Outgoing};
+use crate::http::socket::{Broken, In, Incoming, NORMAL, Out, Outgoing};
 
 /// How often a side is asked whether it is there, and how long it may take to show it.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Time for the token of a side that comes back.
 const TOKEN_TIME: Duration = Duration::from_secs(10);
-
-const NORMAL: u16 = 1000;
 
 /// Serves a side until its connection or the transfer is over.
 pub async fn serve(app: web::Data<App>, mut seat: Seat, mut incoming: Incoming) {

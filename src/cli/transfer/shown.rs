@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::underway::Underway;
+use crate::cli::progress::bar_style;
 use crate::cli::qr;
 use crate::client::printable;
 use crate::direct::client::{Event, Summary, WhyNot};
@@ -215,12 +216,6 @@ impl Shown {
             self.bars.remove(&bar);
         }
     }
-}
-
-/// A bar with what there is, how fast it goes and how long it takes, and then `rest`.
-fn bar_style(rest: &str) -> ProgressStyle {
-    let template = format!("{{bar:30}} {{bytes}}/{{total_bytes}}  {{bytes_per_sec}}  {{eta}} left  {rest}");
-    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn why_not(code: &str, why: WhyNot) -> String {

@@ -8,10 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 
 use super::Connection;
 use crate::http::socket::parser::{OpCode, mask};
-use crate::http::socket::{Broken, In, Messages};
-
-/// Close code (RFC 6455 section 7.4.1).
-const NORMAL: u16 = 1000;
+use crate::http::socket::{Broken, In, Messages, NORMAL};
 
 /// What comes.
 pub struct Reader {

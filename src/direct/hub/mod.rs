@@ -35,7 +35,7 @@ use super::pipe::Pipes;
 use super::protocol::{End, LARGEST_FRAME, Role, Signal};
 use crate::clock::after;
 use crate::config::Config;
-use crate::http::socket::{Bounds, Out, Outgoing};
+use crate::http::socket::{Bounds, NORMAL, Out, Outgoing};
 
 /// Of each socket: the largest message, and the frames that wait for it.
 pub const BOUNDS: Bounds = Bounds { message: LARGEST_FRAME, queue: window::DEPTH };
@@ -417,7 +417,6 @@ impl Connection {
     }
 
     fn end(self, code: End, by: Option<Role>) {
-        const NORMAL: u16 = 1000;
         // The task may still have frames, which belong to nobody now.
         self.peer.send_replace(None);
         self.outgoing.urgent(Out::Farewell(Some(text(&code.ended(by))), NORMAL));

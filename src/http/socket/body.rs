@@ -13,6 +13,7 @@ use tokio::sync::broadcast;
 use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
+use super::NORMAL;
 use super::incoming::Reading;
 use super::live::{Live, Silence};
 use super::parser::{OpCode, put_header};
@@ -22,8 +23,7 @@ use crate::http::wire::Wire;
 const URGENT: usize = 16;
 /// Frames that wait are joined up to this many bytes, to leave in one write.
 const JOINED: usize = 64 << 10;
-/// Close codes (RFC 6455 section 7.4.1, and the IANA registry): normal, and try again later.
-const NORMAL: u16 = 1000;
+/// Close code: try again later (the IANA registry of RFC 6455).
 const TRY_AGAIN: u16 = 1013;
 /// Bytes that a socket sends before it lets the worker's other connections have their turn.
 const TURN: usize = 1 << 20;

@@ -31,6 +31,9 @@ use crate::http::origin::check_origin;
 /// The subprotocol of all sockets (RFC 6455 section 1.9). A page that signs in offers `bearer.TOKEN` beside it.
 const PROTOCOL: &str = "handover";
 
+/// The close code of a normal end (RFC 6455 section 7.4.1).
+pub const NORMAL: u16 = 1000;
+
 /// Bounds of a socket.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {

@@ -12,7 +12,7 @@ use super::lock;
 use super::presence::{Allowed, Connection, Line, Presence, Rate};
 use crate::clock::after;
 use crate::error::{Error, Result};
-use crate::http::socket::{Out, Urgent, text_frame};
+use crate::http::socket::{NORMAL, Out, Urgent, text_frame};
 use crate::rooms::event::{Event, Word};
 use crate::rooms::model;
 use crate::rooms::model::events::Who;
@@ -24,9 +24,8 @@ pub const BACKLOG: usize = 256;
 const WARNING: Duration = Duration::from_secs(600);
 const WARNING_PART: u32 = 4;
 
-/// Close codes: normal, a connection that is given up, and a place that is not one's own any more (RFC 6455 section
+/// Close codes: a connection that is given up, and a place that is not one's own any more (RFC 6455 section
 /// 7.4.1).
-const NORMAL: u16 = 1000;
 const GIVEN_UP: u16 = 1001;
 const POLICY: u16 = 1008;
 

@@ -7,15 +7,14 @@ use actix_web::web;
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::{Chain, Error, Result};
-use crate::http::socket::{Broken, In, Incoming, Out, Urgent};
+use crate::http::socket::{Broken, In, Incoming, NORMAL, Out, Urgent};
 use crate::rooms::event::{LARGEST_TEXT, LONGEST_REF, Leaving, Said, Word};
 use crate::rooms::hub::{Allowed, Line, Room, Rooms};
 use crate::rooms::model::At;
 use crate::rooms::model::events::{self, Spoken, Who};
 use crate::rooms::{gone, leave};
 
-/// Close codes: normal, and what may not be sent (RFC 6455 section 7.4.1).
-const NORMAL: u16 = 1000;
+/// Close codes: what may not be sent (RFC 6455 section 7.4.1).
 const UNSUPPORTED: u16 = 1003;
 const POLICY: u16 = 1008;
 
