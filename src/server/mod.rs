@@ -12,6 +12,7 @@ pub mod config;
 pub mod db;
 pub mod error;
 pub mod features;
+pub mod folder;
 pub mod http;
 pub mod id;
 pub mod logging;
@@ -22,10 +23,8 @@ pub mod sweeper;
 
 use crate::server::refusals::{NOT_FOUND, bad_request};
 use std::cell::Cell;
-use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
@@ -38,7 +37,6 @@ use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service,
 use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
 use actix_web::web;
-use rustix::fs::{FlockOperation, flock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
@@ -47,7 +45,8 @@ use crate::server::app::App;
 use crate::server::auth::Throttle;
 use crate::server::auth::password::Hasher;
 use crate::server::auth::token::{Keys, SecretError, load_secret};
-use crate::server::blobs::{Blobs, Digester, Space};
+use crate::server::blobs::identity::{self, Unpaired};
+use crate::server::blobs::{Blobs, Digester, Space, TrashRule};
 use crate::server::bus::Bus;
 use crate::server::byte_budget::ByteBudget;
 use crate::server::clock::Clock;
@@ -106,7 +105,7 @@ pub struct Server {
     pub app: web::Data<App>,
     listener: TcpListener,
     writer: JoinHandle<()>,
-    _lock: FolderLock,
+    _locks: [folder::Lock; 2],
 }
 
 /// Why a server does not start: one line for the person who starts it.
@@ -120,6 +119,10 @@ pub enum CannotStart {
     Database(#[from] StartError),
     #[error("the folder for files {path} cannot be used: {cause}")]
     Blobs { path: String, cause: io::Error },
+    #[error("another Handover is already running on the folder for files {0}")]
+    BlobsInUse(String),
+    #[error(transparent)]
+    Unpaired(#[from] Unpaired),
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error("{address} cannot be listened on: {cause}{}", hint(.cause))]
@@ -144,8 +147,8 @@ impl Server {
         let data = &config.store.data;
         let path = data.display().to_string();
         let unusable = |cause| CannotStart::Data { path: path.clone(), cause };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
-        let lock = lock_folder(data).map_err(unusable)?.ok_or_else(|| CannotStart::Running(path.clone()))?;
+        folder::make(data).map_err(unusable)?;
+        let lock = folder::lock(data).map_err(unusable)?.ok_or_else(|| CannotStart::Running(path.clone()))?;
 
         // The port first: whoever starts a second server by mistake should not wait for migrations to be told.
         let address = config.bind;
@@ -157,8 +160,12 @@ impl Server {
         let metrics = Arc::new(Metrics::default());
         let (db, writer) = Db::start(&config.store.database_path(), metrics.clone())?;
         let root = config.blobs_path();
-        let blobs = Blobs::open(&root, Space::new(config.quota()))
-            .map_err(|cause| CannotStart::Blobs { path: root.display().to_string(), cause })?;
+        let shown = root.display().to_string();
+        let unusable = |cause| CannotStart::Blobs { path: shown.clone(), cause };
+        let trash = TrashRule { clock: clock.clone(), life: config.trash_life };
+        let blobs = Blobs::open(&root, Space::new(config.quota()), trash).map_err(unusable)?;
+        let files = folder::lock(&root).map_err(unusable)?.ok_or_else(|| CannotStart::BlobsInUse(shown.clone()))?;
+        identity::pair(&db, &blobs).await?;
         // Whoever held a link has died with the process before; the lock says that there is no other.
         let recovered = db.write(links::model::recover).await.map_err(CannotStart::Recover)?;
         if recovered > 0 {
@@ -180,14 +187,14 @@ impl Server {
             metrics,
             config,
         };
-        Ok(Server { address, app: web::Data::new(app), listener, writer, _lock: lock })
+        Ok(Server { address, app: web::Data::new(app), listener, writer, _locks: [lock, files] })
     }
 
     /// Serves until it is stopped: by `stop` or, when `signals` is set, by SIGTERM, SIGINT or SIGQUIT, which are taken from
     /// before `started` is called. Running transfers get the grace time; whatever was acknowledged is on disk when this
     /// returns.
     pub async fn run(self, signals: bool, started: impl FnOnce(ServerHandle)) -> io::Result<()> {
-        let Server { address, app, listener, writer, _lock } = self;
+        let Server { address, app, listener, writer, _locks } = self;
         listener.set_nonblocking(true)?;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let config = &app.config;
@@ -345,28 +352,6 @@ pub fn application(
         .default_service(web::to(|| async { Err::<&str, _>(NOT_FOUND) }))
 }
 
-/// Keeps other servers out of a data folder.
-struct FolderLock(File);
-
-/// Locks the data folder for this process; `None` when another one has it.
-fn lock_folder(data: &std::path::Path) -> io::Result<Option<FolderLock>> {
-    let file = File::options().create(true).truncate(false).write(true).open(data.join("lock"))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(FolderLock(file))),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-impl Drop for FolderLock {
-    /// Closing alone would not do: a child of this process has the file too, from its fork to its exec (flock(2)).
-    fn drop(&mut self) {
-        if let Err(error) = flock(&self.0, FlockOperation::Unlock) {
-            tracing::warn!(cause = %error, "the data folder stays locked until the process ends");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,16 +361,5 @@ mod tests {
         for (millis, seconds) in [(0, 0), (1, 1), (500, 1), (1000, 1), (1001, 2), (30_000, 30)] {
             assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds, "{millis} ms");
         }
-    }
-
-    #[test]
-    fn a_folder_is_free_once_its_server_has_ended_whoever_else_holds_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let lock = lock_folder(folder.path()).unwrap().expect("nobody has it");
-        assert!(lock_folder(folder.path()).unwrap().is_none(), "a second one is kept out");
-        let childs = lock.0.try_clone().unwrap();
-        drop(lock);
-        assert!(lock_folder(folder.path()).unwrap().is_some());
-        drop(childs);
     }
 }

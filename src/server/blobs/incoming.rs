@@ -12,9 +12,10 @@ use bytes::Bytes;
 use bytesize::ByteSize;
 use futures_util::{Stream, StreamExt as _};
 
-use super::{Blobs, PREFIX, Reservation, make_folder};
+use super::{Blobs, PREFIX, Reservation};
 use crate::server::auth::token::hex;
 use crate::server::error::{Error, Result};
+use crate::server::folder;
 
 /// What is gathered before it goes to the blocking pool: two of these are the memory of an upload.
 const BUFFER: usize = 256 << 10;
@@ -108,14 +109,14 @@ pub struct Incoming {
 impl Incoming {
     pub fn create(blobs: &Blobs) -> io::Result<Incoming> {
         let id = crate::server::id::new();
-        let folder = blobs.0.root.join(&id[..PREFIX]);
-        let path = folder.join(format!("{id}.part"));
+        let parent = blobs.0.root.join(&id[..PREFIX]);
+        let path = parent.join(format!("{id}.part"));
         blobs.pending().insert(id.clone());
         let mut guard = Guard { blobs: blobs.clone(), id, path, fate: Fate::None };
-        let create = || File::options().read(true).write(true).create_new(true).open(&guard.path);
+        let create = || folder::private().read(true).write(true).create_new(true).open(&guard.path);
         let file = match create() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_folder(&folder)?;
+                folder::make(&parent)?;
                 blobs.0.folders.sync(&blobs.0.root)?;
                 create()?
             }

@@ -1,6 +1,8 @@
 //! Blobs as rows, and the bytes that each account has stored. A feature adds its own row that holds the blob, in the same
 //! transaction.
 
+use std::collections::HashSet;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -29,6 +31,11 @@ impl From<&Content> for NewBlob {
             crc32: content.crc32,
         }
     }
+}
+
+/// Which of some ids have a row.
+pub fn known(conn: &mut Conn, ids: Vec<String>) -> Result<HashSet<String>> {
+    Ok(blobs::table.filter(blobs::id.eq_any(ids)).select(blobs::id).load(conn)?.into_iter().collect())
 }
 
 /// Bytes stored in each pot of an account, in the order of [`Account::pots`].

@@ -46,6 +46,11 @@ impl Space {
         Ok(())
     }
 
+    /// Whether so little is free on the disk of `root` that the trash has to give way.
+    pub fn is_tight(&self, root: &Path) -> std::io::Result<bool> {
+        Ok(free_space(root)? < self.0.quota.floor.saturating_add(MARGIN))
+    }
+
     /// The error for a disk that is full now.
     pub fn full(&self, root: &Path) -> Error {
         let free = free_space(root).unwrap_or_default();
@@ -56,6 +61,9 @@ impl Space {
         self.0.reserved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// What the trash leaves free above the floor.
+const MARGIN: u64 = 64 << 20;
 
 /// Bytes that are free for us on the disk of `root`.
 fn free_space(root: &Path) -> std::io::Result<u64> {

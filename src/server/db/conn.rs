@@ -69,6 +69,8 @@ pub enum OpenError {
     #[error("the path is not valid UTF-8")]
     Path,
     #[error(transparent)]
+    File(std::io::Error),
+    #[error(transparent)]
     Connect(#[from] ConnectionError),
     #[error(transparent)]
     Query(#[from] diesel::result::Error),

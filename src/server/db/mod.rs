@@ -25,6 +25,7 @@ pub use reserve::Reserve;
 pub use writer::Writer;
 
 use crate::server::error::{Error, Result};
+use crate::server::folder;
 use crate::server::metrics::Metrics;
 
 const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -158,9 +159,18 @@ impl Db {
     }
 }
 
-/// Opens the database at `path` for a command that works alone, and brings its schema up to date.
+/// Opens the database at `path` for a command that works alone, and brings its schema up to date. Nobody else can read it
+/// from then on, whatever folder it lies in.
 pub fn open_migrated(path: &Path) -> Result<Conn, StartError> {
     let name = path.display().to_string();
+    let closed = |cause| StartError::Open { path: name.clone(), cause: OpenError::File(cause) };
+    folder::keep_private(path).map_err(closed)?;
+    // SQLite gives its other files the mode of the first, but leaves those of an earlier version as they are.
+    for beside in ["-wal", "-shm", "-reserve"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(beside);
+        folder::keep_private_if_there(Path::new(&name)).map_err(closed)?;
+    }
     let mut conn = Conn::open_sqlite(path).map_err(|cause| StartError::Open { path: name.clone(), cause })?;
     if pending(&mut conn, &name)? > 0 {
         let Conn::Sqlite(sqlite) = &mut conn;

@@ -184,6 +184,12 @@ diesel::table! {
 }
 
 diesel::table! {
+    store (id) {
+        id -> Text,
+    }
+}
+
+diesel::table! {
     usage (user_id) {
         user_id -> Text,
         bytes -> BigInt,
@@ -236,6 +242,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     room_members,
     rooms,
     sessions,
+    store,
     usage,
     users,
 );

@@ -23,7 +23,7 @@ async fn check(server: &mut Process, blobs: &Path) {
         }
         let small = server.put(&token, "small.docx", docx(2, 50_000)).await.unwrap();
         assert_eq!(small.status(), 201);
-        eventually("nothing of the large ones stays", async || files_below(blobs).len() == round + 1).await;
+        eventually("nothing of the large ones stays", async || blobs_below(blobs).len() == round + 1).await;
         assert!(server.is_alive());
     }
     let files = server.get(&token, "/files").await;
@@ -64,7 +64,7 @@ async fn a_full_disk_under_the_database_too_is_told_and_survived() {
         assert!(stored < 1000, "3 MiB are never full");
     }
     let blobs = data.join("blobs");
-    eventually("nothing refused stays", async || files_below(&blobs).len() == stored).await;
+    eventually("nothing refused stays", async || blobs_below(&blobs).len() == stored).await;
     assert!(server.is_alive());
     let files = server.get(&token, "/files").await;
     assert_eq!(files["files"][0]["version"], stored);
@@ -75,7 +75,7 @@ async fn a_full_disk_under_the_database_too_is_told_and_survived() {
     let delete = server.http.delete(format!("{}/files/a.docx?version=1", server.url)).bearer_auth(&token);
     assert_eq!(delete.send().await.unwrap().status(), 204);
     stored -= 1;
-    eventually("the file is gone", async || files_below(&blobs).len() == stored).await;
+    eventually("the file is gone", async || blobs_below(&blobs).len() == stored).await;
     assert!(server.is_alive());
     let remount = Command::new("mount").args(["-o", "remount,size=16m"]).arg(mount.0.path()).status().unwrap();
     assert!(remount.success());
