@@ -19,7 +19,7 @@ pub fn bench(criterion: &mut Criterion) {
     let runtime = actix_rt::Runtime::new().unwrap();
     let folder = folder();
     let trash = TrashRule { clock: Clock::System, life: Duration::ZERO };
-    let blobs = Blobs::open(folder.path(), Space::new(Quota::NONE), trash).unwrap();
+    let blobs = Blobs::open(folder.path(), Space::new(Quota::NONE, folder.path()), trash).unwrap();
     let mut group = criterion.benchmark_group("blobs");
     for (name, size) in [("receive 30 KiB", SMALL), ("receive 64 MiB", 64 << 20)] {
         let bytes = Bytes::from(noise(1, size));

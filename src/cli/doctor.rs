@@ -113,11 +113,11 @@ fn blobs(config: &Config) -> Finding {
         return Good(format!("the folder for files {} will be made at the first start", root.display()));
     }
     let trash = TrashRule { clock: Clock::System, life: config.trash_life };
-    let store = match Blobs::open(&root, Space::new(config.quota()), trash) {
+    let store = match Blobs::open(&root, Space::new(config.quota(), &root), trash) {
         Err(error) => return Bad(format!("the folder for files {} cannot be used: {error}", root.display())),
         Ok(store) => store,
     };
-    match store.space().check_disk(&root, config.max_file_size.0) {
+    match store.space().check_disk(config.max_file_size.0) {
         Err(error) => Warning(format!("a file of {} would not fit: {error}", config.max_file_size)),
         Ok(()) => halves(config, &store),
     }

@@ -21,6 +21,7 @@ pub mod office;
 pub mod refusals;
 pub mod settings;
 pub mod sweeper;
+pub mod tally;
 
 use crate::server::refusals::{NOT_FOUND, bad_request};
 use std::cell::Cell;
@@ -59,6 +60,7 @@ use crate::server::http::route::{Endpoint, register};
 use crate::server::http::wire::{Connection, Limits};
 use crate::server::http::{cors, expect, headers, log};
 use crate::server::metrics::Metrics;
+use crate::server::tally::Tally;
 use crate::server::settings::Settings;
 
 /// All that is served, feature by feature.
@@ -166,7 +168,7 @@ impl Server {
         let shown = root.display().to_string();
         let unusable = |cause| CannotStart::Blobs { path: shown.clone(), cause };
         let trash = TrashRule { clock: clock.clone(), life: config.trash_life };
-        let blobs = Blobs::open(&root, Space::new(config.quota()), trash).map_err(unusable)?;
+        let blobs = Blobs::open(&root, Space::new(config.quota(), &root), trash).map_err(unusable)?;
         let files = folder::lock(&root).map_err(unusable)?.ok_or_else(|| CannotStart::BlobsInUse(shown.clone()))?;
         identity::pair(&db, &blobs).await?;
         // Whoever held a link has died with the process before; the lock says that there is no other.
@@ -185,6 +187,7 @@ impl Server {
             checks: Arc::new(Semaphore::new(1)),
             keys: Keys::new(&secret),
             throttle: Throttle::default(),
+            tally: Tally::default(),
             db,
             blobs,
             metrics,
@@ -260,6 +263,9 @@ impl Server {
         let result = server.await;
         drop(announcement);
         sweeper.abort();
+        if let Err(error) = audit::count(&app).await {
+            tracing::warn!(cause = %error::Chain(&error), "the audit does not say how often the last refusals came");
+        }
         watches.iter().for_each(actix_rt::task::JoinHandle::abort);
         // The writer ends once nobody can ask it for anything any more.
         drop(app);
@@ -311,7 +317,7 @@ impl Live {
         Live {
             hub: direct::hub::Hub::new(config, &settings.direct, app.budget.clone()),
             pipes: pipes::Pipes::new(config.code_life, config.max_transfers as usize),
-            rooms: rooms::hub::Rooms::new(&settings.rooms),
+            rooms: rooms::hub::Rooms::new(&settings.rooms, *app.blobs.space().quota()),
             settings: Arc::new(settings),
         }
     }

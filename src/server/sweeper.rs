@@ -6,8 +6,9 @@ use actix_web::web;
 use diesel::prelude::*;
 
 use crate::server::app::App;
+use crate::server::audit;
 use crate::server::blobs::{Survey, rows};
-use crate::server::db::schema::{audit, download_links, sessions};
+use crate::server::db::schema::sessions;
 use crate::server::error::{Chain, Error, Result};
 use crate::server::features::batches;
 use crate::server::features::links;
@@ -47,20 +48,17 @@ pub async fn run(app: web::Data<App>) {
 pub async fn rows(app: &App) -> Result<()> {
     let now = app.clock.now();
     let oldest = now - chrono::TimeDelta::from_std(app.config.audit_life).unwrap_or(chrono::TimeDelta::MAX);
+    audit::count(app).await?;
     app.db
         .write(move |conn| {
             links::model::expire(conn, now)?;
             diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(conn)?;
-            diesel::delete(audit::table.filter(audit::at.lt(oldest))).execute(conn)?;
-            diesel::delete(
-                download_links::table
-                    .filter(download_links::expires_at.lt(oldest))
-                    .filter(download_links::state.ne(links::model::CLAIMED)),
-            )
-            .execute(conn)?;
             Ok(())
         })
         .await?;
+    audit::forget(app, oldest).await?;
+    while app.db.write(move |conn| links::model::forget(conn, oldest)).await? {}
+    app.db.shrink().await?;
     app.metrics.batches.set(app.db.read(batches::model::count).await?);
     app.metrics.subscribers.set(app.bus.subscribers() as i64);
     let counts = app.db.read(links::model::count).await?;

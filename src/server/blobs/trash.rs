@@ -97,7 +97,7 @@ impl Blobs {
         let mut removed = 0;
         for hour in self.hours()? {
             let is_over = oldest.is_some_and(|oldest| ended_before(&hour, oldest));
-            if !is_over && !self.space().is_tight(self.root())? {
+            if !is_over && !self.space().is_tight()? {
                 break;
             }
             for group in super::groups(fs::read_dir(&hour)?) {
@@ -118,6 +118,7 @@ impl Blobs {
                 return Err(error.into());
             }
         }
+        self.space().was_given();
         Ok(removed)
     }
 

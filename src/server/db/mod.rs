@@ -78,8 +78,11 @@ impl Db {
     /// Opens the database, brings its schema up to date and starts the writer, whose thread ends (and has then written
     /// everything) once every clone of the `Db` is gone.
     pub fn start(path: &Path, metrics: Arc<Metrics>) -> Result<(Db, JoinHandle<()>), StartError> {
-        let conn = open_migrated(path)?;
+        let mut conn = open_migrated(path)?;
         let name = path.display().to_string();
+        if let Err(error) = conn.let_shrink() {
+            tracing::warn!(cause = %error, "the file of the database will not shrink");
+        }
         let (writer, thread) = Writer::start(conn, metrics)
             .map_err(|cause| StartError::Pool { path: name.clone(), cause: Box::new(cause) })?;
         let manager = ReaderManager { path: path.to_owned() };
@@ -146,6 +149,12 @@ impl Db {
         let given_up = actix_web::web::block(move || reserve.give_up()).await.map_err(Error::internal)?;
         given_up.map_err(|error| Error::Unavailable(Box::new(error)))?;
         self.write(work).await
+    }
+
+    /// Gives room back to the disk that rows have left in the file of the database.
+    pub async fn shrink(&self) -> Result<()> {
+        while self.write(|conn| Ok(conn.shrink()?)).await? {}
+        Ok(())
     }
 
     /// The reserve, which the sweep makes whole again.

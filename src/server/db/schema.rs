@@ -11,6 +11,7 @@ diesel::table! {
         detail -> Nullable<Text>,
         address -> Nullable<Text>,
         request_id -> Nullable<Text>,
+        count -> Integer,
     }
 }
 

@@ -174,3 +174,56 @@ fn statements_do_what_they_say_and_are_compiled_once() {
         ]
     );
 }
+
+/// What nobody waits for waits beside a full queue, and takes no thread to do so.
+#[test]
+fn a_full_queue_makes_no_threads_and_drops_nothing() {
+    let (_dir, path) = fresh();
+    let conn = open_migrated(&path).unwrap();
+    let (writer, thread) = Writer::start(conn, Arc::new(Metrics::default())).unwrap();
+    let (held, hold) = std::sync::mpsc::channel::<()>();
+    writer.post("a slow disk", move |_| {
+        let _ = hold.recv();
+        Ok(())
+    });
+    let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+    let before = threads();
+    for _ in 0..10_000 {
+        writer.post("count", |conn| {
+            let known = conn.update(schema::usage::table.find("n"), schema::usage::bytes.eq(schema::usage::bytes + 1))?;
+            if known == 0 {
+                conn.insert(schema::usage::table, (schema::usage::user_id.eq("n"), schema::usage::bytes.eq(1)))?;
+            }
+            Ok(())
+        });
+    }
+    assert!(threads() < before + 1000, "{} threads", threads());
+    assert!(writer.waiting() >= 10_000);
+    drop((held, writer));
+    thread.join().unwrap();
+    let mut conn = open_migrated(&path).unwrap();
+    let counted: i64 = conn.first(schema::usage::table.find("n").select(schema::usage::bytes)).unwrap();
+    assert_eq!(counted, 10_000);
+}
+
+#[actix_rt::test]
+async fn a_file_shrinks_when_its_rows_have_gone_also_one_from_before() {
+    for from_before in [false, true] {
+        let (_dir, path) = fresh();
+        let mut conn = open_migrated(&path).unwrap();
+        if from_before {
+            conn.batch_execute("PRAGMA auto_vacuum = NONE; VACUUM;").unwrap();
+        }
+        drop(conn);
+        let size = || std::fs::metadata(&path).unwrap().len();
+        let (db, thread) = Db::start(&path, Arc::new(Metrics::default())).unwrap();
+        let fill = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 40000)
+                    INSERT INTO audit (id, at, action, detail) SELECT n, '2026-01-01', 'refused', hex(randomblob(100)) FROM n;";
+        db.write(move |conn| Ok(conn.batch_execute(fill)?)).await.unwrap();
+        db.write(|conn| Ok(conn.batch_execute("DELETE FROM audit;")?)).await.unwrap();
+        db.shrink().await.unwrap();
+        drop(db);
+        thread.join().unwrap();
+        assert!(size() < 3 << 20, "{} bytes", size());
+    }
+}

@@ -1,10 +1,13 @@
 //! What holds for every route: rights, limits, durability, logs.
 
 mod audit;
+mod booking;
 mod connection;
 mod durability;
 mod expect;
+mod flood;
 mod full_disk;
+mod halves;
 mod headers;
 mod http_limits;
 mod log_lines;

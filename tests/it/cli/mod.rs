@@ -4,5 +4,6 @@ mod desk;
 mod discovery;
 mod doctor;
 mod fetch;
+mod private;
 mod serve;
 mod users;

@@ -166,6 +166,19 @@ pub fn revoke_all(conn: &mut Conn, document: &str) -> Result<()> {
     Ok(())
 }
 
+/// Links that [`forget`] looks at in one write, so that others get their turn.
+const FORGOTTEN_AT_ONCE: i64 = 500;
+
+/// Drops some of the links that ended before `oldest`. They lie in the order in which they were issued, so those to be
+/// dropped are among the first. False when there is none any more.
+pub fn forget(conn: &mut Conn, oldest: NaiveDateTime) -> Result<bool> {
+    let first = links::table.order(links::id).limit(FORGOTTEN_AT_ONCE).select((links::id, links::state, links::expires_at));
+    let first: Vec<(String, String, NaiveDateTime)> = first.load(conn)?;
+    let over = first.into_iter().filter(|(_, state, end)| *end < oldest && state != CLAIMED);
+    let over: Vec<String> = over.map(|(id, ..)| id).collect();
+    Ok(diesel::delete(links::table.filter(links::id.eq_any(&over))).execute(conn)? == FORGOTTEN_AT_ONCE as usize)
+}
+
 /// issued → expired for all whose time is over, and claimed ones whose lease has run out too. Returns their number.
 pub fn expire(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
     let over = links::table
