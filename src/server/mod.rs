@@ -4,6 +4,7 @@ pub mod announce;
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod backup;
 pub mod blobs;
 pub mod bus;
 pub mod byte_budget;
@@ -133,6 +134,8 @@ pub enum CannotStart {
     Listen { address: SocketAddr, cause: io::Error },
     #[error("a thread cannot be started: {0}")]
     Thread(io::Error),
+    #[error("the open links of a restored copy cannot be revoked: {0}")]
+    Settle(io::Error),
     #[error("the links of the last run cannot be given back: {}", .0.in_full())]
     Recover(Error),
 }
@@ -177,6 +180,12 @@ impl Server {
             tracing::info!(links = recovered, "links of broken downloads are open again");
         }
         db.write(batches::model::claims::recover).await.map_err(CannotStart::Recover)?;
+        if backup::is_restored(data) {
+            let now = clock.now();
+            let revoked = db.write(move |conn| links::model::end_restored(conn, now)).await.map_err(CannotStart::Recover)?;
+            backup::settle(data).map_err(CannotStart::Settle)?;
+            tracing::warn!(links = revoked, "this is a restored copy: its open links are revoked, and people sign in anew");
+        }
         let app = App {
             clock,
             bus: Bus::new(config.max_connections as usize / 4, batches::MOST_WATCHERS),

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use diesel::prelude::*;
 
@@ -113,6 +114,14 @@ fn agree(conn: &mut Conn, files: &Blobs) -> std::result::Result<(), Unpaired> {
     match newest.is_empty() {
         true => Ok(()),
         false => Err(Unpaired::Missing { folder }),
+    }
+}
+
+/// Gives a copy of the files the id of the folder that they are from.
+pub fn copy(files: &Blobs, goal: &Path) -> io::Result<()> {
+    match files.store_id()? {
+        Some(id) => folder::write_whole(&goal.join(FILE), format!("{id}\n").as_bytes()),
+        None => Ok(()),
     }
 }
 

@@ -78,6 +78,24 @@ impl Blobs {
         }
     }
 
+    /// Copies a blob into the store at `goal`, from its place or from the trash. Returns its size, or `None` when it is
+    /// nowhere.
+    pub fn copy(&self, id: &str, goal: &Path) -> io::Result<Option<u64>> {
+        let to = goal.join(&id[..super::PREFIX]).join(id);
+        // It may be on its way to the trash, or back.
+        for _ in 0..3 {
+            let Some(from) = self.find(id)? else { return Ok(None) };
+            if let Some(parent) = to.parent() {
+                folder::make(parent)?;
+            }
+            match fs::copy(from, &to) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                copied => return copied.map(Some),
+            }
+        }
+        Ok(None)
+    }
+
     fn in_trash(&self, id: &str) -> io::Result<Option<PathBuf>> {
         Ok(self.hours()?.into_iter().rev().map(|hour| hour.join(id)).find(|path| path.exists()))
     }

@@ -48,6 +48,13 @@ impl Conn {
         Ok(Conn::Sqlite(conn))
     }
 
+    /// Copies all rows, as they are at this moment, into a new database. Whoever writes meanwhile neither waits nor shows.
+    pub fn copy_into(&mut self, path: &Path) -> QueryResult<()> {
+        let Conn::Sqlite(conn) = self;
+        let path = path.to_string_lossy().replace('\'', "''");
+        conn.batch_execute(&format!("VACUUM INTO '{path}'"))
+    }
+
     /// Gives some room back to the disk that rows have left in the file, once it is worth it. False when it is not.
     pub fn shrink(&mut self) -> QueryResult<bool> {
         let Conn::Sqlite(conn) = self;

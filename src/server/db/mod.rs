@@ -5,6 +5,7 @@
 mod conn;
 mod reserve;
 pub mod schema;
+pub mod search;
 mod statements;
 mod writer;
 
@@ -22,6 +23,7 @@ use thread_local::ThreadLocal;
 pub use conn::{Conn, OpenError};
 use conn::{READER_WAIT, ReaderManager};
 pub use reserve::Reserve;
+pub use statements::literal;
 pub use writer::Writer;
 
 use crate::server::error::{Error, Result};

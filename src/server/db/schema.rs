@@ -82,6 +82,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    document_names (number) {
+        number -> Integer,
+        document_id -> Text,
+        name_key -> Text,
+    }
+}
+
+diesel::table! {
     documents (id) {
         id -> Text,
         name -> Text,
@@ -109,6 +117,19 @@ diesel::table! {
         lease_until -> Nullable<Timestamp>,
         fetched_at -> Nullable<Timestamp>,
         fetched_from -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    link_counts (state) {
+        state -> Text,
+        number -> BigInt,
+    }
+}
+
+diesel::table! {
+    name_places (place) {
+        place -> Integer,
     }
 }
 
@@ -235,8 +256,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     batch_names,
     batches,
     blobs,
+    document_names,
     documents,
     download_links,
+    link_counts,
+    name_places,
     room_events,
     room_fetches,
     room_files,

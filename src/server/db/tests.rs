@@ -31,7 +31,7 @@ fn schema_is_current() {
     let columns: Vec<Column> = diesel::sql_query(
         "SELECT m.name AS tbl, p.name AS name, p.type AS type, (p.\"notnull\" OR p.pk) AS required
          FROM sqlite_master m, pragma_table_info(m.name) p
-         WHERE m.type = 'table' AND m.name NOT LIKE '\\_\\_%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%'
+         WHERE m.type = 'table' AND m.name NOT LIKE '\\_\\_%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE 'document\\_search%' ESCAPE '\\'
          ORDER BY m.name, p.cid",
     )
     .load(&mut conn)

@@ -13,5 +13,6 @@ mod http_limits;
 mod log_lines;
 mod matrix;
 mod memory;
+mod plans;
 mod public_url;
 mod smoke;

@@ -1,5 +1,6 @@
 //! The commands, as people type them.
 
+mod backup;
 mod desk;
 mod discovery;
 mod doctor;

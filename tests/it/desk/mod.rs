@@ -6,5 +6,6 @@ mod gate;
 mod list;
 mod names;
 mod quotas;
+mod search;
 mod uploads;
 mod versions;

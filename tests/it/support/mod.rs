@@ -7,6 +7,7 @@ pub mod crafted;
 pub mod desk_user;
 pub mod directed;
 pub mod holder;
+pub mod large;
 pub mod linked;
 pub mod peer;
 pub mod process;
