@@ -4,6 +4,7 @@ pub mod announce;
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod background;
 pub mod blobs;
 pub mod bus;
 pub mod byte_budget;
@@ -61,6 +62,7 @@ use crate::server::http::wire::{Connection, Limits};
 use crate::server::http::{cors, expect, headers, log};
 use crate::server::metrics::Metrics;
 use crate::server::settings::Settings;
+use crate::server::sweeper::Sweep;
 
 /// All that is served, feature by feature.
 pub fn api() -> &'static Api {
@@ -94,6 +96,9 @@ pub fn api() -> &'static Api {
     });
     &API
 }
+
+/// What the features let end.
+const SWEEPS: &[Sweep] = &[links::SWEEP, batches::SWEEP];
 
 /// All routes.
 pub fn endpoints() -> &'static [Endpoint] {
@@ -236,7 +241,7 @@ impl Server {
         }
         started(server.handle());
         let announcement = announce(config, address);
-        let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
+        let sweeper = actix_rt::spawn(sweeper::run(app.clone(), SWEEPS));
         let watches = [
             actix_rt::spawn(direct::watch(app.clone(), live.hub.clone())),
             actix_rt::spawn(pipes::watch(app.clone(), live.pipes.clone())),

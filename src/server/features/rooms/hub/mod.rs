@@ -21,7 +21,7 @@ use std::time::Duration;
 use chrono::NaiveDateTime;
 
 use self::presence::Rate;
-use super::model::events::Who;
+use super::model::log::Who;
 use super::model::{self, Limits, members};
 use crate::server::db::Db;
 use crate::server::error::Result;
