@@ -3,10 +3,10 @@
 use std::hint::black_box;
 
 use criterion::Criterion;
-use handover::auth::token::Keys;
-use handover::auth::{Role, password};
-use handover::clock::{Clock, after};
-use handover::id;
+use handover::server::auth::token::Keys;
+use handover::server::auth::{Role, password};
+use handover::server::clock::{Clock, after};
+use handover::server::id;
 
 pub fn bench(criterion: &mut Criterion) {
     let keys = Keys::new(b"a secret that signs nothing but benchmarks");

@@ -4,9 +4,9 @@
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
 use futures_util::stream;
-use handover::blobs::{Account, Blobs, Content, Quota, Space, receive};
+use handover::server::blobs::{Account, Blobs, Content, Quota, Space, receive};
 
-use crate::crafted::noise;
+use crate::support::crafted::noise;
 use crate::{SMALL, folder};
 
 /// Bytes that come off a socket at once.

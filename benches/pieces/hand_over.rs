@@ -3,9 +3,9 @@
 use criterion::{Criterion, Throughput};
 use serde_json::Value;
 
-use crate::crafted::docx;
-use crate::raw::{FORM_TYPE, Raw, file_part, form};
 use crate::support::TestServer;
+use crate::support::crafted::docx;
+use crate::support::raw::{FORM_TYPE, Raw, file_part, form};
 use crate::{SMALL, folder};
 
 pub fn bench(criterion: &mut Criterion) {

@@ -6,11 +6,11 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion};
 use futures_util::stream;
-use handover::desk::gate::select_part;
-use handover::http::disposition::attachment;
-use handover::http::range::Selection;
+use handover::protocol::disposition::attachment;
+use handover::server::features::desk::gate::select_part;
+use handover::server::http::range::Selection;
 
-use crate::raw::{FORM_TYPE, file_part, form};
+use crate::support::raw::{FORM_TYPE, file_part, form};
 
 const ETAG: &str = "\"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262\"";
 

@@ -18,16 +18,10 @@ mod http;
 mod links;
 mod office;
 
-#[path = "../../src/office/tests/craft.rs"]
+#[path = "../../src/server/office/tests/craft.rs"]
 #[expect(dead_code, reason = "the tests of the inspector use all of it")]
 mod craft;
-#[expect(dead_code, reason = "the integration tests use all of it")]
-#[path = "../../tests/it/crafted.rs"]
-mod crafted;
-#[path = "../../tests/it/raw.rs"]
-#[expect(dead_code, reason = "the integration tests use all of it")]
-mod raw;
-#[path = "../../tests/it/support.rs"]
+#[path = "../../tests/it/support/mod.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod support;
 

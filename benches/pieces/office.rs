@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use criterion::Criterion;
-use handover::office::{InspectError, Kind, inspect};
+use handover::server::office::{InspectError, Kind, inspect};
 
 use crate::craft::{Item, Zip, crowd, docx, full_list, worst};
 

@@ -1,8 +1,8 @@
 //! A code as people type it: nothing panics or takes long, and what is understood is a code.
 #![no_main]
 
-use handover::direct::protocol::Code;
-use handover::direct::protocol::code::WORDS;
+use handover::protocol::direct::Code;
+use handover::protocol::direct::code::WORDS;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

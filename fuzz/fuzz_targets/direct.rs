@@ -3,7 +3,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use handover::direct::protocol::{Frame, LARGEST_FRAME, Message, PIECE, Signal};
+use handover::protocol::direct::{Frame, LARGEST_FRAME, Message, PIECE, Signal};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -1,8 +1,8 @@
 //! The name that a server's Content-Disposition gives a download: one harmless part of a path comes of it, or none.
 #![no_main]
 
-use handover::folder::local_name;
-use handover::http::disposition::{attachment, name_of};
+use handover::client::folder::local_name;
+use handover::protocol::disposition::{attachment, name_of};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -10,8 +10,8 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use handover::desk::gate::{end_of_form, select_part};
-use handover::http::form::FORM_OVERHEAD;
+use handover::server::features::desk::gate::{end_of_form, select_part};
+use handover::server::http::form::FORM_OVERHEAD;
 use libfuzzer_sys::fuzz_target;
 
 const CUT: u8 = 0xFF;

@@ -3,7 +3,7 @@
 
 use std::io::Cursor;
 
-use handover::office::{InspectError, Kind, inspect};
+use handover::server::office::{InspectError, Kind, inspect};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -4,7 +4,7 @@
 #![no_main]
 
 use actix_web::http::header::HeaderValue;
-use handover::http::range::Selection;
+use handover::server::http::range::Selection;
 use libfuzzer_sys::fuzz_target;
 
 const ETAG: &str = "\"0123456789abcdef\"";

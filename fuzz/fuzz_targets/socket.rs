@@ -9,8 +9,9 @@ use actix_web::test::TestRequest;
 use actix_web::{FromRequest as _, dev, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt as _, stream};
-use handover::http::socket::parser::{Frame, Malformed, OpCode, take};
-use handover::http::socket::{Broken, In, Incoming};
+use handover::protocol::websocket::parser::{Frame, Malformed, OpCode, take};
+use handover::protocol::websocket::{Broken, In};
+use handover::server::http::socket::Incoming;
 use libfuzzer_sys::fuzz_target;
 
 /// Longest header: two bytes, eight of length, four of mask (RFC 6455 section 5.2).

@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 
 use chrono::NaiveDateTime;
-use handover::auth::Role;
-use handover::auth::token::Keys;
+use handover::server::auth::Role;
+use handover::server::auth::token::Keys;
 use libfuzzer_sys::fuzz_target;
 
 static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(b"0123456789abcdefghijklmnopqrstuvwxyz"));

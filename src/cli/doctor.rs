@@ -9,11 +9,11 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use super::Outcome;
-use crate::auth::token::load_secret;
-use crate::blobs::{Blobs, Space};
-use crate::config::{Config, Guests, OperationSignup};
-use crate::db::open_to_look;
-use crate::db::schema::users;
+use crate::server::auth::token::load_secret;
+use crate::server::blobs::{Blobs, Space};
+use crate::server::config::{Config, Guests, OperationSignup};
+use crate::server::db::open_to_look;
+use crate::server::db::schema::users;
 
 /// What a check finds.
 enum Finding {

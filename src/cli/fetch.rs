@@ -15,8 +15,8 @@ use serde_json::json;
 use super::progress::Shown;
 use super::run::run_to_end;
 use super::{Outcome, say};
+use crate::client::folder::{Folder, Partial, local_name};
 use crate::client::{Failure, printable};
-use crate::folder::{Folder, Partial, local_name};
 use download::{Download, Fetched, Sink};
 use kept::Keeper;
 

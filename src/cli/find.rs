@@ -4,9 +4,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use super::doctor::is_ready;
+use crate::client::direct::Failure;
+use crate::client::discovery::{Found, browse};
 use crate::client::{Server, printable};
-use crate::direct::client::Failure;
-use crate::discovery::{Found, browse};
 
 /// How long servers get to answer.
 const TIME: Duration = Duration::from_millis(1500);

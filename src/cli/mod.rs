@@ -26,10 +26,10 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::client::direct::Failure;
 use crate::client::printable;
-use crate::config::{Config, Store};
-use crate::direct::client::Failure;
-use crate::error::Error;
+use crate::server::config::{Config, Store};
+use crate::server::error::Error;
 
 /// Hands files from one person to another: a server with a JSON API, and its tools.
 ///

@@ -9,9 +9,9 @@ use super::Outcome;
 use super::find::find;
 use super::login::meant;
 use super::transfer::{Link, Shown, run_to_end, saved};
+use crate::client::direct::{Choice, Offered, Pace, Receiving, Target, receive};
 use crate::client::printable;
-use crate::direct::client::{Choice, Offered, Pace, Receiving, Target, receive};
-use crate::direct::protocol::Code;
+use crate::protocol::direct::Code;
 
 /// Entries that are listed before somebody is asked.
 const LISTED: usize = 20;

@@ -8,7 +8,7 @@ use super::find::{Choice, find};
 use super::login::{meant, token_for};
 use super::transfer::{Link, Shown, run_to_end, saved};
 use crate::client::Server;
-use crate::direct::client::{Pace, Saved, Sending, Sources, send};
+use crate::client::direct::{Pace, Saved, Sending, Sources, send};
 
 #[derive(clap::Args)]
 pub struct Args {

@@ -3,10 +3,10 @@
 use std::io::Write as _;
 
 use super::Outcome;
-use crate::clock::Clock;
-use crate::config::{Config, OperationSignup};
-use crate::logging;
 use crate::server::Server;
+use crate::server::clock::Clock;
+use crate::server::config::{Config, OperationSignup};
+use crate::server::logging;
 
 pub fn run(config: Config, before_serving: fn()) -> Outcome {
     before_serving();

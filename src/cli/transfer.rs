@@ -12,8 +12,8 @@ use tokio::sync::watch;
 pub use self::shown::Shown;
 use super::Outcome;
 use crate::client::Server;
-use crate::direct::client::{Event, Failure, Route, Saved, Stop, Summary};
-use crate::direct::protocol::End;
+use crate::client::direct::{Event, Failure, Route, Saved, Stop, Summary};
+use crate::protocol::direct::End;
 
 #[derive(clap::Args)]
 pub struct Link {

@@ -3,13 +3,13 @@
 use std::io::{BufRead as _, IsTerminal as _};
 
 use super::{Outcome, prompt, say};
-use crate::accounts::model::{self, Email, NewPassword, User, Username};
-use crate::audit::{Action, Entry, Origin};
-use crate::auth::{Role, password};
-use crate::clock::Clock;
-use crate::config::Store;
-use crate::db::{Conn, open_migrated, write_alone};
-use crate::error::Result;
+use crate::server::audit::{Action, Entry, Origin};
+use crate::server::auth::{Role, password};
+use crate::server::clock::Clock;
+use crate::server::config::Store;
+use crate::server::db::{Conn, open_migrated, write_alone};
+use crate::server::error::Result;
+use crate::server::features::accounts::model::{self, Email, NewPassword, User, Username};
 
 #[derive(clap::Subcommand)]
 pub enum Command {

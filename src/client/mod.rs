@@ -2,7 +2,11 @@
 //! did not come to that ([`Failure`]).
 
 mod api;
+pub mod direct;
+pub mod discovery;
 mod failure;
+pub mod folder;
+pub mod rooms;
 mod server;
 mod socket;
 

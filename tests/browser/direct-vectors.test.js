@@ -67,7 +67,7 @@ test("what is no point, or one of small order, is refused", async () => {
   }
 });
 
-/** The same as in src/direct/protocol/exchange/tests.rs. */
+/** The same as in src/protocol/direct/exchange/tests.rs. */
 test("keys and sealed frames are what the terminal makes of them", async () => {
   const made = await page.evaluate(async () => {
     const { masterOf, tagOf, keysOf } = direct.exchange;

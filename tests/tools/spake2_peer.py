@@ -1,7 +1,7 @@
 """One end of a direct transfer's key exchange, by Python's spake2 (Brian Warner's, which magic-wormhole uses).
 
 Reads a line of JSON {"code", "context", "message"}, the message in hex as the other end sent it; writes a line with its own
-message, and the tags of both roles that src/direct/protocol/exchange.rs describes.
+message, and the tags of both roles that src/protocol/direct/exchange.rs describes.
 """
 
 import hashlib

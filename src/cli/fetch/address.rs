@@ -5,9 +5,9 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Url};
 use serde::Deserialize;
 
-use crate::batches::PASSWORD;
 use crate::cli::prompt;
 use crate::client::{Failure, SILENCE, answer, http};
+use crate::server::features::batches::PASSWORD;
 
 /// An address to fetch.
 pub struct Address {

@@ -14,9 +14,9 @@ use super::content::{Check, Content, Offer};
 use super::kept::Keeper;
 use super::unwritable;
 use crate::cli::progress::{Meter, Shown};
+use crate::client::folder::Partial;
 use crate::client::{Failure, accepted, printable};
-use crate::folder::Partial;
-use crate::http::disposition;
+use crate::protocol::disposition;
 
 /// How long a broken connection is tried again without a byte.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::transfer::saved;
-use crate::direct::client::Saved;
-use crate::folder::{Folder, Mark, Partial, Reopened};
+use crate::client::direct::Saved;
+use crate::client::folder::{Folder, Mark, Partial, Reopened};
 
 #[derive(Serialize, Deserialize)]
 struct Kept {

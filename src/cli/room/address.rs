@@ -5,8 +5,8 @@ use std::str::FromStr;
 use reqwest::Url;
 
 use crate::client::{Failure, Server};
-use crate::rooms::code;
-use crate::secret::could_be;
+use crate::protocol::rooms::code;
+use crate::protocol::secret::could_be;
 
 /// Length of a maker's key.
 const KEY: usize = 32;

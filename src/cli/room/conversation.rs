@@ -19,9 +19,9 @@ use super::jobs::{Desk, Order, Saved};
 use super::known::Known;
 use super::shown::{Shown, quoted};
 use crate::cli::run::Stop;
+use crate::client::rooms::{Happening, Talk};
 use crate::client::{Failure, printable};
-use crate::rooms::client::{Happening, Talk};
-use crate::rooms::event::{Event, LARGEST_TEXT, Welcome, Word};
+use crate::protocol::rooms::event::{Event, LARGEST_TEXT, Welcome, Word};
 
 /// Messages that wait to be confirmed.
 const MOST_UNSENT: usize = 32;

@@ -10,8 +10,8 @@ use tokio::task::{JoinError, JoinSet};
 use super::jobs::{Desk, Order, Saved};
 use super::known::SharedFile;
 use crate::client::Failure;
-use crate::rooms::client::Talk;
-use crate::rooms::event::Event;
+use crate::client::rooms::Talk;
+use crate::protocol::rooms::event::Event;
 
 /// Files that wait to be saved.
 const MOST_WAITING: usize = 1000;

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read as _};
 
 use tokio::sync::mpsc;
 
-use crate::rooms::event::LARGEST_TEXT;
+use crate::protocol::rooms::event::LARGEST_TEXT;
 
 /// What was read.
 #[derive(Debug, PartialEq, Eq)]

@@ -15,10 +15,10 @@ use crate::cli::fetch::download::{Download, Sink};
 use crate::cli::fetch::kept::Keeper;
 use crate::cli::progress::Shown;
 use crate::cli::source::Source;
+use crate::client::folder::{Folder, local_name};
 use crate::client::{Api, Failure, SILENCE, Server, accepted, answer, http};
-use crate::folder::{Folder, local_name};
-use crate::rooms::event::Event;
-use crate::rooms::{MANAGE_KEY, MEMBER_TOKEN};
+use crate::protocol::rooms::event::Event;
+use crate::server::features::rooms::{MANAGE_KEY, MEMBER_TOKEN};
 
 /// Where a room's requests go, and as whom.
 pub struct Desk {

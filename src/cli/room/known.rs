@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::rooms::event::{Event, Welcome, Word};
+use crate::protocol::rooms::event::{Event, Welcome, Word};
 
 /// Members and files that are known at most: a server may tell of any number.
 const MOST: usize = 10_000;
@@ -40,7 +40,7 @@ impl Known {
     pub fn welcome(&mut self, welcome: &Welcome) {
         (self.title, self.locked) = (welcome.room.title.clone(), welcome.room.locked);
         let members = welcome.members.iter().take(MOST);
-        let member = |other: &crate::rooms::event::Other| Member {
+        let member = |other: &crate::protocol::rooms::event::Other| Member {
             id: other.id.clone(),
             name: other.name.clone(),
             away: other.away,

@@ -24,8 +24,8 @@ use super::find::{Choice, find};
 use super::login::{meant, stored, token_for};
 use super::run::{Stop, run_until_stopped};
 use super::{Outcome, qr, say};
+use crate::client::rooms::{Joining, Pace, Talk};
 use crate::client::{Api, Failure, Server, answer, printable};
-use crate::rooms::client::{Joining, Pace, Talk};
 
 #[derive(clap::Subcommand)]
 pub enum Command {

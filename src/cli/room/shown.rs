@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::known::{Known, Member};
 use crate::client::{Failure, is_unsafe, printable};
-use crate::rooms::event::{Event, Leaving};
+use crate::protocol::rooms::event::{Event, Leaving};
 
 /// Stands before the further lines of a message, so that no message can look like two.
 const FURTHER: &str = "\n       | ";

@@ -9,8 +9,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::underway::Underway;
 use crate::cli::progress::bar_style;
 use crate::cli::qr;
+use crate::client::direct::{Event, Summary, WhyNot};
 use crate::client::printable;
-use crate::direct::client::{Event, Summary, WhyNot};
 
 const RELAYED: &str = "relayed";
 const DIRECT: &str = "direct";

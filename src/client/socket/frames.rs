@@ -7,8 +7,8 @@ use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 
 use super::Connection;
-use crate::http::socket::parser::{OpCode, mask};
-use crate::http::socket::{Broken, In, Messages, NORMAL};
+use crate::protocol::websocket::parser::{OpCode, mask};
+use crate::protocol::websocket::{Broken, In, Messages, NORMAL};
 
 /// What comes.
 pub struct Reader {

@@ -1,0 +1,47 @@
+//! The place that the hub keeps for an end whose connection has broken.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use crate::client::Server;
+use crate::client::direct::Pace;
+use crate::client::direct::event::Failure;
+use crate::client::direct::link::{Heard, Link, Lost};
+use crate::protocol::direct::{Role, Signal};
+
+/// Where this end belongs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Place {
+    pub role: Role,
+    pub nameplate: u32,
+    /// Gets the place back.
+    pub token: String,
+    /// How long it is kept.
+    pub grace: Duration,
+}
+
+impl Place {
+    fn path(&self) -> String {
+        match self.role {
+            Role::Sender => format!("/api/direct/send?rejoin={}", self.nameplate),
+            Role::Receiver => format!("/api/direct/receive/{}?rejoin=true", self.nameplate),
+        }
+    }
+}
+
+/// Connects again and takes the place that is kept.
+///
+/// # Errors
+/// [`Failure::Ended`] when the place is gone; others may pass.
+pub async fn rejoin(server: &Server, pace: &Pace, place: &Place) -> Result<Link, Failure> {
+    let lost = |_| Failure::Unreachable("the connection broke again".into());
+    let mut link = Link::open(server, &place.path(), pace).await?;
+    link.signal(&Signal::Rejoin { token: place.token.clone() }).await.map_err(lost)?;
+    match timeout(pace.connect, link.next()).await {
+        Ok(Ok(Heard::Signal(Signal::Rejoined { .. }))) => Ok(link),
+        Ok(Ok(Heard::Signal(Signal::Ended { code, by, .. }))) => Err(Failure::Ended { code, by }),
+        _ => Err(lost(Lost)),
+    }
+}

@@ -1,0 +1,300 @@
+//! The receiver's end.
+
+mod begin;
+mod files;
+mod kept;
+mod offer;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use self::begin::{begin, spent};
+use self::files::Files;
+use self::kept::{Keeper, Kept};
+pub use self::offer::{Choice, Offered};
+use self::offer::{Deciding, never};
+use super::event::{Event, Failure, Summary};
+use super::peer::{Happening, Peer};
+use super::rate::{Rate, progress};
+use super::saved::Saved;
+use super::{Pace, Route, Stop, TICK, stopped};
+use crate::client::Server;
+use crate::protocol::direct::message::{Accept, Data, Offer};
+use crate::protocol::direct::{Code, Message};
+
+/// Bytes of content that may be on their way: enough for a long and fast line.
+pub const WINDOW: u64 = 4 << 20;
+/// How much is received before it is confirmed: each confirmation wakes both ends and the server. On a slow line the time
+/// counts, for the sender's progress.
+const CONFIRM: u64 = WINDOW / 4;
+const CONFIRM_TIME: Duration = Duration::from_millis(200);
+
+/// From where, and where to.
+pub struct Receiving {
+    pub server: Server,
+    pub pace: Pace,
+    pub route: Route,
+    pub code: Code,
+    pub target: Target,
+    /// Asked once, on a thread of its own, what of the offer is wanted.
+    pub decide: Box<dyn FnOnce(Offered) -> Choice + Send>,
+    pub stop: Stop,
+    /// Where another process finds what it needs to go on; not for [`Target::Output`], which cannot be taken up again.
+    pub saved: Option<Saved>,
+}
+
+/// Where files go.
+pub enum Target {
+    Folder(PathBuf),
+    /// All contents one after another, e.g. to standard output.
+    Output(Box<dyn Write + Send>),
+}
+
+/// Receives what whoever made the code sends.
+///
+/// # Errors
+/// [`Failure`]. The other side and the server have been told then, if they can be; no incomplete file is left.
+pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Result<Summary, Failure> {
+    let Receiving { server, pace, route, code, target, decide, mut stop, saved } = receiving;
+    let saved = saved.filter(|_| matches!(target, Target::Folder(_)));
+    let kept = saved.as_ref().and_then(Saved::load::<Kept>);
+    if let Some(unconfirmed) = kept.as_ref().filter(|kept| kept.master().is_none()) {
+        return Err(spent(&server, &pace, &unconfirmed.place, saved).await);
+    }
+    if kept.is_some() {
+        tell(Event::Resumed { code: code.to_string() });
+    }
+    let folder = match (&kept, &target) {
+        (Some(kept), _) => kept.folder.clone(),
+        (None, Target::Folder(path)) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+        (None, Target::Output(_)) => PathBuf::new(),
+    };
+    // Before the connection is made: it may take longer than the server bears with a silent one.
+    let files = Files::open(target, kept.as_ref())?;
+    let begun = tokio::select! {
+        begun = begin(&server, &code, &pace, kept.as_ref()) => begun,
+        () = stopped(&mut stop) => Err(Failure::Stopped),
+    };
+    let (link, place) = match begun {
+        Ok(begun) => begun,
+        Err(failure) => {
+            match (&failure, saved) {
+                // The server may be there again in a moment.
+                (Failure::Unreachable(_) | Failure::Refused(_), Some(_)) => files.leave(),
+                (_, saved) => saved.iter().for_each(Saved::clear),
+            }
+            return Err(failure);
+        }
+    };
+    let mut peer = Peer::new(server, pace, route, place, code, link);
+    peer.master = kept.as_ref().and_then(Kept::master);
+    let wanted = kept.as_ref().and_then(Kept::wanted);
+    let mut keeper = Keeper { saved, kept };
+    keeper.joined(&peer.place, &folder);
+    let mut receiver = Receiver {
+        peer,
+        files,
+        keeper,
+        offer: Offer::default(),
+        offered: None,
+        decide: Some(decide),
+        wanted,
+        confirmed: 0,
+        confirmed_at: Instant::now(),
+        started: Instant::now(),
+        rate: Rate::new(Instant::now()),
+        total: None,
+        complete: None,
+        goodbye: pace.goodbye,
+    };
+    let result = receiver.run(&mut stop, tell).await;
+    receiver.keeper.saved.iter().for_each(Saved::clear);
+    receiver.peer.leave(&result).await;
+    result
+}
+
+struct Receiver {
+    peer: Peer,
+    files: Files,
+    keeper: Keeper,
+    /// What has come of the offer in this round.
+    offer: Offer,
+    /// The offer of the first round; all later ones must be the same.
+    offered: Option<Offer>,
+    decide: Option<Box<dyn FnOnce(Offered) -> Choice + Send>>,
+    /// What was chosen of it, once it was.
+    wanted: Option<Vec<u32>>,
+    /// What was confirmed of this round's content.
+    confirmed: u64,
+    confirmed_at: Instant,
+    started: Instant,
+    rate: Rate,
+    /// Bytes of all that is wanted, if they are known.
+    total: Option<u64>,
+    /// When everything was there.
+    complete: Option<Instant>,
+    goodbye: Duration,
+}
+
+enum Next {
+    Happening(Happening),
+    Chosen(Choice),
+    Tick,
+}
+
+impl Receiver {
+    async fn run(&mut self, stop: &mut Stop, tell: &mut dyn FnMut(Event)) -> Result<Summary, Failure> {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut deciding: Option<Deciding> = None;
+        loop {
+            let next = tokio::select! {
+                happening = self.peer.next() => happening.map(Next::Happening),
+                choice = async { deciding.as_mut().unwrap_or(&mut never()).await }, if deciding.is_some() => {
+                    deciding = None;
+                    Ok(Next::Chosen(choice))
+                }
+                _ = tick.tick() => Ok(Next::Tick),
+                () = stopped(stop) => Err(Failure::Stopped),
+            };
+            let result = match next {
+                Ok(next) => tokio::select! {
+                    biased; // most often there is nothing to wait for
+                    taken = self.act(next, &mut deciding, tell) => taken,
+                    () = stopped(stop) => Err(Failure::Stopped),
+                },
+                Err(failure) => Err(failure),
+            };
+            match (result, self.complete) {
+                // It has everything, and nothing takes that away.
+                (Err(_), Some(_)) => return Ok(self.files.summary),
+                (_, Some(complete)) if complete.elapsed() >= self.goodbye => return Ok(self.files.summary),
+                (result, _) => result?,
+            }
+        }
+    }
+
+    async fn act(
+        &mut self,
+        next: Next,
+        deciding: &mut Option<Deciding>,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<(), Failure> {
+        match next {
+            Next::Happening(happening) => self.happened(happening, deciding, tell).await,
+            Next::Chosen(choice) => self.chosen(choice, tell).await,
+            Next::Tick => {
+                self.tick(tell);
+                Ok(())
+            }
+        }
+    }
+
+    async fn happened(
+        &mut self,
+        happening: Happening,
+        deciding: &mut Option<Deciding>,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<(), Failure> {
+        match happening {
+            Happening::Joined if self.offered.is_none() => tell(Event::PeerJoined),
+            Happening::Ready { again } => {
+                (self.offer, self.files.received, self.confirmed) = (Offer::default(), 0, 0);
+                if let Some(master) = &self.peer.master {
+                    self.keeper.confirmed(master);
+                }
+                happening.event().into_iter().for_each(&mut *tell);
+                if again {
+                    tell(Event::Path { direct: false });
+                }
+            }
+            Happening::Message(message) => return self.heard(message, deciding, tell).await,
+            Happening::Ended { code, by } => return Err(Failure::Ended { code, by }),
+            other => other.event().into_iter().for_each(tell),
+        }
+        Ok(())
+    }
+
+    async fn heard(
+        &mut self,
+        message: Message,
+        deciding: &mut Option<Deciding>,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<(), Failure> {
+        if self.peer.was_stalled() {
+            tell(Event::PeerBack);
+        }
+        match message {
+            Message::Offer(offer) => {
+                if self.gather(offer)? {
+                    if let Some(asked) = self.consider(tell)? {
+                        *deciding = Some(asked);
+                    }
+                    if self.wanted.is_some() {
+                        return self.accept().await;
+                    }
+                }
+                Ok(())
+            }
+            Message::Data(data) => self.take(data, tell).await,
+            Message::Paused { paused } => {
+                tell(Event::PeerPaused { paused });
+                Ok(())
+            }
+            Message::Cancel { reason } => Err(Failure::PeerCancelled(reason)),
+            Message::Accept(_) | Message::Decline | Message::Ack { .. } | Message::Received => {
+                Err(Failure::Protocol("a sender sends what receivers send"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says what is wanted, and where to begin.
+    async fn accept(&mut self) -> Result<(), Failure> {
+        if self.offered.as_ref() != Some(&self.offer) {
+            return Err(Failure::Protocol("it offers something else than before"));
+        }
+        let wanted = self.wanted.as_deref().unwrap_or_default();
+        let start = self.files.start(wanted, self.offer.entries.len() as u32);
+        let all = wanted.len() == self.offer.entries.len();
+        let entries = (!all).then(|| wanted.to_vec());
+        self.peer.say(&Message::Accept(Accept { entries, window: WINDOW, start })).await?;
+        self.check_complete().await
+    }
+
+    /// Takes a piece of a file.
+    async fn take(&mut self, data: Data, tell: &mut dyn FnMut(Event)) -> Result<(), Failure> {
+        let wanted = self.wanted.as_deref().unwrap_or_default();
+        if self.files.take(&data, wanted, &self.offer.entries, tell)? {
+            let at = self.files.at().map_err(|error| Failure::Local(error.to_string()))?;
+            self.keeper.at(at);
+        }
+        self.rate.bytes += data.content.len() as u64;
+        let much = self.files.received - self.confirmed >= CONFIRM;
+        if data.last || much || self.confirmed_at.elapsed() >= CONFIRM_TIME {
+            (self.confirmed, self.confirmed_at) = (self.files.received, Instant::now());
+            self.peer.say(&Message::Ack { bytes: self.files.received }).await?;
+        }
+        self.check_complete().await
+    }
+
+    async fn check_complete(&mut self) -> Result<(), Failure> {
+        if self.wanted.as_ref().is_some_and(|wanted| self.files.next >= wanted.len()) {
+            self.files.summary.seconds = self.started.elapsed().as_secs_f64();
+            self.complete = Some(self.complete.unwrap_or_else(Instant::now));
+            self.peer.say(&Message::Received).await?;
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, tell: &mut dyn FnMut(Event)) {
+        let under_way = self.wanted.as_ref().filter(|_| self.complete.is_none() && !self.offer.entries.is_empty());
+        if let Some(wanted) = under_way {
+            let entry = wanted.get(self.files.next).copied();
+            tell(progress(entry, self.files.summary.bytes, self.total, &mut self.rate, Instant::now()));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What both ends of a line speak: types, parsing and sealing. No input or output, no clock, no server and no client.
+
+pub mod direct;
+pub mod discovery;
+pub mod disposition;
+pub mod file_name;
+pub mod rooms;
+pub mod secret;
+pub mod websocket;

@@ -1,0 +1,35 @@
+//! The application: built once, handed to every worker, its parts replaceable in tests.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::server::auth::Throttle;
+use crate::server::auth::password::Hasher;
+use crate::server::auth::token::Keys;
+use crate::server::blobs::{Blobs, Digester};
+use crate::server::bus::Bus;
+use crate::server::byte_budget::ByteBudget;
+use crate::server::clock::Clock;
+use crate::server::config::Config;
+use crate::server::db::Db;
+use crate::server::metrics::Metrics;
+
+pub struct App {
+    pub config: Config,
+    pub clock: Clock,
+    pub db: Db,
+    pub blobs: Blobs,
+    pub digester: Digester,
+    pub bus: Bus,
+    /// What is passed on from address to address, and not stored.
+    pub budget: ByteBudget,
+    /// Uploads that may still begin.
+    pub uploads: Semaphore,
+    /// Checks of readiness that may still begin: on a disk that hangs they do not pile up.
+    pub checks: Arc<Semaphore>,
+    pub keys: Keys,
+    pub hasher: Hasher,
+    pub throttle: Throttle,
+    pub metrics: Arc<Metrics>,
+}

@@ -1,0 +1,86 @@
+//! Whose room a file takes, and the limits on it.
+
+use std::net::IpAddr;
+
+use bytesize::ByteSize;
+
+use crate::server::error::{Error, Result};
+
+/// Limits on what is stored, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// For one user.
+    pub user: u64,
+    /// For the guests behind one address.
+    pub guest: u64,
+    /// For all guests together.
+    pub guests: u64,
+    /// For everybody together.
+    pub total: u64,
+    /// What uploads leave free on the disk.
+    pub floor: u64,
+}
+
+impl Quota {
+    /// No limits.
+    pub const NONE: Quota = Quota { user: u64::MAX, guest: u64::MAX, guests: u64::MAX, total: u64::MAX, floor: 0 };
+}
+
+/// The pot of everybody, and that of all guests.
+pub const EVERYBODY: &str = "";
+const GUESTS: &str = "guest:";
+
+/// A user, or the guests behind one address, as the table `usage` names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account(String);
+
+/// A sum with a limit that a file counts against.
+pub struct Pot<'a> {
+    pub key: &'a str,
+    pub whose: &'static str,
+    pub limit: u64,
+}
+
+impl Account {
+    /// The account of a user, by id.
+    pub fn user(id: &str) -> Account {
+        Account(id.to_owned())
+    }
+
+    /// The account of the guests of `network`, as [`crate::server::auth::network_of`] gives it.
+    pub fn guest(network: IpAddr) -> Account {
+        Account(format!("{GUESTS}{network}"))
+    }
+
+    /// The account that [`Account::key`] was taken of.
+    pub fn of_key(key: String) -> Account {
+        Account(key)
+    }
+
+    pub fn key(&self) -> &str {
+        &self.0
+    }
+
+    /// What a file of this account counts against, from the narrowest to the widest.
+    pub fn pots(&self, quota: &Quota) -> Vec<Pot<'_>> {
+        let all = Pot { key: EVERYBODY, whose: "The server's", limit: quota.total };
+        match self.0.starts_with(GUESTS) {
+            true => vec![
+                Pot { key: &self.0, whose: "Your", limit: quota.guest },
+                Pot { key: GUESTS, whose: "The guests'", limit: quota.guests },
+                all,
+            ],
+            false => vec![Pot { key: &self.0, whose: "Your", limit: quota.user }, all],
+        }
+    }
+}
+
+impl Pot<'_> {
+    /// Whether `bytes` more fit beside those that are used.
+    pub fn check(&self, bytes: u64, used: u64) -> Result<()> {
+        match used.saturating_add(bytes) > self.limit {
+            true => Err(Error::QuotaExceeded { whose: self.whose, limit: ByteSize(self.limit), used: ByteSize(used) }),
+            false => Ok(()),
+        }
+    }
+}

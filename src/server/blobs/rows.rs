@@ -1,0 +1,83 @@
+//! Blobs as rows, and the bytes that each account has stored. A feature adds its own row that holds the blob, in the same
+//! transaction.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::{Account, Content, Quota};
+use crate::server::db::Conn;
+use crate::server::db::schema::{blobs, usage};
+use crate::server::error::{Error, Result};
+
+/// The row of a blob that is about to be added.
+#[derive(Clone, Debug)]
+pub struct NewBlob {
+    pub id: String,
+    pub size: u64,
+    pub blake3: String,
+    pub sha256: Option<String>,
+    pub crc32: u32,
+}
+
+impl From<&Content> for NewBlob {
+    fn from(content: &Content) -> NewBlob {
+        NewBlob {
+            id: content.id.clone(),
+            size: content.size,
+            blake3: content.blake3.clone(),
+            sha256: content.sha256.clone(),
+            crc32: content.crc32,
+        }
+    }
+}
+
+/// Bytes stored in each pot of an account, in the order of [`Account::pots`].
+pub fn usage(conn: &mut Conn, account: &Account, quota: &Quota) -> Result<Vec<u64>> {
+    account.pots(quota).iter().map(|pot| used(conn, pot.key)).collect()
+}
+
+/// Bytes stored in the pot called `key`.
+pub fn used(conn: &mut Conn, key: &str) -> Result<u64> {
+    let bytes: Option<i64> = conn.first(usage::table.find(key).select(usage::bytes)).optional()?;
+    Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default())
+}
+
+/// Adds a blob to those of `account`. Quotas have their last word here.
+///
+/// # Errors
+/// [`Error::QuotaExceeded`].
+pub fn add(conn: &mut Conn, new: &NewBlob, account: &Account, quota: &Quota, now: NaiveDateTime) -> Result<()> {
+    for pot in account.pots(quota) {
+        pot.check(new.size, used(conn, pot.key)?)?;
+    }
+    let size = i64::try_from(new.size).map_err(Error::internal)?;
+    conn.insert(
+        blobs::table,
+        (
+            blobs::id.eq(&new.id),
+            blobs::size.eq(size),
+            blobs::blake3.eq(&new.blake3),
+            blobs::sha256.eq(&new.sha256),
+            blobs::crc32.eq(i64::from(new.crc32)),
+            blobs::created_at.eq(now),
+        ),
+    )?;
+    book(conn, account, quota, size)
+}
+
+/// Removes the row of a blob that nothing refers to any more. Its file is removed once this is committed.
+pub fn remove(conn: &mut Conn, id: &str, account: &Account, quota: &Quota) -> Result<()> {
+    let size: Option<i64> = diesel::delete(blobs::table.find(id)).returning(blobs::size).get_result(conn).optional()?;
+    book(conn, account, quota, -size.unwrap_or_default())
+}
+
+/// Books `bytes` more (or less) in each pot of an account.
+fn book(conn: &mut Conn, account: &Account, quota: &Quota, bytes: i64) -> Result<()> {
+    for pot in account.pots(quota) {
+        let known = conn.update(usage::table.find(pot.key), usage::bytes.eq(usage::bytes + bytes))?;
+        if known == 0 {
+            conn.insert(usage::table, (usage::user_id.eq(pot.key), usage::bytes.eq(bytes)))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! POST /upload and PUT /upload/{filename}: from the socket to a durable document.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, StreamExt as _};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::gate::{self, Selected};
+use super::model::{self, NewDocument};
+use crate::server::app::App;
+use crate::server::audit::{Action, Entry, Origin};
+use crate::server::blobs::rows::{self, NewBlob};
+use crate::server::blobs::{Account, receive};
+use crate::server::error::{Error, Result};
+use crate::server::http::form::{FORM_OVERHEAD, broken_body, content_length, malformed};
+use crate::server::http::gate::Operation;
+use crate::server::office::{InspectError, inspect};
+
+/// A document that is stored.
+#[derive(Serialize, ToSchema)]
+pub struct Stored {
+    msg: String,
+    filename: String,
+    version: i32,
+    /// Bytes
+    size: u64,
+    blake3: String,
+    /// Null for a large file until it has been made in the background
+    sha256: Option<String>,
+    uploaded_at: DateTime<Utc>,
+}
+
+pub async fn from_form(req: HttpRequest, app: web::Data<App>, caller: Operation) -> Result<HttpResponse> {
+    let mut selected = gate::take_selected(&req)?;
+    let (part, form) = selected.part.take().ok_or_else(|| Error::Internal("a form without its part".into()))?;
+    // The form must be whole before its file counts: its end is read as part of the stream.
+    let whole = part.map(|chunk| chunk.map_err(malformed)).chain(
+        futures_util::stream::once(gate::end_of_form(form)).filter_map(|end| std::future::ready(end.err().map(Err))),
+    );
+    store(req, app, caller, selected, whole, FORM_OVERHEAD).await
+}
+
+pub async fn from_body(
+    req: HttpRequest,
+    app: web::Data<App>,
+    caller: Operation,
+    body: web::Payload,
+) -> Result<HttpResponse> {
+    let selected = gate::take_selected(&req)?;
+    let body = body.map(|chunk| chunk.map_err(|error| broken_body(&error)));
+    store(req, app, caller, selected, body, 0).await
+}
+
+async fn store(
+    req: HttpRequest,
+    app: web::Data<App>,
+    Operation(caller): Operation,
+    selected: Selected,
+    content: impl Stream<Item = Result<Bytes>>,
+    overhead: u64,
+) -> Result<HttpResponse> {
+    let Ok(_permit) = app.uploads.try_acquire() else { return Err(Error::Busy { retry_after: 2 }) };
+    let _transfer = app.metrics.transfer("upload");
+    let origin = Origin::of(&req, Some(&caller));
+    let (account, quota) = (Account::user(&caller.user.id), *app.blobs.space().quota());
+    let used = app.db.lookup(|conn| rows::usage(conn, &account, &quota))?;
+    let mut reservation = app.blobs.space().reserve(&account, used);
+    let declared = content_length(&req).unwrap_or_default().saturating_sub(overhead);
+    let (name, kind) = (selected.name, selected.kind);
+
+    let received = async {
+        reservation.grow_to(declared)?;
+        app.blobs.space().check_disk(app.blobs.root(), declared)?;
+        receive(&app.blobs, content, app.config.max_file_size.0, &mut reservation, move |file, size| {
+            inspect(file, size, kind).map_err(|error| match error {
+                InspectError::Refused(refusal) => Error::Refused(refusal),
+                InspectError::Io(cause) => Error::Unavailable(Box::new(cause)),
+            })
+        })
+        .await
+    };
+    let content = match received.await {
+        Ok(content) => content,
+        Err(error) => {
+            let mut entry = Entry::refusal(&error);
+            entry.subject = Some(name.into_inner());
+            crate::server::audit::post(&app, origin, entry);
+            return Err(error);
+        }
+    };
+
+    let now = app.clock.now();
+    let document =
+        NewDocument { name: name.as_str().to_owned(), blob: NewBlob::from(&content), uploaded_by: caller.user.id };
+    let mut stored = Stored {
+        msg: format!("File {} uploaded successfully", name.as_str()),
+        filename: name.into_inner(),
+        version: 0,
+        size: content.size,
+        blake3: content.blake3.clone(),
+        sha256: content.sha256.clone(),
+        uploaded_at: now.and_utc(),
+    };
+    let add = app.db.write(move |conn| {
+        let name = document.name.clone();
+        let version = model::add(conn, document, &quota, now)?;
+        origin.record(conn, now, Entry::new(Action::FileUploaded, name).detail(format!("version {version}")))?;
+        Ok(version)
+    });
+    stored.version = content.commit(add).await?;
+    if stored.sha256.is_none() {
+        app.digester.wake();
+    }
+    Ok(HttpResponse::Created().json(stored))
+}

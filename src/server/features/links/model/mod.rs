@@ -1,0 +1,174 @@
+//! Links as rows, and the moves between their states. Each move is one conditional update.
+
+mod claims;
+mod list;
+
+pub use claims::{Claim, LEASE, claim, consume, fetched, recover, release, renew};
+pub use list::{Filter, Listed, count, page};
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use crate::server::db::Conn;
+use crate::server::db::schema::{blobs, documents, download_links as links};
+use crate::server::error::{Error, Result};
+
+/// Downloads that one link may start.
+pub const MAX_STARTS: i32 = 10;
+
+/// States, as the database has them.
+pub const STATES: [&str; 5] = [ISSUED, CLAIMED, CONSUMED, EXPIRED, REVOKED];
+pub const ISSUED: &str = "issued";
+pub const CLAIMED: &str = "claimed";
+pub const CONSUMED: &str = "consumed";
+pub const EXPIRED: &str = "expired";
+pub const REVOKED: &str = "revoked";
+
+/// The file behind a link.
+#[derive(Clone, Debug, Queryable)]
+pub struct Target {
+    pub blob: String,
+    pub size: i64,
+    pub blake3: String,
+    pub sha256: Option<String>,
+    pub name: String,
+    pub version: i32,
+}
+
+impl Target {
+    pub fn size_bytes(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or_default()
+    }
+
+    /// A strong entity tag (RFC 9110 section 8.8.3).
+    pub fn etag(&self) -> String {
+        format!("\"{}\"", self.blake3)
+    }
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = links)]
+pub struct Link {
+    pub id: String,
+    pub token_digest: String,
+    pub document_id: String,
+    pub issued_to: String,
+    pub state: String,
+    pub expires_at: NaiveDateTime,
+    pub starts: i32,
+    pub claim_id: Option<String>,
+    pub lease_until: Option<NaiveDateTime>,
+    pub fetched_at: Option<NaiveDateTime>,
+}
+
+impl Link {
+    /// Whether somebody is downloading it: a claim whose lease still runs.
+    fn is_held(&self, now: NaiveDateTime) -> bool {
+        self.claim_id.is_some() && self.lease_until.is_some_and(|until| until > now)
+    }
+
+    /// Whether its last byte was released by a process that died before the byte can have left for certain. While the
+    /// process lives (a lease is set, run out or not) that byte is on its way, and the link is used for all others.
+    fn misses_last_byte(&self) -> bool {
+        self.state == CONSUMED && self.claim_id.is_some() && self.lease_until.is_none() && self.fetched_at.is_none()
+    }
+
+    /// Why it opens nothing, if so; [`Error::LinkBusy`] is not asked here.
+    pub fn refusal(&self, now: NaiveDateTime) -> Option<Error> {
+        match self.state.as_str() {
+            REVOKED => Some(Error::RevokedLink),
+            EXPIRED => Some(Error::ExpiredLink),
+            CONSUMED if !self.misses_last_byte() || self.expires_at <= now => Some(Error::UsedLink),
+            _ if self.expires_at <= now => Some(Error::ExpiredLink),
+            _ if self.starts >= MAX_STARTS && !self.is_held(now) => Some(Error::UsedLink),
+            _ => None,
+        }
+    }
+}
+
+/// A link about to be issued.
+pub struct NewLink<'a> {
+    pub id: &'a str,
+    pub token: &'a str,
+    pub document: &'a str,
+    pub user: &'a str,
+    pub now: NaiveDateTime,
+    pub end: NaiveDateTime,
+}
+
+/// The form in which a token is stored.
+pub fn digest(token: &str) -> String {
+    blake3::hash(token.as_bytes()).to_hex().to_string()
+}
+
+/// Issues a link, if the document is still there.
+pub fn issue(conn: &mut Conn, new: &NewLink) -> Result<()> {
+    let there: i64 = conn.first(documents::table.find(new.document).filter(documents::deleted_at.is_null()).count())?;
+    if there == 0 {
+        return Err(Error::FileNotFound);
+    }
+    conn.insert(
+        links::table,
+        (
+            links::id.eq(new.id),
+            links::token_digest.eq(digest(new.token)),
+            links::document_id.eq(new.document),
+            links::issued_to.eq(new.user),
+            links::state.eq(ISSUED),
+            links::issued_at.eq(new.now),
+            links::expires_at.eq(new.end),
+            links::starts.eq(0),
+        ),
+    )?;
+    Ok(())
+}
+
+/// Finds the link of a token, and its file; the file of a deleted document is gone.
+///
+/// # Errors
+/// [`Error::UnknownLink`] when there is no such link, or its token is another one.
+pub fn find(conn: &mut Conn, id: &str, token: &str) -> Result<(Link, Option<Target>)> {
+    use subtle::ConstantTimeEq as _;
+    let link: Option<Link> = conn.first(links::table.find(id).select(Link::as_select())).optional()?;
+    let link = link
+        .filter(|link| bool::from(link.token_digest.as_bytes().ct_eq(digest(token).as_bytes())))
+        .ok_or(Error::UnknownLink)?;
+    let document = documents::table.inner_join(blobs::table).filter(documents::id.eq(&link.document_id));
+    let columns = (blobs::id, blobs::size, blobs::blake3, blobs::sha256, documents::name, documents::version);
+    let target = conn.first(document.select(columns)).optional()?;
+    Ok((link, target))
+}
+
+/// issued, claimed → revoked. False when there is no such link (of `owner`, if one is named).
+pub fn revoke(conn: &mut Conn, id: &str, owner: Option<&str>) -> Result<bool> {
+    let mut query = links::table.filter(links::id.eq(id)).select(links::id).into_boxed();
+    if let Some(owner) = owner {
+        query = query.filter(links::issued_to.eq(owner));
+    }
+    let found: Option<String> = query.first(conn).optional()?;
+    if found.is_some() {
+        conn.update(
+            links::table.find(id).filter(links::state.eq_any([ISSUED, CLAIMED])),
+            (links::state.eq(REVOKED), links::claim_id.eq(None::<String>)),
+        )?;
+    }
+    Ok(found.is_some())
+}
+
+/// issued, claimed → revoked for all links to a document.
+pub fn revoke_all(conn: &mut Conn, document: &str) -> Result<()> {
+    conn.update(
+        links::table.filter(links::document_id.eq(document)).filter(links::state.eq_any([ISSUED, CLAIMED])),
+        (links::state.eq(REVOKED), links::claim_id.eq(None::<String>)),
+    )?;
+    Ok(())
+}
+
+/// issued → expired for all whose time is over, and claimed ones whose lease has run out too. Returns their number.
+pub fn expire(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
+    let over = links::table
+        .filter(links::state.eq_any([ISSUED, CLAIMED]))
+        .filter(links::expires_at.le(now))
+        .filter(links::lease_until.is_null().or(links::lease_until.le(now)));
+    Ok(conn.update(over, (links::state.eq(EXPIRED), links::claim_id.eq(None::<String>)))?)
+}

@@ -1,0 +1,194 @@
+//! Members of a room as rows: present from joining to leaving, whether connected or for a moment not.
+
+use bytesize::ByteSize;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::events::{self, Who};
+use super::{At, Cost, still_open};
+use crate::protocol::rooms::event::{Event, Leaving};
+use crate::protocol::secret::digest;
+use crate::server::auth::is_running;
+use crate::server::db::Conn;
+use crate::server::db::schema::{room_members as members, rooms};
+use crate::server::error::{Error, Result};
+
+/// A member that is in the room.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = members)]
+pub struct Member {
+    pub id: String,
+    pub name: String,
+    pub joined_at: NaiveDateTime,
+    /// The session that it is there with, if it has signed in.
+    pub session: Option<String>,
+}
+
+impl Member {
+    pub fn who(&self) -> Who {
+        Who { id: self.id.clone(), name: self.name.clone() }
+    }
+}
+
+/// A member about to join, with its two secrets.
+#[derive(Clone, Debug)]
+pub struct NewMember {
+    pub name: String,
+    pub token: String,
+    pub key: String,
+    pub session: Option<String>,
+}
+
+/// Whether somebody new is let in.
+///
+/// # Errors
+/// [`Error::RoomNotFound`], [`Error::RoomLocked`], [`Error::RoomCrowded`], [`Error::RoomFull`].
+pub fn may_join(conn: &mut Conn, At { room, limits, now }: At<'_>) -> Result<()> {
+    let open = still_open(conn, room, now)?;
+    if open.locked {
+        return Err(Error::RoomLocked);
+    }
+    if open.bytes > Cost::Notice.most_before(limits) {
+        return Err(Error::RoomFull(ByteSize(limits.bytes)));
+    }
+    let present = members::table.filter(members::room_id.eq(room)).filter(members::left_at.is_null());
+    match present.count().get_result::<i64>(conn)? >= i64::from(limits.members) {
+        true => Err(Error::RoomCrowded(limits.members)),
+        false => Ok(()),
+    }
+}
+
+/// Lets a member in, under a name that nobody else has there.
+///
+/// # Errors
+/// Those of [`may_join`].
+pub fn join(conn: &mut Conn, at: At<'_>, new: &NewMember) -> Result<(Member, Event)> {
+    may_join(conn, at)?;
+    let At { room, now, .. } = at;
+    let name = free_name(conn, room, &new.name)?;
+    let member = Member { id: crate::server::id::new(), name, joined_at: now, session: new.session.clone() };
+    conn.insert(
+        members::table,
+        (
+            members::id.eq(&member.id),
+            members::room_id.eq(room),
+            members::name.eq(&member.name),
+            members::name_key.eq(member.name.to_lowercase()),
+            members::token_digest.eq(digest(&new.token)),
+            members::key_digest.eq(digest(&new.key)),
+            members::joined_at.eq(now),
+            members::session.eq(&member.session),
+        ),
+    )?;
+    let (id, name, time) = (member.id.clone(), member.name.clone(), now.and_utc());
+    let event = |seq| Event::Joined { id: seq, member: id, name, at: time };
+    let event = events::add(conn, at, Some(&member.id), None, Cost::Notice, event)?;
+    Ok((member, event))
+}
+
+/// `name`, or with a number behind it where somebody has it already.
+fn free_name(conn: &mut Conn, room: &str, name: &str) -> Result<String> {
+    let mut free = name.to_owned();
+    for number in 2.. {
+        let taken = members::table
+            .filter(members::room_id.eq(room))
+            .filter(members::name_key.eq(free.to_lowercase()))
+            .filter(members::left_at.is_null());
+        if conn.first::<_, String>(taken.select(members::id)).optional()?.is_none() {
+            break;
+        }
+        free = format!("{name} ({number})");
+    }
+    Ok(free)
+}
+
+/// A member leaves.
+///
+/// # Errors
+/// [`Error::MemberNotFound`] when it has left already.
+pub fn leave(conn: &mut Conn, at: At<'_>, who: &Who, reason: Leaving) -> Result<Event> {
+    let now = at.now;
+    let present = members::table.find(&who.id).filter(members::room_id.eq(at.room)).filter(members::left_at.is_null());
+    if conn.update(present, members::left_at.eq(now))? == 0 {
+        return Err(Error::MemberNotFound);
+    }
+    let (member, name) = (who.id.clone(), who.name.clone());
+    events::add(conn, at, Some(&who.id), None, Cost::End, |id| Event::Left {
+        id,
+        member,
+        name,
+        reason,
+        at: now.and_utc(),
+    })
+}
+
+/// Whether a member is still in the room.
+pub fn is_present(conn: &mut Conn, room: &str, member: &str) -> Result<bool> {
+    let present = members::table.find(member).filter(members::room_id.eq(room)).filter(members::left_at.is_null());
+    Ok(conn.first::<_, String>(present.select(members::id)).optional()?.is_some())
+}
+
+/// A secret of a member's.
+#[derive(Clone, Copy, Debug)]
+pub enum Secret<'a> {
+    /// Gives its place back, and does all that it may do.
+    Token(&'a str),
+    /// Fetches files.
+    Key(&'a str),
+}
+
+/// The member in a room that a secret belongs to.
+///
+/// # Errors
+/// [`Error::NotAMember`], also for one that has left, or whose session has ended.
+pub fn find(conn: &mut Conn, room: &str, secret: Secret<'_>, now: NaiveDateTime) -> Result<Member> {
+    let present = members::table.filter(members::room_id.eq(room)).filter(members::left_at.is_null());
+    let member = match secret {
+        Secret::Token(token) => {
+            conn.first(present.filter(members::token_digest.eq(digest(token))).select(Member::as_select()))
+        }
+        Secret::Key(key) => conn.first(present.filter(members::key_digest.eq(digest(key))).select(Member::as_select())),
+    };
+    let member: Member = member.optional()?.ok_or(Error::NotAMember)?;
+    match &member.session {
+        Some(session) if !is_running(conn, session, now)? => Err(Error::NotAMember),
+        _ => Ok(member),
+    }
+}
+
+/// A member has come back with another session.
+pub fn sign_in(conn: &mut Conn, member: &str, session: &str) -> Result<()> {
+    conn.update(members::table.find(member), members::session.eq(session))?;
+    Ok(())
+}
+
+/// A member in a room by its id.
+///
+/// # Errors
+/// [`Error::MemberNotFound`].
+pub fn get(conn: &mut Conn, room: &str, id: &str) -> Result<Member> {
+    let present = members::table.find(id).filter(members::room_id.eq(room)).filter(members::left_at.is_null());
+    conn.first(present.select(Member::as_select())).optional()?.ok_or(Error::MemberNotFound)
+}
+
+/// Who is in a room, in the order in which they came.
+pub fn list(conn: &mut Conn, room: &str) -> Result<Vec<Member>> {
+    Ok(members::table
+        .filter(members::room_id.eq(room))
+        .filter(members::left_at.is_null())
+        .order(members::id)
+        .select(Member::as_select())
+        .load(conn)?)
+}
+
+/// Rooms that are open and not empty, after a start: their members have been cut off.
+pub fn inhabited(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<String>> {
+    Ok(rooms::table
+        .inner_join(members::table)
+        .filter(rooms::ended_at.is_null())
+        .filter(rooms::expires_at.gt(now))
+        .filter(members::left_at.is_null())
+        .select(rooms::id)
+        .distinct()
+        .load(conn)?)
+}

@@ -1,0 +1,173 @@
+//! The gate in front of every route: who may call is decided before the handler runs and before the body is read.
+
+use std::future::{Ready, ready};
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, ResponseError as _, web};
+
+use crate::server::app::App;
+use crate::server::auth::{Role, SessionUser, session_user};
+use crate::server::config::Guests;
+use crate::server::error::{Error, Result};
+use crate::server::http::socket::subprotocols;
+
+/// Who may call a route.
+#[derive(Clone, Copy)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Whoever holds the token in the path; the handler checks it.
+    Token,
+    /// Signed-in users, and whoever sends no token where the setting `guests` allows it.
+    Guests,
+    /// Any signed-in user.
+    SignedIn,
+    /// Operation users; others are told this.
+    Operation(&'static str),
+    /// Client users.
+    Client,
+}
+
+/// What operation routes say to client users, uploads apart.
+pub const OPERATION_ONLY: &str = "Only operation users can do this.";
+
+/// The signed-in user that a request is made by, and the session it is made in.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub user: SessionUser,
+    pub session: String,
+}
+
+impl Caller {
+    /// Checks that the session still runs; for what goes on for longer than a request takes.
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`], or a failure of the database.
+    pub fn check(&self, app: &App) -> Result<()> {
+        let now = app.clock.now();
+        let user = app.db.lookup(|conn| session_user(conn, &self.session, now))?;
+        match user {
+            Some(user) if user.id == self.user.id && user.role == self.user.role => Ok(()),
+            _ => Err(Error::InvalidToken),
+        }
+    }
+}
+
+/// An operation user. A handler that takes one cannot be reached by anybody else.
+pub struct Operation(pub Caller);
+
+/// A client user, likewise.
+pub struct Client(pub Caller);
+
+/// The middleware of each route: lets through who may call, and leaves the [`Caller`] for the handler.
+///
+/// A refusal is an answer, not an `Err`: that would pass by the middleware outside, which adds headers and writes the log.
+pub async fn gate(
+    access: Access,
+    req: ServiceRequest,
+    next: Next<BoxBody>,
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    let required = match access {
+        Access::Public | Access::Token => return next.call(req).await,
+        Access::Guests if bearer(req.headers()).is_none() => {
+            return match app(req.request()).map(|app| app.config.guests()) {
+                Ok(Guests::Allow) => next.call(req).await,
+                Ok(Guests::Deny) => Ok(req.into_response(Error::SignInRequired.error_response())),
+                Err(error) => Ok(req.into_response(error.error_response())),
+            };
+        }
+        Access::Guests | Access::SignedIn => None,
+        Access::Operation(_) => Some(Role::Operation),
+        Access::Client => Some(Role::Client),
+    };
+    let caller = match authenticate(&req) {
+        Ok(caller) => caller,
+        Err(error) => return Ok(req.into_response(error.error_response())),
+    };
+    let role = caller.user.role;
+    let refused = required.is_some_and(|required| required != role).then(|| match access {
+        Access::Operation(why) => Error::OperationOnly(why),
+        _ => Error::ClientOnly,
+    });
+    if let Some(refusal) = &refused {
+        crate::server::audit::record(&req, Some(&caller), crate::server::audit::Entry::refusal(refusal));
+    }
+    req.extensions_mut().insert(caller);
+    match refused {
+        Some(refusal) => Ok(req.into_response(refusal.error_response())),
+        None => next.call(req).await,
+    }
+}
+
+/// The caller behind the bearer token (RFC 6750 section 2.1), as the database has it now.
+fn authenticate(req: &ServiceRequest) -> Result<Caller> {
+    let app = app(req.request())?;
+    let token = bearer(req.headers()).ok_or(Error::MissingAuthorization)??;
+    let now = app.clock.now();
+    let claims = app.keys.verify_access(token, now).ok_or(Error::InvalidToken)?;
+    let user = app.db.lookup(|conn| session_user(conn, &claims.jti, now))?;
+    match user {
+        Some(user) if user.id == claims.sub && user.role == claims.role => Ok(Caller { user, session: claims.jti }),
+        _ => Err(Error::InvalidToken),
+    }
+}
+
+/// The bearer token of a request, if it has one: of the header Authorization or, for the handshake of a WebSocket, which a
+/// page can give no such header, of the subprotocol `bearer.TOKEN` that it offers.
+fn bearer(headers: &HeaderMap) -> Option<Result<&str>> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        let is_socket = headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
+        return subprotocols(headers).find_map(|name| name.strip_prefix("bearer.")).filter(|_| is_socket).map(Ok);
+    };
+    let token = value.to_str().ok().and_then(|value| value.split_once(' '));
+    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    Some(token.filter(|token| !token.is_empty()).ok_or(Error::NotBearer))
+}
+
+fn app(req: &HttpRequest) -> Result<web::Data<App>> {
+    req.app_data::<web::Data<App>>().cloned().ok_or_else(|| Error::Internal("no App in this server".into()))
+}
+
+impl FromRequest for Caller {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(
+            req.extensions()
+                .get::<Caller>()
+                .cloned()
+                .ok_or_else(|| Error::Internal("a handler asks for a caller on a route without the gate".into())),
+        )
+    }
+}
+
+/// A caller of one role, whatever the route says: the gate and the handler must agree.
+fn caller_of(role: Role, req: &HttpRequest, payload: &mut Payload) -> Result<Caller> {
+    let caller = Caller::from_request(req, payload).into_inner()?;
+    if caller.user.role != role {
+        return Err(Error::Internal(format!("the gate let a {} user through", caller.user.role).into()));
+    }
+    Ok(caller)
+}
+
+impl FromRequest for Operation {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(caller_of(Role::Operation, req, payload).map(Operation))
+    }
+}
+
+impl FromRequest for Client {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(caller_of(Role::Client, req, payload).map(Client))
+    }
+}

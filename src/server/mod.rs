@@ -1,0 +1,370 @@
+//! The server: what it is made of, how it starts and stops, and the one place that lists routes and middleware.
+
+pub mod announce;
+pub mod app;
+pub mod audit;
+pub mod auth;
+pub mod blobs;
+pub mod bus;
+pub mod byte_budget;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod features;
+pub mod http;
+pub mod id;
+pub mod logging;
+pub mod metrics;
+pub mod office;
+pub mod sweeper;
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_http::HttpService;
+use actix_rt::net::TcpStream;
+use actix_server::ServerHandle;
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::dev::AppConfig;
+use actix_web::middleware::from_fn;
+use actix_web::web;
+use rustix::fs::{FlockOperation, flock};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+
+use crate::server::announce::announce;
+use crate::server::app::App;
+use crate::server::auth::Throttle;
+use crate::server::auth::password::Hasher;
+use crate::server::auth::token::{Keys, SecretError, load_secret};
+use crate::server::blobs::{Blobs, Digester, Space};
+use crate::server::bus::Bus;
+use crate::server::byte_budget::ByteBudget;
+use crate::server::clock::Clock;
+use crate::server::config::Config;
+use crate::server::db::{Db, StartError};
+use crate::server::error::Error;
+use crate::server::features::{accounts, batches, desk, direct, links, page, pipes, rooms, service};
+use crate::server::http::route::{Endpoint, register};
+use crate::server::http::wire::{Connection, Limits};
+use crate::server::http::{cors, expect, headers, log};
+use crate::server::metrics::Metrics;
+
+/// All routes, feature by feature.
+pub fn endpoints() -> &'static [Endpoint] {
+    static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
+        [
+            accounts::endpoints(),
+            desk::endpoints(),
+            links::endpoints(),
+            batches::endpoints(),
+            page::endpoints(),
+            direct::endpoints(),
+            pipes::endpoints(),
+            rooms::endpoints(),
+            service::endpoints(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    });
+    &ENDPOINTS
+}
+
+/// A server that listens. Await [`Server::run`] for it to work.
+pub struct Server {
+    /// Where it listens; with the real port where port 0 was asked for.
+    pub address: SocketAddr,
+    pub app: web::Data<App>,
+    listener: TcpListener,
+    writer: JoinHandle<()>,
+    _lock: FolderLock,
+}
+
+/// Why a server does not start: one line for the person who starts it.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStart {
+    #[error("the data folder {path} cannot be used: {cause}")]
+    Data { path: String, cause: io::Error },
+    #[error("another Handover is already running on the data folder {0}")]
+    Running(String),
+    #[error(transparent)]
+    Database(#[from] StartError),
+    #[error("the folder for files {path} cannot be used: {cause}")]
+    Blobs { path: String, cause: io::Error },
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("{address} cannot be listened on: {cause}{}", hint(.cause))]
+    Listen { address: SocketAddr, cause: io::Error },
+    #[error("a thread cannot be started: {0}")]
+    Thread(io::Error),
+    #[error("the links of the last run cannot be given back: {}", .0.in_full())]
+    Recover(Error),
+}
+
+fn hint(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => "; stop what listens there, or choose another port with --bind",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege, choose another one with --bind",
+        _ => "",
+    }
+}
+
+impl Server {
+    /// Opens everything and listens. Needs a running actix system; blocks for as long as migrations take.
+    pub async fn start(config: Config, clock: Clock) -> Result<Server, CannotStart> {
+        let data = &config.store.data;
+        let path = data.display().to_string();
+        let unusable = |cause| CannotStart::Data { path: path.clone(), cause };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
+        let lock = lock_folder(data).map_err(unusable)?.ok_or_else(|| CannotStart::Running(path.clone()))?;
+
+        // The port first: whoever starts a second server by mistake should not wait for migrations to be told.
+        let address = config.bind;
+        let listening = |cause| CannotStart::Listen { address, cause };
+        let listener = TcpListener::bind(address).map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
+
+        let secret = load_secret(config.secret_file.as_deref(), &data.join("keys/token.key"))?;
+        let metrics = Arc::new(Metrics::default());
+        let (db, writer) = Db::start(&config.store.database_path(), metrics.clone())?;
+        let root = config.blobs_path();
+        let blobs = Blobs::open(&root, Space::new(config.quota()))
+            .map_err(|cause| CannotStart::Blobs { path: root.display().to_string(), cause })?;
+        // Whoever held a link has died with the process before; the lock says that there is no other.
+        let recovered = db.write(links::model::recover).await.map_err(CannotStart::Recover)?;
+        if recovered > 0 {
+            tracing::info!(links = recovered, "links of broken downloads are open again");
+        }
+        db.write(batches::model::claims::recover).await.map_err(CannotStart::Recover)?;
+        let app = App {
+            clock,
+            bus: Bus::new(config.max_connections as usize / 4, batches::MOST_WATCHERS),
+            budget: ByteBudget::new(config.direct_quota.0, config.direct_total_quota.0),
+            digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
+            hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
+            uploads: Semaphore::new(config.max_uploads.into()),
+            checks: Arc::new(Semaphore::new(1)),
+            keys: Keys::new(&secret),
+            throttle: Throttle::default(),
+            db,
+            blobs,
+            metrics,
+            config,
+        };
+        Ok(Server { address, app: web::Data::new(app), listener, writer, _lock: lock })
+    }
+
+    /// Serves until it is stopped: by `stop` or, when `signals` is set, by SIGTERM, SIGINT or SIGQUIT, which are taken from
+    /// before `started` is called. Running transfers get the grace time; whatever was acknowledged is on disk when this
+    /// returns.
+    pub async fn run(self, signals: bool, started: impl FnOnce(ServerHandle)) -> io::Result<()> {
+        let Server { address, app, listener, writer, _lock } = self;
+        listener.set_nonblocking(true)?;
+        let workers = std::thread::available_parallelism().map_or(2, usize::from);
+        let config = &app.config;
+        let limits = Limits { head: config.head_timeout, stall: config.stall_timeout };
+        let (head, keep_alive) = (config.head_timeout, config.keep_alive);
+        let connections = (config.max_connections as usize).div_ceil(workers);
+        let builder = actix_server::Server::build()
+            .workers(workers)
+            .max_concurrent_connections(connections)
+            .shutdown_timeout(whole_seconds(config.grace))
+            .disable_signals(); // actix gives running transfers no time after Ctrl-C
+        let (stopping, stopped) = (builder.graceful_shutdown_signal(), builder.graceful_shutdown_signal());
+        let live = Live::new(&app);
+        let shared = (app.clone(), live.clone());
+        let server = builder
+            .listen("http", listener, move || {
+                let (app, live) = shared.clone();
+                let (metrics, stopping) = (app.metrics.clone(), stopping.clone());
+                let application =
+                    || map_config(application(app.clone(), live.clone()).into_factory(), |()| AppConfig::default());
+                let service = HttpService::build()
+                    .expect(expect::on_demand(application()))
+                    .graceful_shutdown_signal(move || {
+                        let stopping = stopping.clone();
+                        async move { stopping.notified().await }
+                    })
+                    .keep_alive(keep_alive)
+                    .client_request_timeout(head)
+                    // How long the rest of a refused upload is read and dropped before the connection is cut.
+                    .client_disconnect_timeout(LINGER)
+                    .local_addr(address)
+                    .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.wire())))
+                    .h1(application());
+                fn_service(move |tcp: TcpStream| {
+                    let peer = tcp.peer_addr().ok();
+                    std::future::ready(Ok((Connection::new(tcp, limits, metrics.clone()), peer)))
+                })
+                .and_then(service)
+            })?
+            .run();
+        if signals {
+            stop_on_signals(&server.handle())?;
+        }
+        started(server.handle());
+        let announcement = announce(config, address);
+        let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
+        let watches = [
+            actix_rt::spawn(direct::watch(app.clone(), live.hub.clone())),
+            actix_rt::spawn(pipes::watch(app.clone(), live.pipes.clone())),
+            actix_rt::spawn(rooms::watch(app.clone(), live.rooms.clone())),
+        ];
+        let bus = app.bus.clone();
+        actix_rt::spawn(async move {
+            stopped.notified().await;
+            bus.close(); // whoever only listens, or waits, does not hold up the end
+            live.hub.close();
+            live.pipes.close();
+            live.rooms.close();
+        });
+        let result = server.await;
+        drop(announcement);
+        sweeper.abort();
+        watches.iter().for_each(actix_rt::task::JoinHandle::abort);
+        // The writer ends once nobody can ask it for anything any more.
+        drop(app);
+        actix_rt::task::spawn_blocking(move || drop(writer.join())).await?;
+        result
+    }
+}
+
+/// Stops the server at the first SIGTERM, SIGINT or SIGQUIT; a second one ends the process at once.
+fn stop_on_signals(handle: &ServerHandle) -> io::Result<()> {
+    let asked = Rc::new(Cell::new(false));
+    for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::quit()] {
+        let (mut signals, handle, asked) = (signal(kind)?, handle.clone(), asked.clone());
+        actix_rt::spawn(async move {
+            while signals.recv().await.is_some() {
+                if asked.replace(true) {
+                    tracing::warn!("asked to stop twice: running transfers are cut off");
+                    std::process::exit(1);
+                }
+                tracing::info!("stopping; running transfers may finish within the grace time");
+                // The command is sent when the future is made, and `run` waits for the end.
+                drop(handle.stop(true));
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Nobody gets less time than was set for them.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+/// See `client_disconnect_timeout` above.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Who is connected to whom. Nothing of it outlives the server.
+#[derive(Clone)]
+pub struct Live {
+    pub hub: direct::hub::Hub,
+    pub pipes: pipes::Pipes,
+    pub rooms: rooms::hub::Rooms,
+}
+
+impl Live {
+    pub fn new(app: &App) -> Live {
+        let config = &app.config;
+        Live {
+            hub: direct::hub::Hub::new(config, app.budget.clone()),
+            pipes: pipes::Pipes::new(config.code_life, config.max_transfers as usize),
+            rooms: rooms::hub::Rooms::new(config),
+        }
+    }
+}
+
+/// The application of one worker: middleware from the inside out, then the routes.
+pub fn application(
+    app: web::Data<App>,
+    live: Live,
+) -> actix_web::App<
+    impl actix_service::ServiceFactory<
+        actix_web::dev::ServiceRequest,
+        Config = (),
+        Response = actix_web::dev::ServiceResponse<actix_web::body::BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let cors = cors::allowed(&app.config);
+    let base = app.config.public_url.as_ref().map(|public| public.base_path().to_owned()).unwrap_or_default();
+    let bad_query =
+        |error: actix_web::error::QueryPayloadError| Error::BadRequest(format!("The query does not fit: {error}."));
+    actix_web::App::new()
+        .app_data(app)
+        .app_data(web::Data::new(live.hub))
+        .app_data(web::Data::new(live.pipes))
+        .app_data(web::Data::new(live.rooms))
+        .app_data(web::QueryConfig::default().error_handler(move |error, _| bad_query(error).into()))
+        .app_data(web::PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
+        .wrap(cors)
+        .wrap(from_fn(cors::refusals))
+        .wrap(from_fn(headers::secure))
+        .wrap(from_fn(log::log))
+        .configure(move |config| {
+            register(endpoints(), config);
+            // A proxy may hand the base path through or take it off: both work.
+            if !base.is_empty() {
+                config.service(web::redirect(base.clone(), format!("{base}/")));
+                config.service(web::scope(&base).configure(|config| register(endpoints(), config)));
+            }
+        })
+        .default_service(web::to(|| async { Err::<&str, _>(Error::NotFound) }))
+}
+
+/// Keeps other servers out of a data folder.
+struct FolderLock(File);
+
+/// Locks the data folder for this process; `None` when another one has it.
+fn lock_folder(data: &std::path::Path) -> io::Result<Option<FolderLock>> {
+    let file = File::options().create(true).truncate(false).write(true).open(data.join("lock"))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(FolderLock(file))),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Drop for FolderLock {
+    /// Closing alone would not do: a child of this process has the file too, from its fork to its exec (flock(2)).
+    fn drop(&mut self) {
+        if let Err(error) = flock(&self.0, FlockOperation::Unlock) {
+            tracing::warn!(cause = %error, "the data folder stays locked until the process ends");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_second_is_a_second_of_grace() {
+        for (millis, seconds) in [(0, 0), (1, 1), (500, 1), (1000, 1), (1001, 2), (30_000, 30)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds, "{millis} ms");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_free_once_its_server_has_ended_whoever_else_holds_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = lock_folder(folder.path()).unwrap().expect("nobody has it");
+        assert!(lock_folder(folder.path()).unwrap().is_none(), "a second one is kept out");
+        let childs = lock.0.try_clone().unwrap();
+        drop(lock);
+        assert!(lock_folder(folder.path()).unwrap().is_some());
+        drop(childs);
+    }
+}

@@ -1,0 +1,10 @@
+//! Uploads, the gate in front of them, and the list.
+
+mod broken_uploads;
+mod digests;
+mod gate;
+mod list;
+mod names;
+mod quotas;
+mod uploads;
+mod versions;

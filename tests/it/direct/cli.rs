@@ -1,0 +1,171 @@
+//! `handover send` and `handover receive`, as people type them.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::support::binary::{Running, handover, run, text};
+use crate::support::directed::{assert_same, file};
+
+/// A sender that has told its code.
+struct Sender {
+    child: Child,
+    code: String,
+    stderr: BufReader<ChildStderr>,
+}
+
+impl Sender {
+    fn start(server: &Running, args: &[&str], input: &[u8]) -> Sender {
+        let mut child = handover(&[&["send", "--server", &server.url], args].concat()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("Code:") {
+            line.clear();
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended without a code");
+        }
+        Sender { child, code: line["Code:".len()..].trim().to_owned(), stderr }
+    }
+
+    /// Exit code and what else was said.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        self.stderr.read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap().code(), said)
+    }
+}
+
+fn receive(server: &Running, code: &str, args: &[&str]) -> Output {
+    run(&[&["receive", "--server", &server.url, code], args].concat(), "")
+}
+
+#[tokio::test]
+async fn three_hundred_mebibytes_and_a_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Running::start(&dir.path().join("data"), &[]);
+    let big = file(dir.path(), "from/big.bin", 300 << 20, 1);
+    file(dir.path(), "from/folder/small.txt", 10, 2);
+    let to = dir.path().join("to");
+    let folder = dir.path().join("from/folder");
+    let sender = Sender::start(&server, &[big.to_str().unwrap(), folder.to_str().unwrap()], b"");
+    // As it was heard, not as it was written
+    let typed = sender.code.to_uppercase().replace('-', " ");
+    let output = receive(&server, &typed, &["--yes", "--to", to.to_str().unwrap()]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("big.bin") && said.contains("Done: 2 files, 300.0 MiB"), "{said}");
+    let (code, said) = sender.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("Done: 2 files"), "{said}");
+    assert_same(&big, &to.join("big.bin"));
+    assert_eq!(fs::read_dir(&to).unwrap().count(), 2);
+    // Neither the words of the code nor the names of files are in the server's log.
+    let words = typed.to_lowercase();
+    let (status, log) = server.stop().await;
+    assert!(status.success() && log.contains("/api/direct/send"), "{log}");
+    assert!(!log.contains("big.bin") && words.split(' ').skip(1).all(|word| !log.contains(word)), "{log}");
+}
+
+#[tokio::test]
+async fn streams_texts_and_events_for_scripts() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Running::start(&dir.path().join("data"), &[]);
+    let sender = Sender::start(&server, &["-", "--name", "log.txt"], b"from standard input\n");
+    let output = receive(&server, &sender.code, &["--to", "-"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "from standard input\n".into()));
+    assert_eq!(sender.end().0, Some(0));
+
+    let sender = Sender::start(&server, &["--text", "see you at nine", "--relay"], b"");
+    let output = receive(&server, &sender.code, &["--yes"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "see you at nine\n".into()));
+    assert_eq!(sender.end().0, Some(0));
+
+    let path = file(dir.path(), "a.txt", 1000, 1);
+    let sender = Sender::start(&server, &[path.to_str().unwrap()], b"");
+    let to = dir.path().join("to");
+    let output = receive(&server, &sender.code, &["--yes", "--json", "--to", to.to_str().unwrap()]);
+    let events: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    let expected = ["peer_joined", "confirmed", "offered", "accepted", "file_started", "file_done", "done"];
+    assert_eq!(names.into_iter().filter(|name| !["progress", "path"].contains(name)).collect::<Vec<_>>(), expected);
+    assert_eq!(events[2]["entries"][0]["path"], "a.txt");
+    assert_eq!(sender.end().0, Some(0));
+}
+
+#[tokio::test]
+async fn exit_codes_say_what_went_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Running::start(&dir.path().join("data"), &[]);
+    let code = |output: Output| {
+        let stderr = text(&output.stderr);
+        assert!(stderr.lines().last().unwrap().starts_with("handover: "), "{stderr}");
+        output.status.code()
+    };
+    assert_eq!(code(receive(&server, "7-aardvark-yoyo", &["--yes"])), Some(3), "unknown");
+    assert_eq!(code(receive(&server, "7-aardvark-xyzzy", &["--yes"])), Some(1), "no code");
+    assert_eq!(code(receive(&server, "7-aardvark-yoyo", &[])), Some(1), "nobody to ask");
+    assert_eq!(code(run(&["receive", "--server", "127.0.0.1:1", "7-aardvark-yoyo", "--yes"], "")), Some(5));
+    assert_eq!(code(run(&["send", "--server", &server.url, "/no/such/file"], "")), Some(1));
+    assert_eq!(run(&["send"], "").status.code(), Some(2));
+
+    let path = file(dir.path(), "a.txt", 1000, 1);
+    let sender = Sender::start(&server, &[path.to_str().unwrap()], b"");
+    let nameplate = sender.code.split('-').next().unwrap();
+    let wrong = if sender.code.contains("zucchini") { "aardvark-yoyo" } else { "zucchini-zucchini" };
+    assert_eq!(code(receive(&server, &format!("{nameplate}-{wrong}"), &["--yes"])), Some(3), "wrong");
+    let (sent, said) = sender.end();
+    assert!(sent == Some(3) && said.contains("The words of the code were wrong"), "{said}");
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_the_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Running::start(&dir.path().join("data"), &[]);
+    let path = file(dir.path(), "a.txt", 1000, 1);
+    let sender = Sender::start(&server, &[path.to_str().unwrap()], b"");
+    kill_process(Pid::from_child(&sender.child), Signal::INT).unwrap();
+    let typed = sender.code.clone();
+    let (code, said) = sender.end();
+    assert!(code == Some(130) && said.contains("you stopped"), "{code:?} {said}");
+    assert_eq!(receive(&server, &typed, &["--yes"]).status.code(), Some(3), "the server knows");
+}
+
+/// Somebody who sits at a terminal (util-linux `script`) sees a code to scan and the time that is left, and how far it is.
+#[tokio::test]
+async fn people_see_a_code_to_scan_and_bars_and_scripts_quiet_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    // Less than a minute, so that the whole life of the code is its last one.
+    let server = Running::start(&dir.path().join("data"), &["--code-life", "55s"]);
+    file(dir.path(), "sent/a.txt", 3_000_000, 1);
+    let path = file(dir.path(), "sent/b.txt", 3_000_000, 2).parent().unwrap().to_owned();
+    let line =
+        format!("{} send --relay --server {} {}", env!("CARGO_BIN_EXE_handover"), server.url, path.to_str().unwrap());
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
+    command.env("XDG_STATE_HOME", dir.path().join("state")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut sender = command.spawn().unwrap();
+    let mut screen = sender.stdout.take().unwrap();
+    let (mut shown, mut piece) = (Vec::new(), [0; 4096]);
+    while !text(&shown).contains(" left") {
+        let read = screen.read(&mut piece).unwrap();
+        assert!(read > 0, "{}", text(&shown));
+        shown.extend(&piece[..read]);
+    }
+    let waiting = text(&shown);
+    let code = waiting.split("Code:").nth(1).unwrap().lines().next().unwrap().trim().to_owned();
+    assert!(waiting.matches(['█', '▀', '▄']).count() > 200, "a code to scan: {waiting}");
+    assert!(waiting.contains("\u{1b}[31m0:5"), "the last minute is red: {waiting}");
+    let quiet = receive(&server, &code, &["--yes", "--relay", "--to", dir.path().join("to").to_str().unwrap()]);
+    let quiet = text(&quiet.stderr);
+    assert!(quiet.contains("Done: 2 files") && !quiet.contains(['\u{1b}', '\r', '█']), "{quiet}");
+    screen.read_to_end(&mut shown).unwrap();
+    assert!(sender.wait().unwrap().success());
+    let shown = text(&shown);
+    let transfer = shown.split("The other side is there.").nth(1).unwrap();
+    for part in ["/s  ", " left  relayed, in all", "sent/a.txt", "sent/b.txt", "Done: 2 files"] {
+        assert!(transfer.contains(part), "no {part:?} in {transfer:?}");
+    }
+}

@@ -1,0 +1,6 @@
+//! One-time links.
+
+mod minting;
+mod model;
+mod races;
+mod resume;

@@ -1,0 +1,3 @@
+//! The web page, as it is served.
+
+mod assets;

@@ -1,0 +1,5 @@
+//! Pipes for scripts.
+
+mod curl;
+mod ends;
+mod passing;

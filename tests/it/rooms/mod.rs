@@ -1,0 +1,9 @@
+//! Rooms.
+
+mod broken;
+mod client;
+mod files;
+mod hostile;
+mod keys;
+mod talk;
+mod terminal;

@@ -1,0 +1,4 @@
+//! What the people who run it ask for.
+
+mod health;
+mod openapi;
