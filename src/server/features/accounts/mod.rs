@@ -4,6 +4,9 @@ mod audit;
 mod handlers;
 pub mod model;
 pub mod refusals;
+pub mod settings;
+
+pub use settings::Settings;
 
 use actix_web::http::Method;
 use actix_web::web;

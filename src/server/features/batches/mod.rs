@@ -16,8 +16,11 @@ mod qr;
 pub mod refusals;
 mod routes;
 mod secret;
+pub mod settings;
 mod upload;
 mod urls;
+
+pub use settings::Settings;
 
 pub use guard::PASSWORD;
 pub use routes::endpoints;

@@ -22,6 +22,9 @@ mod handlers;
 pub mod model;
 mod page;
 pub mod refusals;
+pub mod settings;
+
+pub use settings::Settings;
 
 use actix_web::http::Method;
 use actix_web::web;

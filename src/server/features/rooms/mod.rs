@@ -11,8 +11,11 @@ pub mod hub;
 pub mod model;
 pub mod refusals;
 mod routes;
+pub mod settings;
 mod share;
 mod socket;
+
+pub use settings::Settings;
 
 pub use guard::{MANAGE_KEY, MEMBER_TOKEN};
 pub use routes::endpoints;
