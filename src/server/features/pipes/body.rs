@@ -14,7 +14,7 @@ use bytes::Bytes;
 use bytesize::ByteSize;
 
 use super::flow::{Piece, Taken};
-use super::pipes::Place;
+use super::hub::Place;
 use crate::server::error::Error;
 use crate::server::http::splice::Splice;
 use crate::server::http::wire::Wire;

@@ -1,4 +1,4 @@
-//! The handlers: a name for a pipe, the two sides, and a look that changes nothing.
+//! The handlers: a name for a pipe, the two sides, and a peek that changes nothing.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 
 use super::body::{PipeBody, over_quota};
 use super::feed::{Source, feed};
+use super::hub::{Arrival, Pipes};
 use super::offer::Offer;
-use super::pipes::{Comer, Pipes};
 use crate::protocol::secret;
 use crate::server::app::App;
 use crate::server::error::{Error, Result};
@@ -25,7 +25,7 @@ use crate::server::http::wire::Wire;
 /// Longest name.
 const LONGEST: usize = 128;
 /// How long a sender may go on after its session has ended.
-const LOOK: Duration = Duration::from_secs(1);
+const RIGHTS_CHECK: Duration = Duration::from_secs(1);
 
 /// A name that nobody guesses, and where it leads.
 #[derive(Serialize, ToSchema)]
@@ -73,8 +73,8 @@ pub async fn send(
     check_name(&name)?;
     let offer = Offer::of(&req, query.filename.as_deref())?;
     let source = Source { payload, length: offer.length, wire: Some((wire.clone(), hold)) };
-    let who = Comer { address: client_network(&req)?, now: app.clock.now() };
-    let spent = app.budget.of(who.address, who.now).ok_or(Error::TooManyRequests(LOOK.as_secs()))?;
+    let who = Arrival { address: client_network(&req)?, now: app.clock.now() };
+    let spent = app.budget.of(who.address, who.now).ok_or(Error::TooManyRequests(RIGHTS_CHECK.as_secs()))?;
     if let Some(limit) = spent.reached() {
         return Err(over_quota(limit));
     }
@@ -106,12 +106,12 @@ pub async fn receive(
         return Err(Error::BadRequest("A pipe is read once, from its beginning: ask without Range.".into()));
     }
     if req.method() == Method::HEAD {
-        return look(&app, &pipes, &name);
+        return peek(&app, &pipes, &name);
     }
     if is_robot(&req) {
         return Err(Error::BadRequest("Previews and robots receive nothing here. HEAD tells what there is.".into()));
     }
-    let who = Comer { address: client_network(&req)?, now: app.clock.now() };
+    let who = Arrival { address: client_network(&req)?, now: app.clock.now() };
     let waiting = pipes.claim(&name, who)?;
     let taken = tokio::select! {
         met = waiting.met => met.map_err(Error::internal)??,
@@ -129,8 +129,8 @@ pub async fn receive(
 }
 
 /// The answer to HEAD: whether somebody sends, and what.
-fn look(app: &App, pipes: &Pipes, name: &str) -> Result<HttpResponse> {
-    let (length, headers) = pipes.look(name, app.clock.now())?;
+fn peek(app: &App, pipes: &Pipes, name: &str) -> Result<HttpResponse> {
+    let (length, headers) = pipes.peek(name, app.clock.now())?;
     Ok(head(length, headers).body(NoBody))
 }
 
@@ -174,7 +174,7 @@ fn is_robot(req: &HttpRequest) -> bool {
 async fn rights_end(app: &App, caller: Option<Caller>) -> Error {
     let Some(caller) = caller else { return std::future::pending().await };
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(RIGHTS_CHECK).await;
         if let Err(error) = caller.check(app) {
             return error;
         }

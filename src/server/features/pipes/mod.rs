@@ -12,10 +12,10 @@ mod body;
 mod feed;
 mod flow;
 mod handlers;
+mod hub;
 mod offer;
-mod pipes;
 
-pub use pipes::Pipes;
+pub use hub::Pipes;
 
 use std::time::Duration;
 

@@ -80,7 +80,7 @@ pub struct Count {
 
 /// Who comes: from where, and when.
 #[derive(Clone, Copy)]
-pub struct Comer {
+pub struct Arrival {
     pub address: IpAddr,
     pub now: NaiveDateTime,
 }
@@ -94,7 +94,7 @@ impl Pipes {
     ///
     /// # Errors
     /// [`Error::PipeInUse`], [`Error::TooManyRequests`], [`Error::Busy`], [`Error::Stopping`].
-    pub fn offer(&self, name: &str, offer: Offer, spent: Spent, who: Comer) -> Result<Waiting<Given>> {
+    pub fn offer(&self, name: &str, offer: Offer, spent: Spent, who: Arrival) -> Result<Waiting<Given>> {
         let mut state = self.state();
         state.expire(who.now);
         let (meet, met) = oneshot::channel();
@@ -123,7 +123,7 @@ impl Pipes {
     ///
     /// # Errors
     /// As for [`Pipes::offer`].
-    pub fn claim(&self, name: &str, who: Comer) -> Result<Waiting<Taken>> {
+    pub fn claim(&self, name: &str, who: Arrival) -> Result<Waiting<Taken>> {
         let mut state = self.state();
         state.expire(who.now);
         let (meet, met) = oneshot::channel();
@@ -151,7 +151,7 @@ impl Pipes {
     ///
     /// # Errors
     /// [`Error::PipeNotFound`], [`Error::PipeInUse`].
-    pub fn look(&self, name: &str, now: NaiveDateTime) -> Result<(Option<u64>, HeaderMap)> {
+    pub fn peek(&self, name: &str, now: NaiveDateTime) -> Result<(Option<u64>, HeaderMap)> {
         let mut state = self.state();
         state.expire(now);
         match state.pipes.get(name).map(|pipe| &pipe.stage) {
