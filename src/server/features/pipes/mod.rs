@@ -12,10 +12,11 @@ mod body;
 mod feed;
 mod flow;
 mod handlers;
-mod hub;
 mod offer;
+pub mod refusals;
+mod registry;
 
-pub use hub::Pipes;
+pub use registry::Pipes;
 
 use std::time::Duration;
 
