@@ -7,9 +7,9 @@ pub mod path;
 mod peer;
 mod rate;
 mod receive;
-mod round;
 pub mod saved;
 mod send;
+mod session;
 mod source;
 
 pub use event::{Event, Failure, Summary, WhyNot};
