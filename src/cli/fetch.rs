@@ -147,7 +147,7 @@ impl Place {
         let shown = shown.display();
         let wrong = |error: std::io::Error| Failure::Local(format!("{shown} cannot be written: {error}"));
         let folder = Folder::open(&self.folder).map_err(wrong)?;
-        match folder.look(&name).map_err(wrong)? {
+        match folder.peek(&name).map_err(wrong)? {
             Some(FileType::Directory) => Err(Failure::Local(format!("{shown} is a folder"))),
             Some(_) if !self.replace => Err(Failure::Local(format!(
                 "{shown} is there already; say --force to replace it, or -o NAME to choose another. The link is not spent"

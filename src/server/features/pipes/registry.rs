@@ -153,7 +153,7 @@ impl Pipes {
     ///
     /// # Errors
     /// [`PIPE_NOT_FOUND`], [`pipe_in_use`].
-    pub fn look(&self, name: &str, now: NaiveDateTime) -> Result<(Option<u64>, HeaderMap)> {
+    pub fn peek(&self, name: &str, now: NaiveDateTime) -> Result<(Option<u64>, HeaderMap)> {
         let mut state = self.state();
         state.expire(now);
         match state.pipes.get(name).map(|pipe| &pipe.stage) {
