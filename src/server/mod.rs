@@ -56,9 +56,9 @@ use crate::server::clock::Clock;
 use crate::server::db::{Db, StartError};
 use crate::server::error::Error;
 use crate::server::features::{accounts, batches, desk, direct, links, page, pipes, rooms, service};
+use crate::server::http::connection::{Limits, Stream};
 use crate::server::http::openapi::Api;
 use crate::server::http::route::{Endpoint, register};
-use crate::server::http::wire::{Connection, Limits};
 use crate::server::http::{cors, expect, headers, log};
 use crate::server::metrics::Metrics;
 use crate::server::settings::Settings;
@@ -227,11 +227,11 @@ impl Server {
                     // How long the rest of a refused upload is read and dropped before the connection is cut.
                     .client_disconnect_timeout(LINGER)
                     .local_addr(address)
-                    .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.wire())))
+                    .on_connect_ext(|stream: &Stream, data| drop(data.insert(stream.connection())))
                     .h1(application());
                 fn_service(move |tcp: TcpStream| {
                     let peer = tcp.peer_addr().ok();
-                    std::future::ready(Ok((Connection::new(tcp, limits, metrics.clone()), peer)))
+                    std::future::ready(Ok((Stream::new(tcp, limits, metrics.clone()), peer)))
                 })
                 .and_then(service)
             })?
