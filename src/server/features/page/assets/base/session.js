@@ -7,6 +7,7 @@
 // wherever it lies: that there is none is the business of the Content-Security-Policy.
 
 import { site } from "../base/address.js";
+import { tab } from "../base/storage.js";
 
 /** @typedef {{ token: string, username: string, role: "operation" | "client", ends: number }} Session */
 
@@ -15,14 +16,15 @@ const NAME = `handover${site}session`;
 /** How long a new tab waits for another one that is signed in. */
 const ANSWER_TIME = 150;
 
-const channel = new BroadcastChannel(NAME);
+/** None where the browser lets pages of one site not talk to each other. */
+const channel = channelOf(NAME);
 
 /** Tells whoever shows it: `change`. */
 export const changes = new EventTarget();
 
 /** @returns {Session | null} */
 export function current() {
-  const kept = sessionStorage.getItem(NAME);
+  const kept = tab.get(NAME);
   if (!kept) return null;
   try {
     const session = /** @type {Session} */ (JSON.parse(kept));
@@ -30,20 +32,20 @@ export function current() {
   } catch {
     // Not ours: as good as none.
   }
-  sessionStorage.removeItem(NAME);
+  tab.remove(NAME);
   return null;
 }
 
 /** @param {Session} session */
 export function begin(session) {
-  sessionStorage.setItem(NAME, JSON.stringify(session));
+  tab.set(NAME, JSON.stringify(session));
   changes.dispatchEvent(new Event("change"));
 }
 
 /** Forgets the sign-in, here and in the other tabs. */
 export function end() {
-  sessionStorage.removeItem(NAME);
-  channel.postMessage({ ended: true });
+  tab.remove(NAME);
+  channel?.postMessage({ ended: true });
   changes.dispatchEvent(new Event("change"));
 }
 
@@ -53,7 +55,7 @@ export function end() {
  */
 export function find() {
   const own = current();
-  if (own) return Promise.resolve(own);
+  if (own || !channel) return Promise.resolve(own);
   return new Promise((resolve) => {
     const done = () => {
       channel.removeEventListener("message", hear);
@@ -62,7 +64,7 @@ export function find() {
     /** @param {MessageEvent} message */
     const hear = (message) => {
       if (!message.data?.session) return;
-      sessionStorage.setItem(NAME, JSON.stringify(message.data.session));
+      tab.set(NAME, JSON.stringify(message.data.session));
       done();
     };
     channel.addEventListener("message", hear);
@@ -71,13 +73,22 @@ export function find() {
   });
 }
 
-channel.addEventListener("message", (message) => {
+channel?.addEventListener("message", (message) => {
   if (message.data?.wanted) {
     const session = current();
     if (session) channel.postMessage({ session });
   }
-  if (message.data?.ended && sessionStorage.getItem(NAME)) {
-    sessionStorage.removeItem(NAME);
+  if (message.data?.ended && tab.get(NAME)) {
+    tab.remove(NAME);
     changes.dispatchEvent(new Event("change"));
   }
 });
+
+/** @param {string} name */
+function channelOf(name) {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    return null;
+  }
+}

@@ -33,6 +33,7 @@ export class Batch {
   constructor(id, key) {
     this.id = id;
     this.path = `api/batches/${segment(id)}`;
+    this.key = key;
     this.headers = key ? { "X-Manage-Key": key } : {};
   }
 
@@ -52,6 +53,16 @@ export class Batch {
   /** @returns {Promise<BatchView>} */
   read() {
     return call("GET", this.path, { headers: this.headers });
+  }
+
+  /** The address to pass on. */
+  get address() {
+    return at(`b/${segment(this.id)}`);
+  }
+
+  /** The address that makes whoever opens it the sender. */
+  get sendersAddress() {
+    return `${this.address}#${this.key}`;
   }
 
   /** Where its files are sent to. */

@@ -1,12 +1,12 @@
 // A new batch: choose files, look them over, send them.
 
 import { alertLine } from "../base/alert.js";
-import { at } from "../base/address.js";
 import { announce } from "../base/announce.js";
 import { Batch } from "../batch/api.js";
 import { fill, h, newId, once, screen } from "../base/dom.js";
 import { dropZone } from "../base/drop.js";
 import { frame, signedIn, title } from "../base/frame.js";
+import { keepKey, showWithout } from "../base/keys.js";
 import { pickedFiles } from "../base/picked.js";
 import * as session from "../base/session.js";
 import { size } from "../base/size.js";
@@ -98,7 +98,8 @@ async function start() {
       }),
     );
     window.removeEventListener("beforeunload", leaving);
-    history.replaceState(null, "", `${at(`b/${batch.id}`)}#${key}`);
+    keepKey(`batch/${batch.id}`, key);
+    showWithout(key, batch.address);
     senderPage(main, batch, chosen.all);
     main.focus();
   } catch (error) {

@@ -1,10 +1,11 @@
 // What this browser keeps of rooms: the name that one goes by, the keys of rooms made here, and one's place in a room.
 //
-// The maker's key comes in the fragment of an address and moves from there into localStorage: what stands in the address
-// bar is what people pass on. The place lives in sessionStorage, so that a tab that is loaded again is the same member,
+// The place lives in sessionStorage, so that a tab that is loaded again is the same member,
 // and another tab is another one.
 
 import { site } from "../base/address.js";
+import { forgetKey, keepKey, keptKey } from "../base/keys.js";
+import { browser, tab } from "../base/storage.js";
 
 /**
  * A message that the room has not confirmed.
@@ -25,32 +26,35 @@ const NAME = `handover${site}name`;
 
 /** What one goes by. */
 export const ownName = {
-  get: () => localStorage.getItem(NAME) ?? "",
+  get: () => browser.get(NAME) ?? "",
   /** @param {string} name */
-  set: (name) => localStorage.setItem(NAME, name),
+  set: (name) => void browser.set(NAME, name),
 };
 
 export class RoomMemory {
+  #what;
   #room;
 
   /** @param {string} code */
   constructor(code) {
+    this.#what = `room/${code}`;
     this.#room = `handover${site}room/${code}`;
   }
 
   /** The key of whoever made the room; empty for others. */
   get manageKey() {
-    return localStorage.getItem(this.#room) ?? "";
+    return keptKey(this.#what);
   }
 
-  set manageKey(key) {
-    localStorage.setItem(this.#room, key);
+  /** @param {string} key @returns {boolean} whether another page will find it */
+  keepKey(key) {
+    return keepKey(this.#what, key);
   }
 
   /** @returns {Seat | null} */
   get seat() {
     try {
-      return JSON.parse(sessionStorage.getItem(this.#room) ?? "null");
+      return JSON.parse(tab.get(this.#room) ?? "null");
     } catch {
       return null; // not ours: as good as none
     }
@@ -58,13 +62,13 @@ export class RoomMemory {
 
   /** @param {Seat | null} seat */
   set seat(seat) {
-    if (seat) sessionStorage.setItem(this.#room, JSON.stringify(seat));
-    else sessionStorage.removeItem(this.#room);
+    if (seat) tab.set(this.#room, JSON.stringify(seat));
+    else tab.remove(this.#room);
   }
 
   /** The room is over. */
   forget() {
-    localStorage.removeItem(this.#room);
+    forgetKey(this.#what);
     this.seat = null;
   }
 }

@@ -1,7 +1,6 @@
 // A new room: what it is called, and who makes it. Whoever makes it is in it.
 
 import { alertLine } from "../base/alert.js";
-import { at } from "../base/address.js";
 import { fill, h, newId, once, screen } from "../base/dom.js";
 import { frame, signedIn, title } from "../base/frame.js";
 import { icon } from "../base/icons.js";
@@ -43,9 +42,10 @@ async function make() {
     const made = await signedIn(() => Room.make(called.value.trim()));
     const memory = new RoomMemory(made.room);
     ownName.set(name.input.value.trim());
-    memory.manageKey = made.manage_key;
+    const room = new Room(made.room, made.manage_key);
+    const isKept = memory.keepKey(made.manage_key);
     memory.seat = newSeat(name.input.value.trim());
-    location.replace(at(`r/${made.room}`));
+    location.replace(isKept ? room.address : room.makersAddress);
   } catch (error) {
     alert.show(error);
   }

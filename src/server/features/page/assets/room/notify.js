@@ -2,6 +2,7 @@
 // sound, for whoever has asked for it.
 
 import { site } from "../base/address.js";
+import { browser } from "../base/storage.js";
 import { button, set } from "../base/dom.js";
 import { icon } from "../base/icons.js";
 import { words } from "../room/words.js";
@@ -54,13 +55,13 @@ function canNotify() {
 }
 
 function notifies() {
-  return canNotify() && Notification.permission === "granted" && localStorage.getItem(WANTED) === "yes";
+  return canNotify() && Notification.permission === "granted" && browser.get(WANTED) === "yes";
 }
 
 /** Switches it on or off. To be called on a press: the browser asks the person. @param {boolean} wanted */
 async function wantNotes(wanted) {
   const granted = wanted && (await Notification.requestPermission()) === "granted";
-  localStorage.setItem(WANTED, granted ? "yes" : "no");
+  browser.set(WANTED, granted ? "yes" : "no");
 }
 
 /** @param {string} heading @param {string} body */

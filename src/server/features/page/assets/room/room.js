@@ -2,6 +2,7 @@
 
 import { at } from "../base/address.js";
 import { screen } from "../base/dom.js";
+import { takeKey } from "../base/keys.js";
 import { frame } from "../base/frame.js";
 import { Room } from "../room/api.js";
 import { roomCode } from "../room/code.js";
@@ -21,10 +22,8 @@ const code = roomCode(decodeURIComponent(location.pathname.split("/").pop() ?? "
 frame();
 if (code) {
   const memory = new RoomMemory(code);
-  const key = location.hash.slice(1);
-  if (KEY.test(key)) memory.manageKey = key;
-  // What is left in the address bar is what people pass on.
-  history.replaceState(null, "", at(`r/${code}`));
+  const key = takeKey(at(`r/${code}`));
+  if (KEY.test(key)) memory.keepKey(key);
   window.addEventListener("hashchange", () => location.reload());
   if (await session.find()) session.changes.dispatchEvent(new Event("change"));
   enter(new Room(code, memory.manageKey), memory);
