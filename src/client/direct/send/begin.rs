@@ -41,10 +41,10 @@ pub struct Begun {
     pub journal: Journal,
 }
 
-/// Goes on with what is resume for the same files, or opens a new transfer.
+/// Goes on with what another process has left for the same files, or opens a new transfer.
 ///
 /// # Errors
-/// [`Failure`]; what is resume stays when the server cannot be reached.
+/// [`Failure`]; what it has left stays when the server cannot be reached.
 pub async fn begin(
     server: &Server,
     pace: &Pace,
