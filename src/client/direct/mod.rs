@@ -8,8 +8,8 @@ mod peer;
 mod rate;
 mod receive;
 pub mod resume_state;
-mod round;
 mod send;
+mod session;
 mod source;
 
 pub use event::{Event, Failure, Summary, WhyNot};

@@ -9,9 +9,6 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
-
-use crate::server::error::{Error, Result};
 
 /// Largest text of a message, in bytes.
 pub const LARGEST_TEXT: usize = 8 << 10;
@@ -21,8 +18,9 @@ pub const LARGEST_SAID: usize = 6 * LARGEST_TEXT + 512;
 pub const LONGEST_REF: usize = 64;
 
 /// What happened in a room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = RoomEvent)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "server", schema(as = RoomEvent))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// Somebody is new in the room.
@@ -59,7 +57,8 @@ pub enum Event {
 }
 
 /// Why somebody left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Leaving {
     Left,
@@ -92,8 +91,8 @@ impl Event {
         }
     }
 
-    pub fn json(&self) -> Result<String> {
-        serde_json::to_string(self).map_err(Error::internal)
+    pub fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
     }
 }
 
@@ -208,8 +207,8 @@ impl Word<'_> {
     }
 
     /// An error as a member is told it.
-    pub fn error<'a>(error: &Error, nonce: Option<&'a str>) -> Word<'a> {
-        Word::Error { code: error.shape().1.into(), msg: error.to_string(), nonce: nonce.map(Into::into) }
+    pub fn error<'a>(code: &'static str, msg: String, nonce: Option<&'a str>) -> Word<'a> {
+        Word::Error { code: code.into(), msg, nonce: nonce.map(Into::into) }
     }
 }
 

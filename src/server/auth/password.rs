@@ -1,11 +1,13 @@
 //! Passwords: argon2id, at most as many at once as there are cores, in threads that give way to everything else.
 
+use crate::server::refusals::busy;
 use std::sync::{Arc, mpsc};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use tokio::sync::oneshot;
 
+use crate::server::background::give_way;
 use crate::server::error::{Error, Result};
 use crate::server::metrics::Metrics;
 
@@ -100,17 +102,9 @@ impl Hasher {
         self.metrics.hashes_waiting.inc();
         if self.queue.try_send(job).is_err() {
             self.metrics.hashes_waiting.dec();
-            return Err(Error::Busy { retry_after: 2 });
+            return Err(busy(2));
         }
         waiting.await.map_err(|_| Error::Internal("a hashing thread ended".into()))?
-    }
-}
-
-/// Lowers this thread's priority as far as it goes, so that a flood of logins takes only what others leave.
-pub fn give_way() {
-    // On Linux a thread's id names that thread alone (setpriority(2), "C library/kernel differences").
-    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19) {
-        tracing::warn!(cause = %error, "a background thread runs at normal priority");
     }
 }
 
@@ -144,7 +138,7 @@ mod tests {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let floods = (0..cores + 20).map(|_| hasher.hash("a password".into()));
         let answers = futures_util::future::join_all(floods).await;
-        let busy = answers.iter().filter(|answer| matches!(answer, Err(Error::Busy { .. }))).count();
+        let busy = answers.iter().filter(|answer| answer.as_ref().is_err_and(|error| error.is(&busy(1)))).count();
         assert!(busy > 0 && busy < answers.len(), "{busy} of {}", answers.len());
         assert_eq!((metrics.hashes_waiting.get(), metrics.hashes_running.get()), (0, 0));
     }

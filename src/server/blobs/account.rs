@@ -1,30 +1,12 @@
 //! Whose room a file takes, and the limits on it.
 
+use crate::server::refusals::quota_exceeded;
 use std::net::IpAddr;
 
 use bytesize::ByteSize;
 
-use crate::server::error::{Error, Result};
-
-/// Limits on what is stored, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Quota {
-    /// For one user.
-    pub user: u64,
-    /// For the guests behind one address.
-    pub guest: u64,
-    /// For all guests together.
-    pub guests: u64,
-    /// For everybody together.
-    pub total: u64,
-    /// What uploads leave free on the disk.
-    pub floor: u64,
-}
-
-impl Quota {
-    /// No limits.
-    pub const NONE: Quota = Quota { user: u64::MAX, guest: u64::MAX, guests: u64::MAX, total: u64::MAX, floor: 0 };
-}
+use crate::server::config::Quota;
+use crate::server::error::Result;
 
 /// The pot of everybody, and that of all guests.
 pub const EVERYBODY: &str = "";
@@ -79,7 +61,7 @@ impl Pot<'_> {
     /// Whether `bytes` more fit beside those that are used.
     pub fn check(&self, bytes: u64, used: u64) -> Result<()> {
         match used.saturating_add(bytes) > self.limit {
-            true => Err(Error::QuotaExceeded { whose: self.whose, limit: ByteSize(self.limit), used: ByteSize(used) }),
+            true => Err(quota_exceeded(self.whose, ByteSize(self.limit), ByteSize(used))),
             false => Ok(()),
         }
     }

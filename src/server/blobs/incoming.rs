@@ -1,19 +1,18 @@
 //! Writing a blob: one pass over the bytes makes its digests and its file.
 
+use crate::server::refusals::file_too_large;
 use std::fs::{self, File};
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use actix_rt::task::JoinHandle;
-use actix_web::ResponseError as _;
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use bytesize::ByteSize;
 use futures_util::{Stream, StreamExt as _};
 
 use super::{Blobs, PREFIX, Reservation, make_folder};
-use crate::server::auth::token::hex;
 use crate::server::error::{Error, Result};
 
 /// What is gathered before it goes to the blocking pool: two of these are the memory of an upload.
@@ -55,10 +54,9 @@ pub async fn commit_all<T>(mut contents: Vec<Content>, write: impl Future<Output
     });
     let fate = match &result {
         Ok(_) => Fate::Keep,
-        // These say for certain that there is no row.
-        Err(Error::QuotaExceeded { .. } | Error::InsufficientStorage { .. } | Error::Busy { .. }) => Fate::Remove,
-        Err(error) if error.status_code().is_server_error() => Fate::Unknown,
-        Err(_) => Fate::Remove,
+        // A refusal says for certain that there is no row, a failure of ours does not.
+        Err(Error::Refused(_)) => Fate::Remove,
+        Err(_) => Fate::Unknown,
     };
     decide(&mut contents, fate);
     result
@@ -167,7 +165,7 @@ impl Incoming {
             size: self.size,
             blake3: self.blake3.finalize().to_hex().to_string(),
             crc32: self.crc32.finalize(),
-            sha256: self.sha256.map(|context| hex(context.finish().as_ref())),
+            sha256: self.sha256.map(|context| hex::encode(context.finish().as_ref())),
             guard: self.guard,
         })
     }
@@ -209,7 +207,7 @@ where
         let chunk = chunk?;
         size += chunk.len() as u64;
         if size > limit {
-            return Err(Error::FileTooLarge(ByteSize(limit)));
+            return Err(file_too_large(ByteSize(limit)));
         }
         reservation.grow_to(size)?;
         if size > disk_checked_to {

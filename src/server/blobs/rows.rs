@@ -4,7 +4,8 @@
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::{Account, Content, Quota};
+use super::{Account, Content};
+use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{blobs, usage};
 use crate::server::error::{Error, Result};
@@ -45,7 +46,7 @@ pub fn used(conn: &mut Conn, key: &str) -> Result<u64> {
 /// Adds a blob to those of `account`. Quotas have their last word here.
 ///
 /// # Errors
-/// [`Error::QuotaExceeded`].
+/// [`quota_exceeded`].
 pub fn add(conn: &mut Conn, new: &NewBlob, account: &Account, quota: &Quota, now: NaiveDateTime) -> Result<()> {
     for pot in account.pots(quota) {
         pot.check(new.size, used(conn, pot.key)?)?;

@@ -1,5 +1,7 @@
 //! Register, log in and out, change the password, who am I.
 
+use crate::server::features::accounts::refusals::{INVALID_CREDENTIALS, OPERATION_SIGNUP_CLOSED, WRONG_PASSWORD};
+use crate::server::refusals::{INVALID_TOKEN, NOT_FOUND, missing_parameters};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,11 +9,11 @@ use subtle::ConstantTimeEq as _;
 use utoipa::ToSchema;
 
 use super::model::{self, Email, NewPassword, Username};
+use super::settings::{OperationSignup, Settings};
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin, post};
 use crate::server::auth::{Role, create_session, end_session};
 use crate::server::clock::after;
-use crate::server::config::OperationSignup;
 use crate::server::error::{Error, Result};
 use crate::server::http::gate::Caller;
 use crate::server::http::json::{Json, present};
@@ -73,15 +75,20 @@ pub struct Me {
     created_at: DateTime<Utc>,
 }
 
-pub async fn register(req: HttpRequest, app: web::Data<App>, Json(body): Json<Registration>) -> Result<HttpResponse> {
+pub async fn register(
+    req: HttpRequest,
+    app: web::Data<App>,
+    settings: web::Data<Settings>,
+    Json(body): Json<Registration>,
+) -> Result<HttpResponse> {
     let (Some(username), Some(email), Some(password)) =
         (present(body.username), present(body.email), present(body.password))
     else {
-        return Err(Error::MissingParameters("username, email, and password are"));
+        return Err(missing_parameters("username, email, and password are"));
     };
     let role = if body.is_operation_user == Some(true) { Role::Operation } else { Role::Client };
     if role == Role::Operation {
-        check_signup(&req, &app, body.signup_code.as_deref())?;
+        check_signup(&req, &app, &settings, body.signup_code.as_deref())?;
     }
     let (name, email) = (Username::try_from(username)?, Email::try_from(email)?);
     let password = NewPassword::try_from(password)?;
@@ -92,7 +99,7 @@ pub async fn register(req: HttpRequest, app: web::Data<App>, Json(body): Json<Re
     app.db
         .write(move |conn| {
             let id = model::add(conn, &name, &email, &hash, role, now)?;
-            let user = model::by_id(conn, &id)?.ok_or(Error::NotFound)?;
+            let user = model::by_id(conn, &id)?.ok_or(NOT_FOUND)?;
             let entry = Entry::new(Action::Registered, user.username.clone()).detail(role.as_str());
             origin.actor = Some((id, user.username));
             origin.record(conn, now, entry)
@@ -102,16 +109,16 @@ pub async fn register(req: HttpRequest, app: web::Data<App>, Json(body): Json<Re
 }
 
 /// Whether an operation user may register here. Guesses of the code are counted like guesses of a password.
-fn check_signup(req: &HttpRequest, app: &App, given: Option<&str>) -> Result<()> {
-    match app.config.operation_signup() {
+fn check_signup(req: &HttpRequest, app: &App, settings: &Settings, given: Option<&str>) -> Result<()> {
+    match settings.operation_signup(&app.config) {
         OperationSignup::Open => Ok(()),
-        OperationSignup::Closed => Err(Error::OperationSignupClosed),
+        OperationSignup::Closed => Err(OPERATION_SIGNUP_CLOSED),
         OperationSignup::Code(code) => {
             let address = client_address(req).ok_or_else(|| Error::Internal("a request without a peer".into()))?;
             let account = "\0signup"; // no username can be this
             app.throttle.attempt(account, address, app.clock.now())?;
             if !bool::from(given.unwrap_or_default().as_bytes().ct_eq(code.as_bytes())) {
-                return Err(Error::OperationSignupClosed);
+                return Err(OPERATION_SIGNUP_CLOSED);
             }
             app.throttle.forgive(account, address);
             Ok(())
@@ -121,7 +128,7 @@ fn check_signup(req: &HttpRequest, app: &App, given: Option<&str>) -> Result<()>
 
 pub async fn login(req: HttpRequest, app: web::Data<App>, Json(body): Json<Credentials>) -> Result<HttpResponse> {
     let (Some(username), Some(password)) = (present(body.username), present(body.password)) else {
-        return Err(Error::MissingParameters("username and password are"));
+        return Err(missing_parameters("username and password are"));
     };
     let address = client_address(&req).ok_or_else(|| Error::Internal("a request without a peer".into()))?;
     let account = account_key(&username);
@@ -137,7 +144,7 @@ pub async fn login(req: HttpRequest, app: web::Data<App>, Json(body): Json<Crede
     verified?;
     let Some(user) = user else {
         post(&app, Origin::of(&req, None), Entry::new(Action::LoginFailed, shortened(&username)));
-        return Err(Error::InvalidCredentials);
+        return Err(INVALID_CREDENTIALS);
     };
     app.throttle.forgive(&account, address);
 
@@ -155,7 +162,7 @@ pub async fn login(req: HttpRequest, app: web::Data<App>, Json(body): Json<Crede
             if !current
                 .is_some_and(|current| current.password_hash == user.password_hash && current.disabled_at.is_none())
             {
-                return Err(Error::InvalidCredentials);
+                return Err(INVALID_CREDENTIALS);
             }
             origin.record(conn, now, Entry::new(Action::LoggedIn, user.username.clone()))?;
             create_session(conn, &user.id, now, end)
@@ -206,19 +213,19 @@ pub async fn change_password(
     Json(body): Json<PasswordChange>,
 ) -> Result<HttpResponse> {
     let (Some(old), Some(new)) = (present(body.old_password), present(body.new_password)) else {
-        return Err(Error::MissingParameters("old_password and new_password are"));
+        return Err(missing_parameters("old_password and new_password are"));
     };
     let new = NewPassword::try_from(new)?;
     let address = client_address(&req).ok_or_else(|| Error::Internal("a request without a peer".into()))?;
     let account = account_key(&caller.user.username);
     app.throttle.attempt(&account, address, app.clock.now())?;
-    let user = app.db.lookup(|conn| model::login_of(conn, &caller.user.username))?.ok_or(Error::InvalidToken)?;
+    let user = app.db.lookup(|conn| model::login_of(conn, &caller.user.username))?.ok_or(INVALID_TOKEN)?;
     let verified = app.hasher.verify(old, Some(user.password_hash.clone())).await;
     if !matches!(verified, Ok(false)) {
         app.throttle.forgive(&account, address); // right, or it was we who failed
     }
     if !verified? {
-        return Err(Error::WrongPassword);
+        return Err(WRONG_PASSWORD);
     }
     let hash = app.hasher.hash(new.into_inner()).await?;
     let (now, origin) = (app.clock.now(), Origin::of(&req, Some(&caller)));
@@ -232,7 +239,7 @@ pub async fn change_password(
 }
 
 pub async fn me(app: web::Data<App>, caller: Caller) -> Result<HttpResponse> {
-    let user = app.db.lookup(|conn| model::by_id(conn, &caller.user.id))?.ok_or(Error::InvalidToken)?;
+    let user = app.db.lookup(|conn| model::by_id(conn, &caller.user.id))?.ok_or(INVALID_TOKEN)?;
     Ok(HttpResponse::Ok().json(Me {
         id: user.id,
         username: user.username,

@@ -1,5 +1,6 @@
 //! Looking at a batch, changing and ending it.
 
+use crate::server::refusals::bad_request;
 use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
@@ -7,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::Settings;
 use super::guard::{self, Known, Managed, Open, check_password};
 use super::model::{self, fetches, files};
 use super::upload::{BatchFile, expiry, title};
 use super::{events, urls};
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 use crate::server::http::json::Json;
 use crate::server::http::paging::{Paging, cut};
 
@@ -78,15 +80,16 @@ pub struct Changed {
 pub async fn change(
     req: HttpRequest,
     app: web::Data<App>,
+    settings: web::Data<Settings>,
     Managed(known): Managed,
     Json(change): Json<Change>,
 ) -> Result<HttpResponse> {
     let (id, now, origin) = (known.batch.id, app.clock.now(), Origin::of(&req, None));
     if change.title.is_none() && change.expires_in.is_none() {
-        return Err(Error::BadRequest("Give what is to change: `title` or `expires_in`, as JSON.".into()));
+        return Err(bad_request("Give what is to change: `title` or `expires_in`, as JSON.".into()));
     }
     let title = change.title.map(title).transpose()?;
-    let expires_at = change.expires_in.map(|seconds| expiry(&app, seconds, now)).transpose()?;
+    let expires_at = change.expires_in.map(|seconds| expiry(&settings, seconds, now)).transpose()?;
     let batch = app
         .db
         .write(move |conn| {

@@ -1,14 +1,16 @@
 //! Documents as rows: names with versions, each holding one blob.
 
+use crate::server::refusals::FILE_NOT_FOUND;
 use chrono::NaiveDateTime;
 use diesel::dsl::max;
 use diesel::prelude::*;
 
+use crate::server::blobs::Account;
 use crate::server::blobs::rows::{self, NewBlob};
-use crate::server::blobs::{Account, Quota};
+use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{blobs, documents, users};
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// A document that is about to be added.
 pub struct NewDocument {
@@ -122,7 +124,7 @@ pub fn find(conn: &mut Conn, name: &str, version: Option<i32>) -> Result<Option<
 /// All versions of a document that are still there, newest first, up to `limit`.
 ///
 /// # Errors
-/// [`Error::FileNotFound`] when there are none.
+/// [`FILE_NOT_FOUND`] when there are none.
 pub fn versions(conn: &mut Conn, name: &str, limit: i64) -> Result<Vec<Document>> {
     let found: Vec<Document> = documents::table
         .inner_join(blobs::table)
@@ -132,14 +134,14 @@ pub fn versions(conn: &mut Conn, name: &str, limit: i64) -> Result<Vec<Document>
         .limit(limit)
         .select(COLUMNS)
         .load(conn)?;
-    if found.is_empty() { Err(Error::FileNotFound) } else { Ok(found) }
+    if found.is_empty() { Err(FILE_NOT_FOUND) } else { Ok(found) }
 }
 
 /// Deletes a document, all of its versions or one, and ends its open links. Returns the blobs that nothing refers to any
 /// more; their files are removed once this is committed.
 ///
 /// # Errors
-/// [`Error::FileNotFound`].
+/// [`FILE_NOT_FOUND`].
 pub fn delete(
     conn: &mut Conn,
     name: &str,
@@ -158,7 +160,7 @@ pub fn delete(
     }
     let doomed: Vec<(String, String, String)> = query.load(conn)?;
     if doomed.is_empty() {
-        return Err(Error::FileNotFound);
+        return Err(FILE_NOT_FOUND);
     }
     for (id, user, blob) in &doomed {
         crate::server::features::links::model::revoke_all(conn, id)?;

@@ -1,5 +1,6 @@
 //! POST /upload and PUT /upload/{filename}: from the socket to a durable document.
 
+use crate::server::refusals::busy;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -9,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::gate::{self, Selected};
 use super::model::{self, NewDocument};
+use super::refusals::not_let_in;
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::blobs::rows::{self, NewBlob};
@@ -61,7 +63,7 @@ async fn store(
     content: impl Stream<Item = Result<Bytes>>,
     overhead: u64,
 ) -> Result<HttpResponse> {
-    let Ok(_permit) = app.uploads.try_acquire() else { return Err(Error::Busy { retry_after: 2 }) };
+    let Ok(_permit) = app.uploads.try_acquire() else { return Err(busy(2)) };
     let _transfer = app.metrics.transfer("upload");
     let origin = Origin::of(&req, Some(&caller));
     let (account, quota) = (Account::user(&caller.user.id), *app.blobs.space().quota());
@@ -75,7 +77,7 @@ async fn store(
         app.blobs.space().check_disk(app.blobs.root(), declared)?;
         receive(&app.blobs, content, app.config.max_file_size.0, &mut reservation, move |file, size| {
             inspect(file, size, kind).map_err(|error| match error {
-                InspectError::Refused(refusal) => Error::Refused(refusal),
+                InspectError::Refused(refusal) => not_let_in(&refusal),
                 InspectError::Io(cause) => Error::Unavailable(Box::new(cause)),
             })
         })

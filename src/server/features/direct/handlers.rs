@@ -1,14 +1,16 @@
 //! The two sockets.
 
+use crate::server::refusals::UPGRADE_REQUIRED;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
+use super::Settings;
 use super::hub::{BOUNDS, Hub};
 use super::ice::ice_servers;
 use super::relay::{refuse, serve, serve_again};
 use crate::protocol::direct::{Role, Signal};
 use crate::server::app::App;
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 use crate::server::http::gate::Caller;
 use crate::server::http::peer::{client_network, public_url};
 use crate::server::http::socket::Handshake;
@@ -26,6 +28,7 @@ pub async fn send(
     req: HttpRequest,
     app: web::Data<App>,
     hub: web::Data<Hub>,
+    settings: web::Data<Settings>,
     caller: Option<Caller>,
     again: web::Query<Again>,
     payload: web::Payload,
@@ -41,16 +44,16 @@ pub async fn send(
     match hub.open(caller.map(|caller| caller.session), address, outgoing.clone(), now) {
         Ok(admitted) => {
             let expires_in = (admitted.expires_at - now).num_seconds().unsigned_abs();
-            admitted.seat.welcome(&Signal::Code {
-                nameplate: admitted.seat.nameplate,
+            admitted.participant.welcome(&Signal::Code {
+                nameplate: admitted.participant.nameplate,
                 expires_at: admitted.expires_at.and_utc(),
                 expires_in,
                 token: admitted.token,
-                grace: app.config.rejoin_time.as_secs(),
+                grace: settings.rejoin_time.as_secs(),
                 page_url,
-                ice_servers: ice_servers(&app.config.ice_servers, now),
+                ice_servers: ice_servers(&settings.ice_servers, now),
             });
-            actix_rt::spawn(serve(app, admitted.seat, incoming));
+            actix_rt::spawn(serve(app, admitted.participant, incoming));
         }
         Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),
     }
@@ -68,6 +71,7 @@ pub async fn receive(
     req: HttpRequest,
     app: web::Data<App>,
     hub: web::Data<Hub>,
+    settings: web::Data<Settings>,
     nameplate: web::Path<String>,
     again: web::Query<ReceiverAgain>,
     payload: web::Payload,
@@ -75,10 +79,10 @@ pub async fn receive(
     let (now, address) = (app.clock.now(), client_network(&req)?);
     let (response, incoming, outgoing) = match Handshake::of(&req, &app) {
         // A page is not told why a socket was refused, and asks once more without the handshake.
-        Err(Error::UpgradeRequired) => {
+        Err(error) if error.is(&UPGRADE_REQUIRED) => {
             app.throttle.guess(address, now)?;
             app.throttle.forgive_guess(address);
-            return Err(Error::UpgradeRequired);
+            return Err(error);
         }
         handshake => handshake?.open(payload, BOUNDS),
     };
@@ -93,13 +97,13 @@ pub async fn receive(
     match hub.join(nameplate, address, outgoing.clone(), now) {
         Ok(admitted) => {
             app.throttle.forgive_guess(address);
-            admitted.seat.welcome(&Signal::Joined {
+            admitted.participant.welcome(&Signal::Joined {
                 nameplate,
                 token: admitted.token,
-                grace: app.config.rejoin_time.as_secs(),
-                ice_servers: ice_servers(&app.config.ice_servers, now),
+                grace: settings.rejoin_time.as_secs(),
+                ice_servers: ice_servers(&settings.ice_servers, now),
             });
-            actix_rt::spawn(serve(app, admitted.seat, incoming));
+            actix_rt::spawn(serve(app, admitted.participant, incoming));
         }
         Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),
     }

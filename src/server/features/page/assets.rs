@@ -1,6 +1,7 @@
 //! The files of the page: embedded in the binary, packed once, and cached for good under a path that names their
 //! version.
 
+use crate::server::refusals::NOT_FOUND;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -11,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 use crate::server::http::gate::Access;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Request};
 
@@ -21,114 +22,130 @@ macro_rules! embed {
 
 /// The files of the page: `folder/file`, or `folder/part/file`, and what is in it.
 const FILES: &[(&str, &[u8])] = embed! {
-    "style/1-tokens.css"
-    "style/2-base.css"
-    "style/3-parts.css"
-    "style/4-screens.css"
-    "style/icon.svg"
-    "parts/address.js"
-    "parts/alert.js"
-    "parts/announce.js"
-    "parts/api.js"
-    "parts/batch-list.js"
-    "parts/batch-watch.js"
-    "parts/batch.js"
-    "parts/clock.js"
-    "parts/code-field.js"
-    "parts/confirm.js"
-    "parts/copy.js"
-    "parts/direct/channel.js"
-    "parts/direct/code.js"
-    "parts/direct/exchange.js"
-    "parts/direct/failure.js"
-    "parts/direct/folder-sink.js"
-    "parts/direct/frame.js"
-    "parts/direct/handed.js"
-    "parts/direct/inbox.js"
-    "parts/direct/link.js"
-    "parts/direct/memory-sink.js"
-    "parts/direct/message.js"
-    "parts/direct/names.js"
-    "parts/direct/peer.js"
-    "parts/direct/rate.js"
-    "parts/direct/reader.js"
-    "parts/direct/receiver.js"
-    "parts/direct/relayed.js"
-    "parts/direct/round.js"
-    "parts/direct/scripted.js"
-    "parts/direct/seal.js"
-    "parts/direct/sender.js"
-    "parts/direct/signal.js"
-    "parts/direct/sink.js"
-    "parts/direct/spake2.js"
-    "parts/direct/stream-sink.js"
-    "parts/direct/transfer.js"
-    "parts/dom.js"
-    "parts/drop.js"
-    "parts/events.js"
-    "parts/file-list.js"
-    "parts/files.js"
-    "parts/frame.js"
-    "parts/icons.js"
-    "parts/keyboard.js"
-    "parts/kind.js"
-    "parts/linked.js"
-    "parts/notify.js"
-    "parts/picked.js"
-    "parts/picture.js"
-    "parts/preview.js"
-    "parts/progress.js"
-    "parts/qr.js"
-    "parts/queue.js"
-    "parts/room-code.js"
-    "parts/room-memory.js"
-    "parts/room-socket.js"
-    "parts/room.js"
-    "parts/session.js"
-    "parts/sheet.js"
-    "parts/sign-in.js"
-    "parts/size.js"
-    "parts/time.js"
-    "parts/total.js"
-    "parts/upload-row.js"
-    "parts/upload.js"
-    "parts/words.js"
-    "screens/batch-fetched.js"
-    "screens/batch-receiver.js"
-    "screens/batch-sender.js"
-    "screens/batch.js"
-    "screens/desk-client.js"
-    "screens/desk-details.js"
-    "screens/desk-link.js"
-    "screens/desk-operation.js"
-    "screens/desk.js"
-    "screens/direct-card.js"
-    "screens/direct-entries.js"
-    "screens/direct-parcel.js"
-    "screens/direct-receiving.js"
-    "screens/direct-sending.js"
-    "screens/direct.js"
-    "screens/home.js"
-    "screens/link.js"
-    "screens/new.js"
-    "screens/room-join.js"
-    "screens/room-log.js"
-    "screens/room-new.js"
-    "screens/room-row.js"
-    "screens/room-say.js"
-    "screens/room-side.js"
-    "screens/room-talk.js"
-    "screens/room-typing.js"
-    "screens/room-unsent.js"
-    "screens/room.js"
-    "screens/sorry.js"
+    "base/1-tokens.css"
+    "base/2-base.css"
+    "base/3-parts.css"
+    "base/address.js"
+    "base/alert.js"
+    "base/announce.js"
+    "base/api.js"
+    "base/clock.js"
+    "base/confirm.js"
+    "base/copy.js"
+    "base/dom.js"
+    "base/drop.js"
+    "base/events.js"
+    "base/files.js"
+    "base/frame.js"
+    "base/icon.svg"
+    "base/icons.js"
+    "base/keys.js"
+    "base/kind.js"
+    "base/path.js"
+    "base/pauses.js"
+    "base/picked.js"
+    "base/preview.js"
+    "base/progress.js"
+    "base/qr.js"
+    "base/queue.js"
+    "base/session.js"
+    "base/sheet.js"
+    "base/sign-in.js"
+    "base/size.js"
+    "base/socket.js"
+    "base/sorry.js"
+    "base/storage.js"
+    "base/time.js"
+    "base/total.js"
+    "base/upload-row.js"
+    "base/upload.js"
+    "base/words.js"
+    "batch/api.js"
+    "batch/batch.css"
+    "batch/batch.js"
+    "batch/fetched.js"
+    "batch/list.js"
+    "batch/new.js"
+    "batch/receiver.js"
+    "batch/sender.js"
+    "batch/watch.js"
+    "batch/words.js"
+    "desk/client.js"
+    "desk/desk.css"
+    "desk/desk.js"
+    "desk/details.js"
+    "desk/file-list.js"
+    "desk/link.js"
+    "desk/operation.js"
+    "desk/words.js"
+    "direct/card.js"
+    "direct/code-field.js"
+    "direct/direct.css"
+    "direct/direct.js"
+    "direct/engine/channel.js"
+    "direct/engine/code.js"
+    "direct/engine/exchange.js"
+    "direct/engine/failure.js"
+    "direct/engine/folder-sink.js"
+    "direct/engine/frame.js"
+    "direct/engine/inbox.js"
+    "direct/engine/link.js"
+    "direct/engine/memory-sink.js"
+    "direct/engine/message.js"
+    "direct/engine/names.js"
+    "direct/engine/peer.js"
+    "direct/engine/rate.js"
+    "direct/engine/reader.js"
+    "direct/engine/receiver.js"
+    "direct/engine/round.js"
+    "direct/engine/seal.js"
+    "direct/engine/sender.js"
+    "direct/engine/signal.js"
+    "direct/engine/sink.js"
+    "direct/engine/spake2.js"
+    "direct/engine/stream-sink.js"
+    "direct/engine/transfer.js"
+    "direct/entries.js"
+    "direct/handed.js"
+    "direct/parcel.js"
+    "direct/receiving.js"
+    "direct/relayed.js"
+    "direct/scripted.js"
+    "direct/sending.js"
+    "direct/words.js"
+    "home/home.css"
+    "home/home.js"
+    "home/words.js"
+    "link/link.css"
+    "link/link.js"
+    "link/words.js"
+    "room/api.js"
+    "room/code.js"
+    "room/join.js"
+    "room/keyboard.js"
+    "room/linked.js"
+    "room/log.js"
+    "room/memory.js"
+    "room/new.js"
+    "room/notify.js"
+    "room/picture.js"
+    "room/room.css"
+    "room/room.js"
+    "room/row.js"
+    "room/say.js"
+    "room/side.js"
+    "room/socket.js"
+    "room/talk.js"
+    "room/typing.js"
+    "room/unsent.js"
+    "room/words.js"
     "vendor/noble-gcm.js"
     "vendor/noble-pake.js"
     "vendor/uqr.js"
 };
 
 /// The words of codes, the same as the terminal's.
-const WORDS: (&str, &[u8]) = ("parts/direct/words.txt", include_bytes!("../../../protocol/direct/words.txt"));
+const WORDS: (&str, &[u8]) = ("direct/engine/words.txt", include_bytes!("../../../protocol/direct/words.txt"));
 
 fn files() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     FILES.iter().copied().chain([WORDS])
@@ -165,9 +182,15 @@ pub fn find(path: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.path == path)
 }
 
-/// The style sheets, in their order.
-pub fn styles() -> impl Iterator<Item = &'static str> {
-    files().map(|(path, _)| path).filter(|path| path.ends_with(".css"))
+/// The style sheets of a page, in their order: the base's, and those of the folders that its modules come from.
+pub fn styles(modules: &BTreeSet<&'static str>) -> impl Iterator<Item = &'static str> + use<> {
+    let folders: BTreeSet<_> = modules.iter().copied().chain(["base/"]).filter_map(folder).collect();
+    let sheets = files().map(|(path, _)| path).filter(|path| path.ends_with(".css"));
+    sheets.filter(move |path| folder(path).is_some_and(|folder| folders.contains(folder)))
+}
+
+fn folder(path: &str) -> Option<&str> {
+    path.split_once('/').map(|(folder, _)| folder)
 }
 
 /// All modules that `module` needs, however deep.
@@ -208,8 +231,7 @@ fn pack(plain: &[u8]) -> Vec<u8> {
 
 pub fn endpoints() -> [Endpoint; 2] {
     const VERSION: Param = Param { name: "version", place: "path", what: "The version of the page", kind: "string" };
-    const FOLDER: Param =
-        Param { name: "folder", place: "path", what: "parts, screens, style or vendor", kind: "string" };
+    const FOLDER: Param = Param { name: "folder", place: "path", what: "base, a capability or vendor", kind: "string" };
     const PART: Param = Param { name: "part", place: "path", what: "A part of the page in a folder", kind: "string" };
     const FILE: Param = Param { name: "file", place: "path", what: "The file's name", kind: "string" };
     const ANSWER: &[Answer] = &[Answer {
@@ -255,7 +277,7 @@ async fn get_part(req: HttpRequest, place: web::Path<(String, String, String, St
 
 fn answer(req: &HttpRequest, asked: &str, path: &str) -> Result<HttpResponse> {
     // Another version's file under this one's name would be cached for good.
-    let asset = (asked == version()).then(|| find(path)).flatten().ok_or(Error::NotFound)?;
+    let asset = (asked == version()).then(|| find(path)).flatten().ok_or(NOT_FOUND)?;
     let mut response = HttpResponse::Ok();
     response
         .content_type(asset.media_type())

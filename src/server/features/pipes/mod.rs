@@ -13,9 +13,10 @@ mod feed;
 mod flow;
 mod handlers;
 mod offer;
-mod pipes;
+pub mod refusals;
+mod registry;
 
-pub use pipes::Pipes;
+pub use registry::Pipes;
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use actix_web::web;
 
 use crate::server::app::App;
 use crate::server::http::gate::Access;
-use crate::server::http::openapi::schema_of;
+use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Request};
 
 const TAG: &str = "Pipes";

@@ -9,13 +9,18 @@ mod guard;
 mod handlers;
 pub mod hub;
 pub mod model;
+pub mod refusals;
 mod routes;
+pub mod settings;
 mod share;
 mod socket;
+
+pub use settings::Settings;
 
 pub use guard::{MANAGE_KEY, MEMBER_TOKEN};
 pub use routes::endpoints;
 
+use crate::server::features::rooms::refusals::{MEMBER_NOT_FOUND, ROOM_NOT_FOUND};
 use std::time::Duration;
 
 use actix_web::web;
@@ -24,10 +29,10 @@ use crate::protocol::rooms::event::{Event, Leaving};
 use crate::server::app::App;
 use crate::server::auth::is_running;
 use crate::server::db::Conn;
-use crate::server::error::{Chain, Error, Result};
+use crate::server::error::{Chain, Result};
 use hub::Rooms;
 use model::At;
-use model::events::Who;
+use model::log::Who;
 use model::members;
 
 /// Removes what is left of rooms that have ended or expired.
@@ -119,7 +124,7 @@ async fn sweep(app: &App, rooms: &Rooms) -> Result<()> {
 /// Somebody who has left already, or whose room has ended, needs no more.
 fn gone(left: Result<()>) -> Result<()> {
     match left {
-        Err(Error::MemberNotFound | Error::RoomNotFound) => Ok(()),
+        Err(error) if error.is(&MEMBER_NOT_FOUND) || error.is(&ROOM_NOT_FOUND) => Ok(()),
         other => other,
     }
 }
