@@ -11,7 +11,7 @@ use super::login::Desk;
 use super::progress::Renderer;
 use super::run::run_to_end;
 use super::source::Source;
-use super::{Outcome, say};
+use super::{Outcome, output, say};
 use crate::client::{Api, Failure, answer, printable};
 
 #[derive(clap::Args)]
@@ -60,7 +60,7 @@ async fn upload_all(api: &Api, files: &[PathBuf], renderer: Renderer) -> Result<
                     return Err(failure); // nobody comes further without
                 }
                 if files.len() > 1 {
-                    eprintln!("handover: {shown_path}: {failure}");
+                    output::tell(&format!("handover: {shown_path}: {failure}"));
                 }
                 failures.push(failure);
             }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
-use super::{Happening, Peer, Stage};
+use super::{Happening, Peer, Place, Stage};
 use crate::client::direct::event::Failure;
 use crate::client::direct::session::Session;
 use crate::protocol::direct::exchange::{self, Disagreement, Established, Exchange, Secret};
@@ -26,7 +26,7 @@ impl Peer {
             }
             Signal::PeerLost { grace } => {
                 self.close_session()?;
-                Some(Happening::PeerLost { grace })
+                Some(Happening::PeerLost { grace: Place::grace(grace).as_secs() })
             }
             Signal::Ended { code, by, .. } => Some(Happening::Ended { code, by }),
             _ => None,

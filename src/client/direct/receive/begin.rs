@@ -1,7 +1,5 @@
 //! How a receiver gets its place at the server: a new one, or the one that a killed process had.
 
-use std::time::Duration;
-
 use tokio::time::timeout;
 
 use super::state::State;
@@ -38,7 +36,7 @@ async fn open(server: &Server, code: &Code, pace: &Pace) -> Result<(Link, Place)
     let mut link = Link::open(server, &path, pace).await?;
     match timeout(pace.connect, link.next()).await {
         Ok(Ok(Heard::Signal(Signal::Joined { nameplate, token, grace, .. }))) => {
-            Ok((link, Place { role: Role::Receiver, nameplate, token, grace: Duration::from_secs(grace) }))
+            Ok((link, Place { role: Role::Receiver, nameplate, token, grace: Place::grace(grace) }))
         }
         Ok(Ok(Heard::Signal(Signal::Ended { code, by, .. }))) => Err(Failure::Ended { code, by }),
         _ => Err(Failure::Unreachable("it does not say what a Handover server says".into())),

@@ -14,6 +14,9 @@ use crate::client::direct::resume_state::ResumeState;
 use crate::protocol::direct::exchange::Master;
 use crate::protocol::direct::{Code, Role, Signal};
 
+/// However long a server says that a code lives.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// What another process needs to go on.
 #[derive(Serialize, Deserialize)]
 struct State {
@@ -41,10 +44,10 @@ pub struct Begun {
     pub journal: Journal,
 }
 
-/// Goes on with what is resume for the same files, or opens a new transfer.
+/// Goes on with what another process has left for the same files, or opens a new transfer.
 ///
 /// # Errors
-/// [`Failure`]; what is resume stays when the server cannot be reached.
+/// [`Failure`]; what it has left stays when the server cannot be reached.
 pub async fn begin(
     server: &Server,
     pace: &Pace,
@@ -97,7 +100,7 @@ async fn open(
     let mut link = Link::open(server, "/api/direct/send", pace).await?;
     let (nameplate, life, token, grace, page_url) = match timeout(pace.connect, link.next()).await {
         Ok(Ok(Heard::Signal(Signal::Code { nameplate, expires_in, token, grace, page_url, .. }))) => {
-            (nameplate, Duration::from_secs(expires_in), token, Duration::from_secs(grace), page_url)
+            (nameplate, Duration::from_secs(expires_in).min(LONGEST), token, Place::grace(grace), page_url)
         }
         Ok(Ok(Heard::Signal(Signal::Ended { code, by, .. }))) => return Err(Failure::Ended { code, by }),
         _ => return Err(Failure::Unreachable("it does not say what a Handover server says".into())),
