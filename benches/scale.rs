@@ -7,9 +7,17 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::large::{self, YEARS};
+use percent_encoding::{AsciiSet, CONTROLS};
+
+use support::large::{self, Size};
 use support::process::Process;
 use support::{PASSWORD, json_of};
+
+/// Rows as there are after years.
+const YEARS: Size = Size { documents: 500_000, links: 2_000_000, audit: 3_000_000, batches: 20_000, rooms: 2000 };
+
+/// What is written with a percent sign in these queries.
+const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
 /// How often each request is sent.
 const TIMES: usize = 200;
@@ -69,9 +77,8 @@ const REQUESTS: [(&str, &str); 19] = [
 async fn percentiles(server: &Process, token: &str, path: &str, query: &str) {
     let mut times = Vec::with_capacity(TIMES);
     for n in 0..TIMES {
-        let query = query.replace('#', &n.to_string());
-        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        let request = server.http.get(format!("{}{path}", server.url)).query(&pairs.collect::<Vec<_>>()).bearer_auth(token);
+        let query = percent_encoding::utf8_percent_encode(&query.replace('#', &n.to_string()), QUERY).to_string();
+        let request = server.http.get(format!("{}{path}?{query}", server.url)).bearer_auth(token);
         let started = Instant::now();
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}?{query}");

@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
 use futures_util::stream;
-use handover::server::blobs::{Account, Blobs, Content, Quota, Space, TrashRule, receive};
+use handover::server::blobs::{Account, Blobs, Content, Space, TrashRule, receive};
 use handover::server::clock::Clock;
+use handover::server::config::Quota;
 
 use crate::support::crafted::noise;
 use crate::{SMALL, folder};

@@ -9,8 +9,8 @@ use crate::server::clock::Clock;
 use crate::server::config::Store;
 use crate::server::db::{Conn, open_migrated, write_alone};
 use crate::server::error::Result;
-use crate::server::folder;
 use crate::server::features::accounts::model::{self, Email, NewPassword, User, Username};
+use crate::server::folder;
 
 #[derive(clap::Subcommand)]
 pub enum Command {

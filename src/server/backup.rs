@@ -61,7 +61,8 @@ pub fn make(config: &Config, goal: &Path) -> Result<Copied, CannotCopy> {
     if fs::read_dir(goal).map_err(failed(goal))?.next().is_some() {
         return Err(CannotCopy::Full(goal.display().to_string()));
     }
-    folder::write_whole(&goal.join(MARK), b"a server that starts here revokes the links that were open\n").map_err(failed(goal))?;
+    folder::write_whole(&goal.join(MARK), b"a server that starts here revokes the links that were open\n")
+        .map_err(failed(goal))?;
     let root = config.blobs_path();
     let trash = TrashRule { clock: Clock::System, life: config.trash_life };
     let store = Blobs::open(&root, Space::new(config.quota(), &root), trash).map_err(failed(&root))?;

@@ -9,8 +9,6 @@ use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-use crate::server::blobs::Quota;
-
 /// Where the rows and the secrets are: what every command that touches them needs.
 #[derive(Args, Clone, Debug)]
 pub struct Store {
@@ -223,6 +221,26 @@ impl Config {
             floor: self.free_space_floor.0,
         }
     }
+}
+
+/// Limits on what is stored, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// For one user.
+    pub user: u64,
+    /// For the guests behind one address.
+    pub guest: u64,
+    /// For all guests together.
+    pub guests: u64,
+    /// For everybody together.
+    pub total: u64,
+    /// What uploads leave free on the disk.
+    pub floor: u64,
+}
+
+impl Quota {
+    /// No limits.
+    pub const NONE: Quota = Quota { user: u64::MAX, guest: u64::MAX, guests: u64::MAX, total: u64::MAX, floor: 0 };
 }
 
 /// Whether people without an account may put files here.

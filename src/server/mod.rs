@@ -4,6 +4,7 @@ pub mod announce;
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod background;
 pub mod backup;
 pub mod blobs;
 pub mod bus;
@@ -56,13 +57,14 @@ use crate::server::clock::Clock;
 use crate::server::db::{Db, StartError};
 use crate::server::error::Error;
 use crate::server::features::{accounts, batches, desk, direct, links, page, pipes, rooms, service};
+use crate::server::http::connection::{Limits, Stream};
 use crate::server::http::openapi::Api;
 use crate::server::http::route::{Endpoint, register};
-use crate::server::http::wire::{Connection, Limits};
 use crate::server::http::{cors, expect, headers, log};
 use crate::server::metrics::Metrics;
-use crate::server::tally::Tally;
 use crate::server::settings::Settings;
+use crate::server::sweeper::Sweep;
+use crate::server::tally::Tally;
 
 /// All that is served, feature by feature.
 pub fn api() -> &'static Api {
@@ -96,6 +98,9 @@ pub fn api() -> &'static Api {
     });
     &API
 }
+
+/// What the features let end.
+const SWEEPS: &[Sweep] = &[links::SWEEP, batches::SWEEP];
 
 /// All routes.
 pub fn endpoints() -> &'static [Endpoint] {
@@ -182,9 +187,13 @@ impl Server {
         db.write(batches::model::claims::recover).await.map_err(CannotStart::Recover)?;
         if backup::is_restored(data) {
             let now = clock.now();
-            let revoked = db.write(move |conn| links::model::end_restored(conn, now)).await.map_err(CannotStart::Recover)?;
+            let revoked =
+                db.write(move |conn| links::model::end_restored(conn, now)).await.map_err(CannotStart::Recover)?;
             backup::settle(data).map_err(CannotStart::Settle)?;
-            tracing::warn!(links = revoked, "this is a restored copy: its open links are revoked, and people sign in anew");
+            tracing::warn!(
+                links = revoked,
+                "this is a restored copy: its open links are revoked, and people sign in anew"
+            );
         }
         let app = App {
             clock,
@@ -241,11 +250,11 @@ impl Server {
                     // How long the rest of a refused upload is read and dropped before the connection is cut.
                     .client_disconnect_timeout(LINGER)
                     .local_addr(address)
-                    .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.wire())))
+                    .on_connect_ext(|stream: &Stream, data| drop(data.insert(stream.connection())))
                     .h1(application());
                 fn_service(move |tcp: TcpStream| {
                     let peer = tcp.peer_addr().ok();
-                    std::future::ready(Ok((Connection::new(tcp, limits, metrics.clone()), peer)))
+                    std::future::ready(Ok((Stream::new(tcp, limits, metrics.clone()), peer)))
                 })
                 .and_then(service)
             })?
@@ -255,7 +264,7 @@ impl Server {
         }
         started(server.handle());
         let announcement = announce(config, address);
-        let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
+        let sweeper = actix_rt::spawn(sweeper::run(app.clone(), SWEEPS));
         let watches = [
             actix_rt::spawn(direct::watch(app.clone(), live.hub.clone())),
             actix_rt::spawn(pipes::watch(app.clone(), live.pipes.clone())),

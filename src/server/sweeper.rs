@@ -1,24 +1,29 @@
-//! What time ends: links, batches and sessions past their end, old audit rows, files that nothing refers to.
+//! What time ends: sessions past their end, old audit rows, files that nothing refers to, and what each feature lets end.
 
 use std::time::Duration;
 
 use actix_web::web;
 use diesel::prelude::*;
+use futures_util::future::LocalBoxFuture;
 
 use crate::server::app::App;
 use crate::server::audit;
 use crate::server::blobs::{Survey, rows};
 use crate::server::db::schema::sessions;
 use crate::server::error::{Chain, Error, Result};
-use crate::server::features::batches;
-use crate::server::features::links;
 
 /// How often rows are swept, and how often the files.
 const ROWS: Duration = Duration::from_secs(30);
 const FILES: Duration = Duration::from_secs(6 * 3600);
 
+/// What a feature lets end, and what it calls that in the log.
+pub struct Sweep {
+    pub what: &'static str,
+    pub run: fn(web::Data<App>) -> LocalBoxFuture<'static, Result<()>>,
+}
+
 /// Sweeps until the runtime ends. A sweep that fails is logged and tried again the next time.
-pub async fn run(app: web::Data<App>) {
+pub async fn run(app: web::Data<App>, features: &[Sweep]) {
     let mut ticks = 0u32;
     loop {
         if ticks == 0
@@ -29,8 +34,10 @@ pub async fn run(app: web::Data<App>) {
         if let Err(error) = trash(&app).await {
             tracing::warn!(cause = %Chain(&error), "the trash could not be emptied");
         }
-        if let Err(error) = batches::clear(&app).await {
-            tracing::warn!(cause = %Chain(&error), "the batches could not be swept");
+        for sweep in features {
+            if let Err(error) = (sweep.run)(app.clone()).await {
+                tracing::warn!(what = sweep.what, cause = %Chain(&error), "what has ended could not be swept");
+            }
         }
         if let Err(error) = rows(&app).await {
             tracing::warn!(cause = %Chain(&error), "the rows could not be swept");
@@ -44,38 +51,32 @@ pub async fn run(app: web::Data<App>) {
     }
 }
 
-/// Ends links and sessions past their time, drops what is older than the audit is kept, and counts links.
+/// Ends sessions past their time, and drops what is older than the audit is kept.
 pub async fn rows(app: &App) -> Result<()> {
     let now = app.clock.now();
     let oldest = now - chrono::TimeDelta::from_std(app.config.audit_life).unwrap_or(chrono::TimeDelta::MAX);
     audit::count(app).await?;
     app.db
         .write(move |conn| {
-            links::model::expire(conn, now)?;
             diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(conn)?;
             Ok(())
         })
         .await?;
     audit::forget(app, oldest).await?;
-    while app.db.write(move |conn| links::model::forget(conn, oldest)).await? {}
     app.db.shrink().await?;
-    app.metrics.batches.set(app.db.read(batches::model::count).await?);
     app.metrics.subscribers.set(app.bus.subscribers() as i64);
-    let counts = app.db.read(links::model::count).await?;
-    for state in links::model::STATES {
-        let number = counts.iter().find(|(counted, _)| counted == state).map_or(0, |(_, number)| *number);
-        app.metrics.links(state, number);
-    }
     Ok(())
 }
 
 /// Moves files that no row refers to into the trash, as far as that is no more than a crash explains. Returns their number.
 pub async fn files(app: &App) -> Result<usize> {
     let (store, readers, percent) = (app.blobs.clone(), app.db.readers(), app.config.sweep_limit);
-    let swept = web::block(move || store.sweep(percent, |ids| Ok::<_, SweepError>(readers.read(|conn| rows::known(conn, ids))?)))
-        .await
-        .map_err(Error::internal)?
-        .map_err(|SweepError(error)| error)?;
+    let swept = web::block(move || {
+        store.sweep(percent, |ids| Ok::<_, SweepError>(readers.read(|conn| rows::known(conn, ids))?))
+    })
+    .await
+    .map_err(Error::internal)?
+    .map_err(|SweepError(error)| error)?;
     let Survey { files, unknown } = swept.survey;
     app.metrics.unknown_files.set(unknown as i64);
     app.metrics.sweep_stopped.set(swept.stopped.into());

@@ -211,18 +211,9 @@ fn check_secret(secret: &[u8], path: String) -> Result<Vec<u8>, SecretError> {
 /// Writes a new secret so that a crash leaves a whole one or none, and nobody else may read it.
 fn make_secret(path: &Path) -> io::Result<Vec<u8>> {
     folder::make(path.parent().unwrap_or(Path::new(".")))?;
-    let secret = hex(&rand::random::<[u8; 32]>());
+    let secret = hex::encode(rand::random::<[u8; 32]>());
     folder::write_whole(path, format!("{secret}\n").as_bytes())?;
     Ok(secret.into_bytes())
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-pub use account::{Account, EVERYBODY, Quota, cost};
+pub use account::{Account, EVERYBODY, cost};
 pub use digester::Digester;
 pub use incoming::{Content, INLINE_SHA256, Incoming, commit_all, receive};
 pub use space::{Reservation, Space};

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::{Account, Content, Quota, cost};
+use super::{Account, Content, cost};
+use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{blobs, usage};
 use crate::server::error::{Error, Result};

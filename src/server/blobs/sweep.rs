@@ -77,7 +77,10 @@ impl Blobs {
 
     /// Counts, and gathers some of what could be moved and of the parts of broken uploads.
     #[allow(clippy::type_complexity)]
-    fn look<E: From<io::Error>>(&self, mut is_known: impl IsKnown<E>) -> Result<(Survey, Vec<(String, PathBuf)>, Vec<PathBuf>), E> {
+    fn look<E: From<io::Error>>(
+        &self,
+        mut is_known: impl IsKnown<E>,
+    ) -> Result<(Survey, Vec<(String, PathBuf)>, Vec<PathBuf>), E> {
         let (mut survey, mut unknown, mut parts) = (Survey::default(), Vec::new(), Vec::new());
         for folder in self.folders()? {
             for group in groups(fs::read_dir(folder)?) {

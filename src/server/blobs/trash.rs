@@ -111,7 +111,12 @@ impl Blobs {
     /// Empties the trash of what has lain there long enough; where the disk is short of room, the oldest first, also of what
     /// has not. What `is_known` by now goes back to its place instead. Returns the number of files removed.
     pub fn empty_trash<E: From<io::Error>>(&self, mut is_known: impl super::IsKnown<E>) -> Result<usize, E> {
-        let oldest = self.0.trash.clock.now().checked_sub_signed(TimeDelta::from_std(self.0.trash.life).unwrap_or(TimeDelta::MAX));
+        let oldest = self
+            .0
+            .trash
+            .clock
+            .now()
+            .checked_sub_signed(TimeDelta::from_std(self.0.trash.life).unwrap_or(TimeDelta::MAX));
         let mut removed = 0;
         for hour in self.hours()? {
             let is_over = oldest.is_some_and(|oldest| ended_before(&hour, oldest));

@@ -4,27 +4,28 @@
 
 use diesel::sql_types::{Bool, Text};
 
-use super::schema::{document_names, documents};
+use super::schema::{blobs, document_names, documents, users};
 
 diesel::table! {
     document_search (rowid) {
         rowid -> Integer,
         /// What a query of FTS5 is matched against: the table by its own name.
-        document_search -> Text,
+        #[sql_name = "document_search"]
+        indexed -> Text,
     }
 }
 
+diesel::allow_tables_to_appear_in_same_query!(document_search, blobs);
 diesel::allow_tables_to_appear_in_same_query!(document_search, document_names);
 diesel::allow_tables_to_appear_in_same_query!(document_search, documents);
-diesel::allow_tables_to_appear_in_same_query!(document_search, super::schema::blobs);
-diesel::allow_tables_to_appear_in_same_query!(document_search, super::schema::users);
+diesel::allow_tables_to_appear_in_same_query!(document_search, users);
 
 diesel::infix_operator!(Match, " MATCH ", Bool);
 
 /// Rows of the index whose names may hold what [`pieces`] was made of.
-pub fn matching(pieces: String) -> Match<document_search::document_search, diesel::dsl::AsExprOf<String, Text>> {
+pub fn matching(pieces: String) -> Match<document_search::indexed, diesel::dsl::AsExprOf<String, Text>> {
     use diesel::expression::AsExpression;
-    Match::new(document_search::document_search, AsExpression::<Text>::as_expression(pieces))
+    Match::new(document_search::indexed, AsExpression::<Text>::as_expression(pieces))
 }
 
 /// Stands around each character where a name is there a second time, for texts that are shorter than a piece.

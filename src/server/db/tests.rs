@@ -190,7 +190,8 @@ fn a_full_queue_makes_no_threads_and_drops_nothing() {
     let before = threads();
     for _ in 0..10_000 {
         writer.post("count", |conn| {
-            let known = conn.update(schema::usage::table.find("n"), schema::usage::bytes.eq(schema::usage::bytes + 1))?;
+            let known =
+                conn.update(schema::usage::table.find("n"), schema::usage::bytes.eq(schema::usage::bytes + 1))?;
             if known == 0 {
                 conn.insert(schema::usage::table, (schema::usage::user_id.eq("n"), schema::usage::bytes.eq(1)))?;
             }

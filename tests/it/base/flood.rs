@@ -24,6 +24,7 @@ async fn a_flood_of_refused_requests_is_a_few_rows_that_say_how_many() {
     let mut server = Process::start(dir.path(), &[], None);
     let (olga, carl) = (server.user("olga", true).await, server.user("carl", false).await);
     let before = size(dir.path());
+    let started = std::time::Instant::now();
     let most_threads = threads(&server);
     let flood = (0..32).map(async |n| {
         for _ in 0..REQUESTS / 32 {
@@ -40,7 +41,8 @@ async fn a_flood_of_refused_requests_is_a_few_rows_that_say_how_many() {
     assert!(server.is_alive());
     let rows = server.get(&olga, "/api/audit?action=refused&limit=200").await;
     let rows = rows["entries"].as_array().unwrap();
-    assert!(rows.len() <= 4, "two reasons, in two minutes at most: {rows:#?}");
+    let minutes = started.elapsed().as_secs() as usize / 60 + 2;
+    assert!(rows.len() <= 2 * minutes, "two reasons in each of {minutes} minutes: {rows:#?}");
 }
 
 #[tokio::test]

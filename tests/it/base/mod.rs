@@ -6,6 +6,7 @@ mod connection;
 mod durability;
 mod expect;
 mod flood;
+mod floors;
 mod full_disk;
 mod halves;
 mod headers;

@@ -44,12 +44,16 @@ struct Step {
 
 /// Tables that are small whatever happens, and what a list with an end walks along in its order.
 fn is_bounded(step: &str, query: &str) -> bool {
-    let small = ["users", "link_counts", "store", "sqlite_master", "__diesel_schema_migrations", "CONSTANT ROW", "pragma_"];
+    let small =
+        ["users", "link_counts", "store", "sqlite_master", "__diesel_schema_migrations", "CONSTANT ROW", "pragma_"];
     let named = |table: &&str| step.starts_with(&format!("SCAN {table}"));
     let walks = step.contains(" USING ") && query.contains("LIMIT");
     // Counts of what is open alone.
     let open = step.contains("batches_open") || step.contains("rooms_open") || step.contains("room_members_present");
-    small.iter().any(|table| named(&table)) || walks || open || step.contains("VIRTUAL TABLE INDEX") && step.contains(":M")
+    small.iter().any(|table| named(&table))
+        || walks
+        || open
+        || step.contains("VIRTUAL TABLE INDEX") && step.contains(":M")
 }
 
 #[actix_rt::test]
@@ -67,13 +71,16 @@ async fn no_query_reads_a_whole_table() {
     let some = json_of(server.get("/files?limit=3").bearer_auth(&olga).send().await.unwrap()).await;
     let cursor = some["next"].as_str().unwrap();
     let day = "2026-01-01T00:00:00Z";
-    let mut paths: Vec<String> = ["", "?q=a", "?q=ab", "?q=%E6%97%A5%E6%9C%AC", "?q=department 9", "?q=nothing like it"]
-        .map(|query| format!("/files{query}"))
-        .to_vec();
+    let mut paths: Vec<String> =
+        ["", "?q=a", "?q=ab", "?q=%E6%97%A5%E6%9C%AC", "?q=department 9", "?q=nothing like it"]
+            .map(|query| format!("/files{query}"))
+            .to_vec();
     paths.push(format!("/files?cursor={cursor}"));
     paths.push(format!("/files?q=report&cursor={cursor}"));
     paths.push("/files/report-python-docx.docx".into());
-    paths.extend(["", "?state=claimed", "?state=revoked", "?filename=report-python-docx.docx"].map(|q| format!("/api/links{q}")));
+    paths.extend(
+        ["", "?state=claimed", "?state=revoked", "?filename=report-python-docx.docx"].map(|q| format!("/api/links{q}")),
+    );
     paths.extend(
         ["", "action=user_disabled", "actor=user7", "subject=x.docx", "since=DAY", "until=DAY", "since=DAY&until=DAY"]
             .map(|query| format!("/api/audit?{}", query.replace("DAY", day))),

@@ -16,7 +16,10 @@ fn mode(path: &Path) -> u32 {
 fn add_user(data: &Path, name: &str) {
     let binary = handover(&[]);
     let mut command = Command::new("sh");
-    command.args(["-c", "umask 022; echo 'correct horse' | exec \"$0\" users --data \"$1\" add \"$2\" \"$2@example.org\""]);
+    command.args([
+        "-c",
+        "umask 022; echo 'correct horse' | exec \"$0\" users --data \"$1\" add \"$2\" \"$2@example.org\"",
+    ]);
     let output = command.arg(binary.get_program()).arg(data).arg(name).output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }

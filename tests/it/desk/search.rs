@@ -1,7 +1,7 @@
 //! A search finds what a look at every name would find, in the same order.
 
-use handover::server::blobs::Quota;
 use handover::server::blobs::rows::NewBlob;
+use handover::server::config::Quota;
 use handover::server::features::desk::model::{self, NewDocument};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};

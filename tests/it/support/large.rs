@@ -14,9 +14,6 @@ pub struct Size {
     pub rooms: u64,
 }
 
-/// What the lists are measured on.
-pub const YEARS: Size = Size { documents: 500_000, links: 2_000_000, audit: 3_000_000, batches: 20_000, rooms: 2000 };
-
 /// Enough for each query to have something to find.
 pub const DAYS: Size = Size { documents: 300, links: 1000, audit: 1500, batches: 50, rooms: 20 };
 
@@ -52,7 +49,8 @@ fn rows(into: &str, count: u64, values: &str) -> String {
 
 fn statements(size: &Size) -> Vec<String> {
     let &Size { documents, links, audit, batches, rooms } = size;
-    let time = |n: &str, of: u64| format!("datetime('now', '-380 days', '+' || (({n}) * 32000000 / {of}) || ' seconds')");
+    let time =
+        |n: &str, of: u64| format!("datetime('now', '-380 days', '+' || (({n}) * 32000000 / {of}) || ' seconds')");
     let user = |n: &str| id(1, &format!("({n}) % {USERS}"));
     // Each number once, in no order.
     let mixed = |of: u64| format!("(n * 7919 % {of})");

@@ -5,8 +5,9 @@ use chrono::NaiveDateTime;
 use diesel::dsl::max;
 use diesel::prelude::*;
 
+use crate::server::blobs::Account;
 use crate::server::blobs::rows::{self, NewBlob};
-use crate::server::blobs::{Account, Quota};
+use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{blobs, document_names, documents, users};
 use crate::server::db::search::{self, document_search};
@@ -123,7 +124,8 @@ fn found(conn: &mut Conn, text: &str, before: &str, limit: i64) -> Result<Vec<Do
 
 /// The number of a document, or the one that a document of this id would have.
 fn number_of(conn: &mut Conn, id: &str) -> Result<i32> {
-    let last = document_names::table.filter(document_names::document_id.le(id)).order(document_names::document_id.desc());
+    let last =
+        document_names::table.filter(document_names::document_id.le(id)).order(document_names::document_id.desc());
     let last: Option<(String, i32)> =
         conn.first(last.select((document_names::document_id, document_names::number))).optional()?;
     Ok(last.map_or(0, |(known, number)| if known == id { number } else { number.saturating_add(1) }))

@@ -32,7 +32,7 @@ use crate::server::db::Conn;
 use crate::server::error::{Chain, Result};
 use hub::Rooms;
 use model::At;
-use model::events::Who;
+use model::log::Who;
 use model::members;
 
 /// Removes what is left of rooms that have ended or expired.

@@ -12,8 +12,8 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::server::audit::{Action, Entry, Origin};
-use crate::server::db::{Conn, literal};
 use crate::server::db::schema::{blobs, documents, download_links as links, sessions};
+use crate::server::db::{Conn, literal};
 use crate::server::error::{Error, Result};
 
 /// Downloads that one link may start.
@@ -173,7 +173,8 @@ pub fn end_restored(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
     let open = links::table.filter(links::state.eq_any([ISSUED, CLAIMED]));
     let revoked = conn.update(open, (links::state.eq(REVOKED), links::claim_id.eq(None::<String>)))?;
     diesel::delete(sessions::table).execute(conn)?;
-    let entry = Entry::new(Action::LinkRevoked, "all open links").detail(format!("{revoked} links: the data was restored"));
+    let entry =
+        Entry::new(Action::LinkRevoked, "all open links").detail(format!("{revoked} links: the data was restored"));
     Origin::default().record(conn, now, entry)?;
     Ok(revoked)
 }
@@ -184,7 +185,8 @@ const FORGOTTEN_AT_ONCE: i64 = 500;
 /// Drops some of the links that ended before `oldest`. They lie in the order in which they were issued, so those to be
 /// dropped are among the first. False when there is none any more.
 pub fn forget(conn: &mut Conn, oldest: NaiveDateTime) -> Result<bool> {
-    let first = links::table.order(links::id).limit(FORGOTTEN_AT_ONCE).select((links::id, links::state, links::expires_at));
+    let first =
+        links::table.order(links::id).limit(FORGOTTEN_AT_ONCE).select((links::id, links::state, links::expires_at));
     let first: Vec<(String, String, NaiveDateTime)> = first.load(conn)?;
     let over = first.into_iter().filter(|(_, state, end)| *end < oldest && state != CLAIMED);
     let over: Vec<String> = over.map(|(id, ..)| id).collect();

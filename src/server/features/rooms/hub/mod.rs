@@ -21,9 +21,9 @@ use std::time::Duration;
 use chrono::NaiveDateTime;
 
 use self::presence::Rate;
-use super::model::events::Who;
+use super::model::log::Who;
 use super::model::{self, Limits, members};
-use crate::server::blobs::Quota;
+use crate::server::config::Quota;
 use crate::server::db::Db;
 use crate::server::error::Result;
 use crate::server::features::rooms::Settings;

@@ -2,6 +2,7 @@
 
 pub mod events;
 pub mod files;
+pub mod log;
 pub mod members;
 
 use crate::server::features::rooms::refusals::{ROOM_NOT_FOUND, TOO_MANY_ROOMS, room_full};
@@ -12,8 +13,9 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::protocol::secret::digest;
-use crate::server::blobs::{Account, Quota, rows};
+use crate::server::blobs::{Account, rows};
 use crate::server::clock::after;
+use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{room_files, rooms, users};
 use crate::server::error::Result;
@@ -265,7 +267,8 @@ pub fn clear(conn: &mut Conn, quota: &Quota, now: NaiveDateTime) -> Result<Optio
         free(conn, &room, size)?;
     }
     if files.len() < CLEARED_AT_ONCE as usize {
-        let left: Option<i64> = diesel::delete(rooms::table.find(&room)).returning(rooms::bytes).get_result(conn).optional()?;
+        let left: Option<i64> =
+            diesel::delete(rooms::table.find(&room)).returning(rooms::bytes).get_result(conn).optional()?;
         rows::book(conn, &account, quota, -left.unwrap_or_default())?;
     }
     Ok(Some(Cleared { room, blobs: files.into_iter().map(|(_, blob)| blob).collect() }))
