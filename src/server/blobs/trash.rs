@@ -28,14 +28,16 @@ pub struct TrashRule {
 }
 
 impl Blobs {
-    /// Removes a blob that somebody deleted; one that is gone already is no error. Where the trash cannot take it, on a full
-    /// disk say, it is gone at once.
+    /// Removes a blob that somebody deleted; one that is gone already is no error. Where room is short it is gone at once.
     pub fn delete(&self, id: &str) -> io::Result<()> {
         let path = self.path(id)?;
-        match self.move_to_trash(id, &path) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(_) => fs::remove_file(path),
+        let removed = match self.space().is_tight()? {
+            true => fs::remove_file(path),
+            false => self.move_to_trash(id, &path),
+        };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
     }
 

@@ -228,3 +228,32 @@ async fn a_file_shrinks_when_its_rows_have_gone_also_one_from_before() {
         assert!(size() < 3 << 20, "{} bytes", size());
     }
 }
+
+/// What was booked by the byte is booked anew: whole blocks for files, and what is said in rooms.
+#[test]
+fn usage_is_counted_anew_in_blocks() {
+    let (_dir, path) = fresh();
+    let mut conn = open_migrated(&path).unwrap();
+    conn.batch_execute(
+        "INSERT INTO users (id, username, username_key, email, email_key, password_hash, role, created_at)
+         VALUES ('ann', 'ann', 'ann', 'a', 'a', 'x', 'operation', '2026-01-01');
+         INSERT INTO blobs (id, size, blake3, crc32, created_at)
+         VALUES ('b1', 0, '', 0, '2026-01-01'), ('b2', 4097, '', 0, '2026-01-01'), ('b3', 100, '', 0, '2026-01-01');
+         INSERT INTO documents (id, name, name_key, version, latest, blob_id, uploaded_by, uploaded_at)
+         VALUES ('d', 'a.docx', 'a.docx', 1, 1, 'b1', 'ann', '2026-01-01');
+         INSERT INTO batches (id, address_digest, key_digest, title, account, made_at, expires_at, files, bytes, fetches)
+         VALUES ('b', '', '', '', 'guest:192.0.2.1', '2026-01-01', '2027-01-01', 1, 4097, 0);
+         INSERT INTO batch_files (id, batch_id, name, name_key, blob_id, added_at, running, complete, starts)
+         VALUES ('f', 'b', 'a', 'a', 'b2', '2026-01-01', 0, 0, 0);
+         INSERT INTO rooms (id, code_digest, key_digest, title, account, made_at, expires_at, locked, last_event, bytes)
+         VALUES ('r', '', '', '', 'ann', '2026-01-01', '2027-01-01', 0, 2, 3100);
+         INSERT INTO room_files (id, room_id, seq, name, blob_id, member_id, added_at)
+         VALUES ('g', 'r', 1, 'a', 'b3', 'm', '2026-01-01');
+         INSERT INTO usage (user_id, bytes) VALUES ('ann', 1), ('', 4197), ('gone', 7);",
+    )
+    .unwrap();
+    conn.batch_execute(include_str!("../../../migrations/sqlite/2026-11-30-400200_usage_in_blocks/up.sql")).unwrap();
+    let booked: Vec<(String, i64)> = schema::usage::table.order(schema::usage::user_id).load(&mut conn).unwrap();
+    let expected = [("", 4 * 4096 + 3000), ("ann", 2 * 4096 + 3000), ("guest:", 8192), ("guest:192.0.2.1", 8192)];
+    assert_eq!(booked, expected.map(|(pot, bytes)| (pot.to_owned(), bytes)));
+}
