@@ -18,6 +18,7 @@ pub mod logging;
 pub mod metrics;
 pub mod office;
 pub mod refusals;
+pub mod shares;
 pub mod sweeper;
 
 use crate::server::refusals::{NOT_FOUND, bad_request};
@@ -298,7 +299,7 @@ impl Live {
     pub fn new(app: &App) -> Live {
         let config = &app.config;
         Live {
-            hub: direct::hub::Hub::new(config, app.budget.clone()),
+            hub: direct::hub::Hub::new(app),
             pipes: pipes::Pipes::new(config.code_life, config.max_transfers as usize),
             rooms: rooms::hub::Rooms::new(config),
         }

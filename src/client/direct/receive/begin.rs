@@ -16,7 +16,7 @@ use crate::protocol::direct::{Code, Role, Signal};
 /// A process was killed before it knew whether its guess was taken, and another one must not guess again. The sender, which
 /// would wait for it, is told.
 pub async fn spent(server: &Server, pace: &Pace, place: &Place, saved: Option<Saved>) -> Failure {
-    match rejoin(server, pace, place).await {
+    match rejoin(server, pace, place, false).await {
         Ok(link) => link.give_up(pace.goodbye).await,
         Err(Failure::Ended { .. }) => {} // it knows
         Err(failure) => return failure,
@@ -28,7 +28,9 @@ pub async fn spent(server: &Server, pace: &Pace, place: &Place, saved: Option<Sa
 /// Takes the place at the server: the one that a killed process had, else a new one.
 pub async fn begin(server: &Server, code: &Code, pace: &Pace, kept: Option<&Kept>) -> Result<(Link, Place), Failure> {
     match kept {
-        Some(kept) => rejoin(server, pace, &kept.place).await.map(|link| (link, kept.place.clone())),
+        Some(kept) => {
+            rejoin(server, pace, &kept.place, kept.master().is_some()).await.map(|link| (link, kept.place.clone()))
+        }
         None => open(server, code, pace).await,
     }
 }

@@ -201,7 +201,7 @@ impl Receiver {
     ) -> Result<(), Failure> {
         match happening {
             Happening::Joined if self.offered.is_none() => tell(Event::PeerJoined),
-            Happening::Ready { again } => {
+            Happening::Ready { again, .. } => {
                 (self.offer, self.files.received, self.confirmed) = (Offer::default(), 0, 0);
                 if let Some(master) = &self.peer.master {
                     self.keeper.confirmed(master);
@@ -276,7 +276,7 @@ impl Receiver {
         let much = self.files.received - self.confirmed >= CONFIRM;
         if data.last || much || self.confirmed_at.elapsed() >= CONFIRM_TIME {
             (self.confirmed, self.confirmed_at) = (self.files.received, Instant::now());
-            self.peer.say(&Message::Ack { bytes: self.files.received }).await?;
+            self.peer.say(&Message::Ack { bytes: self.files.received, window: None }).await?;
         }
         self.check_complete().await
     }

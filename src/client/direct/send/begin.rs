@@ -54,7 +54,7 @@ pub async fn begin(
     let kept = saved.as_ref().and_then(|(saved, _)| saved.load::<Kept>());
     if let Some((kept, code)) = kept.and_then(|kept| kept.code.parse::<Code>().ok().map(|code| (kept, code))) {
         let is_same = saved.as_ref().is_some_and(|(_, offered)| kept.offered == *offered);
-        let why = match rejoin(server, pace, &kept.place).await {
+        let why = match rejoin(server, pace, &kept.place, kept.master.is_some()).await {
             Ok(link) if is_same => return Ok(go_on(link, kept, code, saved, tell)),
             Ok(link) => {
                 // The receiver would wait for what is not there any more.

@@ -136,7 +136,7 @@ impl Sender {
                     tell(Event::PeerJoined);
                 }
             }
-            Happening::Ready { again } => {
+            Happening::Ready { again, .. } => {
                 if let Some(master) = &self.peer.master {
                     self.keeper.confirmed(master);
                 }
@@ -155,7 +155,7 @@ impl Sender {
                 }
                 happening.event().into_iter().for_each(tell);
             }
-            Happening::PeerLost { .. } | Happening::ConnectionLost => {
+            Happening::PeerLost { .. } | Happening::ConnectionLost | Happening::Interrupted => {
                 self.round = None;
                 happening.event().into_iter().for_each(tell);
             }
@@ -172,13 +172,14 @@ impl Sender {
         match message {
             Message::Accept(accept) => self.begin(accept, tell)?,
             Message::Decline => return Err(Failure::Ended { code: End::Declined, by: Some(Role::Receiver) }),
-            Message::Ack { bytes } => {
+            Message::Ack { bytes, window } => {
                 if let Some(round) = &mut self.round {
                     if bytes > round.sent || bytes < round.acked {
                         return Err(Failure::Protocol("it confirms what was not sent"));
                     }
                     self.rate.bytes += bytes - round.acked;
                     round.acked = bytes;
+                    round.window = window.map_or(round.window, |window| window.max(PIECE as u64));
                     while let Some((_, entry)) = round.unconfirmed.pop_front_if(|(end, _)| *end <= bytes) {
                         let Entry { path, size, folder } = &self.entries[entry as usize];
                         if !folder {
