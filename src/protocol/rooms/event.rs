@@ -101,7 +101,7 @@ impl Event {
 pub struct Welcome {
     pub you: You,
     pub room: About,
-    pub members: Vec<Other>,
+    pub members: Vec<Member>,
     pub history: Vec<Box<RawValue>>,
     /// There are events before these.
     pub more: bool,
@@ -131,7 +131,7 @@ pub struct About {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Other {
+pub struct Member {
     pub id: String,
     pub name: String,
     pub joined_at: DateTime<Utc>,

@@ -198,7 +198,7 @@ async fn against(
         target: Target::Folder(place.chosen()),
         decide: Box::new(move |_| choice),
         stop,
-        saved: None,
+        resume: None,
     };
     let mut events = Vec::new();
     let mut tell = |event| events.push(event);

@@ -50,7 +50,7 @@ pub struct Peer {
     pace: Pace,
     route: Route,
     pub place: Place,
-    code: Code,
+    pub code: Code,
     pub master: Option<Master>,
     connection: Connection,
     addresses: Addresses,

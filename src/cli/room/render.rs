@@ -7,7 +7,7 @@ use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
 use serde_json::json;
 
-use super::known::{Known, Member};
+use super::roster::{Member, Roster};
 use crate::client::{Failure, is_unsafe, printable};
 use crate::protocol::rooms::event::{Event, Leaving};
 
@@ -18,13 +18,13 @@ const CLEAR: &str = "\r\x1b[K";
 
 /// See the module.
 #[derive(Clone, Copy)]
-pub struct Shown {
+pub struct Renderer {
     pub json: bool,
     /// Somebody types at the terminal that shows it.
     pub is_typed: bool,
 }
 
-impl Shown {
+impl Renderer {
     /// A line for a person.
     pub fn note(&self, line: &str) {
         if !self.json {
@@ -42,8 +42,8 @@ impl Shown {
     }
 
     /// What happened, as the room knew itself before.
-    pub fn event(&self, event: &Event, known: &Known, numbered: bool) {
-        match (self.json, describe(event, known)) {
+    pub fn event(&self, event: &Event, roster: &Roster, numbered: bool) {
+        match (self.json, describe(event, roster)) {
             (true, _) => self.json(event),
             (false, None) => {}
             (false, Some((at, text))) => {
@@ -96,7 +96,7 @@ fn time(at: DateTime<Utc>) -> String {
 }
 
 /// An event for a person; `None` where nothing is different.
-fn describe(event: &Event, known: &Known) -> Option<(DateTime<Utc>, String)> {
+fn describe(event: &Event, roster: &Roster) -> Option<(DateTime<Utc>, String)> {
     Some(match event {
         Event::Joined { name, at, .. } => (*at, format!("{} is here", printable(name))),
         Event::Left { name, reason, at, .. } => {
@@ -115,16 +115,16 @@ fn describe(event: &Event, known: &Known) -> Option<(DateTime<Utc>, String)> {
             let (from, name, size) = (printable(from), printable(filename), ByteSize(*size));
             (*at, format!("{from} shares {name}, {size}: /save {id}"))
         }
-        Event::Removed { of, at, .. } => match known.file_name(*of) {
+        Event::Removed { of, at, .. } => match roster.file_name(*of) {
             Some(name) => (*at, format!("{} was taken away", printable(name))),
             None => (*at, "a message was taken away".into()),
         },
         Event::Changed { title, locked, at, .. } => {
             let mut changes = Vec::new();
-            if *title != known.title {
+            if *title != roster.title {
                 changes.push(format!("the room is called {}", quoted(title)));
             }
-            match (known.locked, *locked) {
+            match (roster.locked, *locked) {
                 (false, true) => changes.push("nobody new may join".into()),
                 (true, false) => changes.push("everybody with the code may join".into()),
                 _ => {}
@@ -148,7 +148,7 @@ mod tests {
         let text = "x\u{1b}[2J\n14:05  Bob: yes\r\u{9b}31m\u{202e}".to_owned();
         let (from, from_id, at) = ("A\u{1b}nn".to_owned(), "a".into(), DateTime::UNIX_EPOCH);
         let event = Event::Message { id: 1, from, from_id, text, at, nonce: None };
-        let (_, shown) = describe(&event, &Known::default()).unwrap();
+        let (_, shown) = describe(&event, &Roster::default()).unwrap();
         assert_eq!(shown, "A\u{fffd}nn: x\u{fffd}[2J\n       | 14:05  Bob: yes\u{fffd}\u{fffd}31m\u{fffd}");
         let line = escaped(&serde_json::to_string(&event).unwrap());
         assert!(!line.chars().any(is_unsafe), "{line}");

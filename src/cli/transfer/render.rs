@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::underway::Underway;
+use super::progress::FileProgress;
 use crate::cli::progress::bar_style;
 use crate::cli::qr;
 use crate::client::direct::{Event, Summary, WhyNot};
@@ -16,7 +16,7 @@ const RELAYED: &str = "relayed";
 const DIRECT: &str = "direct";
 
 /// Shows events.
-pub struct Shown {
+pub struct Renderer {
     form: Form,
     /// Standard output is taken by what is received.
     output_is_taken: bool,
@@ -26,7 +26,7 @@ pub struct Shown {
     /// Whether there are several files, and the bar of the one that is under way.
     several: bool,
     one: Option<ProgressBar>,
-    underway: Underway,
+    progress: FileProgress,
     /// How much of all content is there. `None` where another process has begun, until it is told.
     there: Option<u64>,
     /// Which way the content goes, in a word.
@@ -40,16 +40,16 @@ enum Form {
     Lines,
 }
 
-impl Shown {
-    pub fn sending(json: bool, qr: bool) -> Shown {
-        Shown::new(json, qr, false)
+impl Renderer {
+    pub fn sending(json: bool, qr: bool) -> Renderer {
+        Renderer::new(json, qr, false)
     }
 
-    pub fn receiving(json: bool, output_is_taken: bool) -> Shown {
-        Shown::new(json, false, output_is_taken)
+    pub fn receiving(json: bool, output_is_taken: bool) -> Renderer {
+        Renderer::new(json, false, output_is_taken)
     }
 
-    fn new(json: bool, qr: bool, output_is_taken: bool) -> Shown {
+    fn new(json: bool, qr: bool, output_is_taken: bool) -> Renderer {
         let form = match (json && !output_is_taken, std::io::stderr().is_terminal()) {
             (true, _) => Form::Json,
             (false, true) => Form::Bars,
@@ -57,7 +57,7 @@ impl Shown {
         };
         let target = if form == Form::Bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
-        Shown {
+        Renderer {
             form,
             output_is_taken,
             qr,
@@ -65,7 +65,7 @@ impl Shown {
             all: None,
             several: false,
             one: None,
-            underway: Underway::default(),
+            progress: FileProgress::default(),
             there: Some(0),
             way: RELAYED,
         }
@@ -107,7 +107,7 @@ impl Shown {
             Event::Text { text } => self.text(&text),
             Event::Accepted { files, bytes } => self.begin(files, bytes),
             Event::FileStarted { entry, path, size, offset } => {
-                self.underway.started(entry, path, size, offset, self.there);
+                self.progress.started(entry, path, size, offset, self.there);
             }
             Event::Progress { entry, bytes, .. } => self.progress(entry, bytes),
             Event::Path { direct } => self.path(direct),
@@ -167,7 +167,7 @@ impl Shown {
         self.there = Some(bytes);
         let Some(all) = &self.all else { return };
         all.set_position(bytes);
-        let Some((path, there, size)) = entry.and_then(|entry| self.underway.at(entry, bytes)) else { return };
+        let Some((path, there, size)) = entry.and_then(|entry| self.progress.at(entry, bytes)) else { return };
         let path = printable(path);
         if !self.several {
             return all.set_message(path);
@@ -222,6 +222,8 @@ fn why_not(code: &str, why: WhyNot) -> String {
     match why {
         WhyNot::FilesChanged => format!("The code {code} ends: what it was for has changed since."),
         WhyNot::Gone => format!("The code {code} has ended meanwhile."),
+        WhyNot::Away => format!("The connection was away for too long, and the code {code} has ended."),
+        WhyNot::Restarted => format!("The server was started anew, and the code {code} has ended."),
     }
 }
 

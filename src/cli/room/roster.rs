@@ -11,7 +11,7 @@ const MOST: usize = 10_000;
 
 /// See the module.
 #[derive(Default)]
-pub struct Known {
+pub struct Roster {
     pub title: String,
     pub locked: bool,
     members: BTreeMap<String, Member>,
@@ -36,11 +36,11 @@ pub struct SharedFile {
     pub size: u64,
 }
 
-impl Known {
+impl Roster {
     pub fn welcome(&mut self, welcome: &Welcome) {
         (self.title, self.locked) = (welcome.room.title.clone(), welcome.room.locked);
         let members = welcome.members.iter().take(MOST);
-        let member = |other: &crate::protocol::rooms::event::Other| Member {
+        let member = |other: &crate::protocol::rooms::event::Member| Member {
             id: other.id.clone(),
             name: other.name.clone(),
             away: other.away,
