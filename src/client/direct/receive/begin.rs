@@ -28,7 +28,9 @@ pub async fn spent(server: &Server, pace: &Pace, place: &Place, resume: Option<R
 /// Takes the place at the server: the one that a killed process had, else a new one.
 pub async fn begin(server: &Server, code: &Code, pace: &Pace, state: Option<&State>) -> Result<(Link, Place), Failure> {
     match state {
-        Some(state) => rejoin(server, pace, &state.place, state.master().is_some()).await.map(|link| (link, state.place.clone())),
+        Some(state) => {
+            rejoin(server, pace, &state.place, state.master().is_some()).await.map(|link| (link, state.place.clone()))
+        }
         None => open(server, code, pace).await,
     }
 }

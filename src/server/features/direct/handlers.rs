@@ -48,7 +48,7 @@ pub async fn send(
                 expires_at: admitted.expires_at.and_utc(),
                 expires_in,
                 token: admitted.token,
-                grace: app.config.rejoin_time.as_secs(),
+                grace: hub.grace().as_secs(),
                 page_url,
             };
             admitted.participant.welcome(&code, now);

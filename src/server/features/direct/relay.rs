@@ -115,7 +115,7 @@ pub async fn serve_receiver(app: web::Data<App>, hub: Hub, nameplate: u32, who: 
     };
     match admitted {
         Ok(Admitted { participant, token, .. }) => {
-            let grace = app.config.rejoin_time.as_secs();
+            let grace = hub.grace().as_secs();
             participant.welcome(&Signal::Joined { nameplate, token, grace }, app.clock.now());
             serve(app, participant, incoming).await;
         }

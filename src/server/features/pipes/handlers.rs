@@ -18,11 +18,11 @@ use super::registry::{Arrival, Pipes};
 use crate::protocol::secret;
 use crate::server::app::App;
 use crate::server::error::{Error, Result};
+use crate::server::http::connection::Connection;
 use crate::server::http::file_body::NoBody;
 use crate::server::http::gate::Caller;
 use crate::server::http::origin::{check_fetch, check_origin};
 use crate::server::http::peer::{client_network, public_url};
-use crate::server::http::wire::Wire;
 
 /// Longest name.
 const LONGEST: usize = 128;
@@ -69,12 +69,12 @@ pub async fn send(
     caller: Option<Caller>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let wire = wire_of(&req)?;
-    let hold = wire.hold();
+    let connection = wire_of(&req)?;
+    let hold = connection.hold();
     check_origin(&req, &app)?;
     check_name(&name)?;
     let offer = Offer::of(&req, query.filename.as_deref())?;
-    let source = Source { payload, length: offer.length, wire: Some((wire.clone(), hold)) };
+    let source = Source { payload, length: offer.length, connection: Some((connection.clone(), hold)) };
     let who = Arrival { address: client_network(&req)?, now: app.clock.now() };
     let spent = app.budget.of(who.address, who.now);
     if let Some(limit) = spent.reached() {
@@ -84,7 +84,7 @@ pub async fn send(
     let sending = async {
         let given = tokio::select! {
             met = waiting.met => met.map_err(Error::internal)??,
-            () = wire.hung_up() => return Err(peer_lost("The sender went away.")),
+            () = connection.hung_up() => return Err(peer_lost("The sender went away.")),
         };
         feed(source, given).await
     };
@@ -101,7 +101,7 @@ pub async fn receive(
     pipes: web::Data<Pipes>,
     name: web::Path<String>,
 ) -> Result<HttpResponse> {
-    let wire = wire_of(&req)?;
+    let connection = wire_of(&req)?;
     check_fetch(&req, &app)?;
     check_name(&name)?;
     if req.headers().contains_key(RANGE) {
@@ -117,13 +117,13 @@ pub async fn receive(
     let waiting = pipes.claim(&name, who)?;
     let taken = tokio::select! {
         met = waiting.met => met.map_err(Error::internal)??,
-        () = wire.clone().hung_up() => return Err(peer_lost("The receiver went away.")),
+        () = connection.clone().hung_up() => return Err(peer_lost("The receiver went away.")),
     };
     let mut response = head(taken.offer.length, taken.offer.headers());
     // HTTP/1.0 knows no chunks: what has no length ends with the connection.
     let ends_by_closing = taken.offer.length.is_none() && req.version() < Version::HTTP_11;
     let transfer = app.metrics.transfer("pipe");
-    let mut response = response.body(PipeBody::new(taken, waiting.place, wire, ends_by_closing, transfer));
+    let mut response = response.body(PipeBody::new(taken, waiting.place, connection, ends_by_closing, transfer));
     if ends_by_closing {
         response.head_mut().no_chunking(true);
     }
@@ -183,6 +183,6 @@ async fn rights_end(app: &App, caller: Option<Caller>) -> Error {
     }
 }
 
-fn wire_of(req: &HttpRequest) -> Result<Rc<Wire>> {
-    req.conn_data::<Rc<Wire>>().cloned().ok_or_else(|| Error::Internal("a request without a connection".into()))
+fn wire_of(req: &HttpRequest) -> Result<Rc<Connection>> {
+    req.conn_data::<Rc<Connection>>().cloned().ok_or_else(|| Error::Internal("a request without a connection".into()))
 }

@@ -35,12 +35,13 @@ use chrono::NaiveDateTime;
 use self::state::State;
 use self::ticket::Ticket;
 use self::transfer::{Proof, Side, Transfer};
+use super::Settings;
 use super::ice::ice_servers;
+use super::ice_server::IceServer;
 use crate::protocol::direct::{End, LARGEST_FRAME, Role, Signal};
 use crate::server::app::App;
 use crate::server::byte_budget::ByteBudget;
 use crate::server::clock::after;
-use crate::server::config::IceServer;
 use crate::server::http::socket::{Bounds, Outgoing};
 
 /// Of each socket: the largest message, and the frames that wait for it.
@@ -94,17 +95,16 @@ pub struct Count {
 }
 
 impl Hub {
-    pub fn new(app: &App) -> Hub {
-        let config = &app.config;
+    pub fn new(app: &App, settings: &Settings) -> Hub {
         let limits = Limits {
-            code_life: config.code_life,
-            grace: config.rejoin_time,
-            codes: config.max_codes as usize,
-            transfers: config.max_transfers as usize,
+            code_life: app.config.code_life,
+            grace: settings.rejoin_time,
+            codes: settings.max_codes as usize,
+            transfers: app.config.max_transfers as usize,
         };
         Hub(Arc::new(Inner {
             limits,
-            ice_servers: config.ice_servers.clone(),
+            ice_servers: settings.ice_servers.clone(),
             state: Mutex::default(),
             budget: app.budget.clone(),
             window: window::Shared::default(),
@@ -112,6 +112,11 @@ impl Hub {
             boot: rand::random(),
             began_at: app.clock.now(),
         }))
+    }
+
+    /// How long the place of a side is kept whose connection broke.
+    pub fn grace(&self) -> std::time::Duration {
+        self.0.limits.grace
     }
 
     /// Makes a code for a sender. Where there are too many that wait, the oldest one of its network, or of all, makes room.
