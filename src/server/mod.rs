@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod office;
 pub mod refusals;
 pub mod settings;
+pub mod shares;
 pub mod sweeper;
 
 use crate::server::refusals::{NOT_FOUND, bad_request};
@@ -307,7 +308,7 @@ impl Live {
     fn new(app: &App, settings: Settings) -> Live {
         let config = &app.config;
         Live {
-            hub: direct::hub::Hub::new(config, &settings.direct, app.budget.clone()),
+            hub: direct::hub::Hub::new(app, &settings.direct),
             pipes: pipes::Pipes::new(config.code_life, config.max_transfers as usize),
             rooms: rooms::hub::Rooms::new(&settings.rooms),
             settings: Arc::new(settings),
