@@ -15,6 +15,7 @@ mod names;
 mod package;
 mod refusal;
 mod rules;
+mod sectors;
 mod source;
 mod zip;
 

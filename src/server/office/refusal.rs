@@ -17,6 +17,10 @@ pub enum Refusal {
     NoMainPart,
     #[error("The file is an OLE2 file but not a password-protected .docx, .xlsx or .pptx.")]
     OtherCompoundFile,
+    #[error(
+        "Rights management locks the document: only whom its owner's server knows can open it. Lift it, or set a password."
+    )]
+    RightsManaged,
 
     #[error("The name says {}, but the file is a {}.", .named.noun(), .found.noun())]
     WrongKind { named: Kind, found: Kind },
@@ -60,6 +64,7 @@ impl Refusal {
             Self::Empty,
             Self::UnknownFormat,
             Self::WrongKind { named: Kind::Presentation, found: Kind::Workbook },
+            Self::RightsManaged,
             Self::Macros("word/vbaProject.bin".into()),
             Self::NoDirectory,
             Self::Doctype,
@@ -74,6 +79,7 @@ impl Refusal {
             Self::UnknownFormat | Self::NoContentTypes | Self::NoMainPart | Self::OtherCompoundFile => {
                 "not_an_office_document"
             }
+            Self::RightsManaged => "rights_managed_document",
             Self::WrongKind { .. } => "wrong_office_kind",
             Self::Macros(_) => "macros_not_allowed",
             Self::NoDirectory

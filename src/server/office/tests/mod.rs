@@ -3,6 +3,7 @@ mod craft;
 mod fixtures;
 mod hostile;
 mod limits;
+mod ole;
 mod valid;
 
 use std::io::Cursor;
