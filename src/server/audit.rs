@@ -153,7 +153,7 @@ impl Entry {
 
     /// A request that was turned away, with the code of why.
     pub fn refusal(error: &Error) -> Entry {
-        Entry { action: Action::Refused, subject: None, detail: Some(error.shape().1.to_owned()) }
+        Entry { action: Action::Refused, subject: None, detail: Some(error.code().to_owned()) }
     }
 }
 

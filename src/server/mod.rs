@@ -17,8 +17,10 @@ pub mod id;
 pub mod logging;
 pub mod metrics;
 pub mod office;
+pub mod refusals;
 pub mod sweeper;
 
+use crate::server::refusals::{NOT_FOUND, bad_request};
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::io;
@@ -53,15 +55,16 @@ use crate::server::config::Config;
 use crate::server::db::{Db, StartError};
 use crate::server::error::Error;
 use crate::server::features::{accounts, batches, desk, direct, links, page, pipes, rooms, service};
+use crate::server::http::openapi::Api;
 use crate::server::http::route::{Endpoint, register};
 use crate::server::http::wire::{Connection, Limits};
 use crate::server::http::{cors, expect, headers, log};
 use crate::server::metrics::Metrics;
 
-/// All routes, feature by feature.
-pub fn endpoints() -> &'static [Endpoint] {
-    static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
-        [
+/// All that is served, feature by feature.
+pub fn api() -> &'static Api {
+    static API: LazyLock<Api> = LazyLock::new(|| Api {
+        endpoints: [
             accounts::endpoints(),
             desk::endpoints(),
             links::endpoints(),
@@ -74,9 +77,26 @@ pub fn endpoints() -> &'static [Endpoint] {
         ]
         .into_iter()
         .flatten()
-        .collect()
+        .collect(),
+        refusals: [
+            refusals::catalogue(),
+            accounts::refusals::catalogue(),
+            desk::refusals::catalogue(),
+            links::refusals::catalogue(),
+            batches::refusals::catalogue(),
+            rooms::refusals::catalogue(),
+            pipes::refusals::catalogue(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
     });
-    &ENDPOINTS
+    &API
+}
+
+/// All routes.
+pub fn endpoints() -> &'static [Endpoint] {
+    &api().endpoints
 }
 
 /// A server that listens. Await [`Server::run`] for it to work.
@@ -302,14 +322,15 @@ pub fn application(
     let cors = cors::allowed(&app.config);
     let base = app.config.public_url.as_ref().map(|public| public.base_path().to_owned()).unwrap_or_default();
     let bad_query =
-        |error: actix_web::error::QueryPayloadError| Error::BadRequest(format!("The query does not fit: {error}."));
+        |error: actix_web::error::QueryPayloadError| bad_request(format!("The query does not fit: {error}."));
     actix_web::App::new()
         .app_data(app)
         .app_data(web::Data::new(live.hub))
         .app_data(web::Data::new(live.pipes))
         .app_data(web::Data::new(live.rooms))
+        .app_data(web::Data::new(api()))
         .app_data(web::QueryConfig::default().error_handler(move |error, _| bad_query(error).into()))
-        .app_data(web::PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
+        .app_data(web::PathConfig::default().error_handler(|_, _| NOT_FOUND.into()))
         .wrap(cors)
         .wrap(from_fn(cors::refusals))
         .wrap(from_fn(headers::secure))
@@ -322,7 +343,7 @@ pub fn application(
                 config.service(web::scope(&base).configure(|config| register(endpoints(), config)));
             }
         })
-        .default_service(web::to(|| async { Err::<&str, _>(Error::NotFound) }))
+        .default_service(web::to(|| async { Err::<&str, _>(NOT_FOUND) }))
 }
 
 /// Keeps other servers out of a data folder.

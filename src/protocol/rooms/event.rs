@@ -11,8 +11,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::server::error::{Error, Result};
-
 /// Largest text of a message, in bytes.
 pub const LARGEST_TEXT: usize = 8 << 10;
 /// Largest message of a client: JSON may write a byte with six.
@@ -92,8 +90,8 @@ impl Event {
         }
     }
 
-    pub fn json(&self) -> Result<String> {
-        serde_json::to_string(self).map_err(Error::internal)
+    pub fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
     }
 }
 
@@ -208,8 +206,8 @@ impl Word<'_> {
     }
 
     /// An error as a member is told it.
-    pub fn error<'a>(error: &Error, nonce: Option<&'a str>) -> Word<'a> {
-        Word::Error { code: error.shape().1.into(), msg: error.to_string(), nonce: nonce.map(Into::into) }
+    pub fn error<'a>(code: &'static str, msg: String, nonce: Option<&'a str>) -> Word<'a> {
+        Word::Error { code: code.into(), msg, nonce: nonce.map(Into::into) }
     }
 }
 

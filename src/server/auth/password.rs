@@ -1,5 +1,6 @@
 //! Passwords: argon2id, at most as many at once as there are cores, in threads that give way to everything else.
 
+use crate::server::refusals::busy;
 use std::sync::{Arc, mpsc};
 
 use argon2::password_hash::phc::PasswordHash;
@@ -100,7 +101,7 @@ impl Hasher {
         self.metrics.hashes_waiting.inc();
         if self.queue.try_send(job).is_err() {
             self.metrics.hashes_waiting.dec();
-            return Err(Error::Busy { retry_after: 2 });
+            return Err(busy(2));
         }
         waiting.await.map_err(|_| Error::Internal("a hashing thread ended".into()))?
     }
@@ -144,7 +145,7 @@ mod tests {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let floods = (0..cores + 20).map(|_| hasher.hash("a password".into()));
         let answers = futures_util::future::join_all(floods).await;
-        let busy = answers.iter().filter(|answer| matches!(answer, Err(Error::Busy { .. }))).count();
+        let busy = answers.iter().filter(|answer| answer.as_ref().is_err_and(|error| error.is(&busy(1)))).count();
         assert!(busy > 0 && busy < answers.len(), "{busy} of {}", answers.len());
         assert_eq!((metrics.hashes_waiting.get(), metrics.hashes_running.get()), (0, 0));
     }

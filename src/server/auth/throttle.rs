@@ -3,6 +3,7 @@
 //! Each key has a bucket of failures that drains with time (a leaky bucket, ITU-T I.371 annex A). A full bucket means
 //! waiting until one failure has drained; a success empties nothing, so a right guess does not pay for wrong ones.
 
+use crate::server::refusals::{too_many_attempts, too_many_requests};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use chrono::NaiveDateTime;
 
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// Keys that are remembered. A key takes about 100 bytes.
 const KEYS: usize = 20_000;
@@ -64,14 +65,14 @@ impl Throttle {
     /// turns out to be right gets it back with [`Throttle::forgive`].
     ///
     /// # Errors
-    /// [`Error::TooManyAttempts`] when the account or the address has no attempt left; nothing is booked then.
+    /// [`too_many_attempts`] when the account or the address has no attempt left; nothing is booked then.
     pub fn attempt(&self, account: &str, address: IpAddr, now: NaiveDateTime) -> Result<()> {
         let address = network_of(address);
         let mut accounts = lock(&self.accounts);
         let mut addresses = lock(&self.addresses);
         let wait = accounts.wait(account, now).max(addresses.wait(&address, now));
         if wait > Duration::ZERO {
-            return Err(Error::TooManyAttempts(wait.as_secs() + 1));
+            return Err(too_many_attempts(wait.as_secs() + 1));
         }
         accounts.add(account.to_owned(), now);
         addresses.add(address, now);
@@ -81,13 +82,13 @@ impl Throttle {
     /// Books something that a guest makes.
     ///
     /// # Errors
-    /// [`Error::TooManyRequests`] when the address, or all guests together, have made too much of late.
+    /// [`too_many_requests`] when the address, or all guests together, have made too much of late.
     pub fn admit_guest(&self, address: IpAddr, now: NaiveDateTime) -> Result<()> {
         let address = network_of(address);
         let (mut guest, mut guests) = (lock(&self.guest), lock(&self.guests));
         let wait = guest.wait(&address, now).max(guests.wait(&(), now));
         if wait > Duration::ZERO {
-            return Err(Error::TooManyRequests(wait.as_secs() + 1));
+            return Err(too_many_requests(wait.as_secs() + 1));
         }
         guest.add(address, now);
         guests.add((), now);
@@ -97,13 +98,13 @@ impl Throttle {
     /// Books a guess of a short code, before it is known whether it is right; see [`Throttle::forgive_guess`].
     ///
     /// # Errors
-    /// [`Error::TooManyAttempts`] when the address has no guess left.
+    /// [`too_many_attempts`] when the address has no guess left.
     pub fn guess(&self, address: IpAddr, now: NaiveDateTime) -> Result<()> {
         let address = network_of(address);
         let (mut guesses, mut all) = (lock(&self.guesses), lock(&self.all_guesses));
         let wait = guesses.wait(&address, now).max(all.wait(&(), now));
         if wait > Duration::ZERO {
-            return Err(Error::TooManyAttempts(wait.as_secs() + 1));
+            return Err(too_many_attempts(wait.as_secs() + 1));
         }
         guesses.add(address, now);
         all.add((), now);
@@ -119,13 +120,13 @@ impl Throttle {
     /// Books a new member of a room.
     ///
     /// # Errors
-    /// [`Error::TooManyRequests`] when too many have come from this address of late.
+    /// [`too_many_requests`] when too many have come from this address of late.
     pub fn admit_member(&self, address: IpAddr, now: NaiveDateTime) -> Result<()> {
         let address = network_of(address);
         let mut members = lock(&self.members);
         let wait = members.wait(&address, now);
         if wait > Duration::ZERO {
-            return Err(Error::TooManyRequests(wait.as_secs() + 1));
+            return Err(too_many_requests(wait.as_secs() + 1));
         }
         members.add(address, now);
         Ok(())
@@ -206,6 +207,13 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The seconds that a refusal names.
+    fn wait<T: std::fmt::Debug>(result: Result<T>, code: &str) -> u64 {
+        let error = result.unwrap_err();
+        assert_eq!(error.code(), code);
+        error.to_string().split(' ').find_map(|word| word.parse().ok()).unwrap()
+    }
     use crate::server::clock::Clock;
 
     fn address(last: u32) -> IpAddr {
@@ -218,7 +226,7 @@ mod tests {
         for i in 0..ACCOUNT.burst {
             throttle.attempt("ann", address(i), clock.now()).unwrap();
         }
-        let Err(Error::TooManyAttempts(seconds)) = throttle.attempt("ann", address(999), clock.now()) else { panic!() };
+        let seconds = wait(throttle.attempt("ann", address(999), clock.now()), "too_many_attempts");
         assert!((1..=31).contains(&seconds), "{seconds}");
         throttle.attempt("bob", address(999), clock.now()).unwrap();
         clock.advance(Duration::from_secs(seconds));
@@ -243,7 +251,7 @@ mod tests {
         for _ in 0..GUEST.burst {
             throttle.admit_guest(address(1), clock.now()).unwrap();
         }
-        let Err(Error::TooManyRequests(seconds)) = throttle.admit_guest(address(1), clock.now()) else { panic!() };
+        let seconds = wait(throttle.admit_guest(address(1), clock.now()), "too_many_requests");
         for i in GUEST.burst..GUESTS.burst {
             throttle.admit_guest(address(1000 + i), clock.now()).unwrap();
         }
@@ -264,7 +272,7 @@ mod tests {
         for i in GUESS.burst..ALL_GUESSES.burst {
             throttle.guess(address(1000 + i), clock.now()).unwrap();
         }
-        let Err(Error::TooManyAttempts(seconds)) = throttle.guess(address(2), clock.now()) else { panic!("all") };
+        let seconds = wait(throttle.guess(address(2), clock.now()), "too_many_attempts");
         clock.advance(Duration::from_secs(seconds));
         throttle.guess(address(2), clock.now()).unwrap();
         assert!(throttle.guess(address(1), clock.now()).is_err(), "its own bucket drains more slowly");

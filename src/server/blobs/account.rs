@@ -1,10 +1,11 @@
 //! Whose room a file takes, and the limits on it.
 
+use crate::server::refusals::quota_exceeded;
 use std::net::IpAddr;
 
 use bytesize::ByteSize;
 
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// Limits on what is stored, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +80,7 @@ impl Pot<'_> {
     /// Whether `bytes` more fit beside those that are used.
     pub fn check(&self, bytes: u64, used: u64) -> Result<()> {
         match used.saturating_add(bytes) > self.limit {
-            true => Err(Error::QuotaExceeded { whose: self.whose, limit: ByteSize(self.limit), used: ByteSize(used) }),
+            true => Err(quota_exceeded(self.whose, ByteSize(self.limit), ByteSize(used))),
             false => Ok(()),
         }
     }

@@ -1,12 +1,12 @@
 //! Writing a blob: one pass over the bytes makes its digests and its file.
 
+use crate::server::refusals::file_too_large;
 use std::fs::{self, File};
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use actix_rt::task::JoinHandle;
-use actix_web::ResponseError as _;
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use bytesize::ByteSize;
@@ -55,10 +55,9 @@ pub async fn commit_all<T>(mut contents: Vec<Content>, write: impl Future<Output
     });
     let fate = match &result {
         Ok(_) => Fate::Keep,
-        // These say for certain that there is no row.
-        Err(Error::QuotaExceeded { .. } | Error::InsufficientStorage { .. } | Error::Busy { .. }) => Fate::Remove,
-        Err(error) if error.status_code().is_server_error() => Fate::Unknown,
-        Err(_) => Fate::Remove,
+        // A refusal says for certain that there is no row, a failure of ours does not.
+        Err(Error::Refused(_)) => Fate::Remove,
+        Err(_) => Fate::Unknown,
     };
     decide(&mut contents, fate);
     result
@@ -211,7 +210,7 @@ where
         let chunk = chunk?;
         size += chunk.len() as u64;
         if size > limit {
-            return Err(Error::FileTooLarge(ByteSize(limit)));
+            return Err(file_too_large(ByteSize(limit)));
         }
         reservation.grow_to(size)?;
         if size > disk_checked_to {

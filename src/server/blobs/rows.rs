@@ -45,7 +45,7 @@ pub fn used(conn: &mut Conn, key: &str) -> Result<u64> {
 /// Adds a blob to those of `account`. Quotas have their last word here.
 ///
 /// # Errors
-/// [`Error::QuotaExceeded`].
+/// [`quota_exceeded`].
 pub fn add(conn: &mut Conn, new: &NewBlob, account: &Account, quota: &Quota, now: NaiveDateTime) -> Result<()> {
     for pot in account.pots(quota) {
         pot.check(new.size, used(conn, pot.key)?)?;

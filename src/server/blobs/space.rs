@@ -1,5 +1,6 @@
 //! Room: the free-space floor, and what running uploads have reserved.
 
+use crate::server::refusals::insufficient_storage;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +37,7 @@ impl Space {
     /// Whether `bytes` more fit on the disk of `root` above the floor.
     ///
     /// # Errors
-    /// [`Error::InsufficientStorage`] with the numbers.
+    /// [`insufficient_storage`] with the numbers.
     pub fn check_disk(&self, root: &Path, bytes: u64) -> Result<()> {
         let free = free_space(root).map_err(|error| Error::Unavailable(Box::new(error)))?;
         if free.saturating_sub(self.0.quota.floor) < bytes {
@@ -48,7 +49,7 @@ impl Space {
     /// The error for a disk that is full now.
     pub fn full(&self, root: &Path) -> Error {
         let free = free_space(root).unwrap_or_default();
-        Error::InsufficientStorage { free: ByteSize(free), floor: ByteSize(self.0.quota.floor) }
+        insufficient_storage(ByteSize(free), ByteSize(self.0.quota.floor))
     }
 
     fn reserved(&self) -> MutexGuard<'_, HashMap<String, u64>> {
@@ -74,7 +75,7 @@ impl Reservation {
     /// Makes sure that `bytes` in all are reserved.
     ///
     /// # Errors
-    /// [`Error::QuotaExceeded`] when they do not fit beside what is stored and what other uploads have reserved.
+    /// [`quota_exceeded`] when they do not fit beside what is stored and what other uploads have reserved.
     pub fn grow_to(&mut self, bytes: u64) -> Result<()> {
         let Some(more) = bytes.checked_sub(self.bytes).filter(|more| *more > 0) else { return Ok(()) };
         let pots = self.account.pots(self.space.quota());
@@ -108,6 +109,13 @@ impl Drop for Reservation {
 mod tests {
     use super::*;
 
+    /// Whose quota a refusal names.
+    fn whose(grown: Result<()>) -> String {
+        let error = grown.unwrap_err();
+        assert_eq!(error.code(), "quota_exceeded");
+        error.to_string().split_once(" quota").unwrap().0.to_owned()
+    }
+
     const QUOTA: Quota = Quota { user: 100, guest: 40, guests: 60, total: 150, floor: 0 };
 
     #[test]
@@ -117,10 +125,10 @@ mod tests {
         let mut first = space.reserve(&ann, vec![20, 20]);
         first.grow_to(50).unwrap();
         let mut second = space.reserve(&ann, vec![20, 20]);
-        assert!(matches!(second.grow_to(31), Err(Error::QuotaExceeded { whose: "Your", .. })));
+        assert_eq!(whose(second.grow_to(31)), "Your");
         second.grow_to(30).unwrap();
         let mut third = space.reserve(&bob, vec![0, 20]);
-        assert!(matches!(third.grow_to(51), Err(Error::QuotaExceeded { whose: "The server's", .. })));
+        assert_eq!(whose(third.grow_to(51)), "The server's");
         drop(first);
         third.grow_to(51).unwrap();
         drop((second, third));
@@ -132,10 +140,10 @@ mod tests {
         let space = Space::new(QUOTA);
         let guest = |last: u8| Account::guest([192, 0, 2, last].into());
         let mut first = space.reserve(&guest(1), vec![0, 0, 0]);
-        assert!(matches!(first.grow_to(41), Err(Error::QuotaExceeded { whose: "Your", .. })));
+        assert_eq!(whose(first.grow_to(41)), "Your");
         first.grow_to(40).unwrap();
         let mut second = space.reserve(&guest(2), vec![0, 0, 0]);
-        assert!(matches!(second.grow_to(21), Err(Error::QuotaExceeded { whose: "The guests'", .. })));
+        assert_eq!(whose(second.grow_to(21)), "The guests'");
         second.grow_to(20).unwrap();
         space.reserve(&Account::user("ann"), vec![0, 0]).grow_to(90).unwrap();
     }

@@ -3,6 +3,7 @@
 //! Nothing is kept: who subscribes hears what is published from then on. A message is a name and a text, and publishing
 //! waits for nobody, so that a bus between machines can take this one's place.
 
+use crate::server::refusals::busy;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +11,7 @@ use tokio::sync::broadcast::{self, Receiver, Sender};
 
 pub use tokio::sync::broadcast::error::RecvError;
 
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// Messages that may wait for a subscriber. One that falls further behind is told so and has to look anew.
 const QUEUE: usize = 64;
@@ -56,10 +57,10 @@ impl Bus {
     /// Listens to `topic` for as long as the subscription lives.
     ///
     /// # Errors
-    /// [`Error::Busy`] when there are as many subscribers as there may be, or the server stops.
+    /// [`busy`] when there are as many subscribers as there may be, or the server stops.
     pub fn subscribe(&self, topic: &str) -> Result<Subscription> {
         let mut topics = self.topics();
-        let busy = Error::Busy { retry_after: 5 };
+        let busy = busy(5);
         let Some(topics) = topics.as_mut().filter(|topics| topics.subscribers < self.0.most) else { return Err(busy) };
         if topics.senders.get(topic).is_some_and(|sender| sender.receiver_count() >= self.0.most_of_topic) {
             return Err(busy);

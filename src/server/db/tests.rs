@@ -1,3 +1,4 @@
+use crate::server::refusals::NOT_FOUND;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
@@ -105,7 +106,7 @@ async fn concurrent_writes_share_commits_and_never_see_a_lock() {
                 Some(held) => diesel::update(usage::table.find("")).set(usage::bytes.eq(held + 1)).execute(conn)?,
             };
             // Every tenth fails after it has written: its savepoint alone must be undone.
-            if i % 10 == 9 { Err(Error::NotFound) } else { Ok(()) }
+            if i % 10 == 9 { Err(NOT_FOUND) } else { Ok(()) }
         })
     });
     let results = futures_util::future::join_all(writes).await;

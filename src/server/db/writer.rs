@@ -4,6 +4,7 @@
 //! groups grow with the load by themselves (group commit: DeWitt et al., "Implementation Techniques for Main Memory
 //! Database Systems", SIGMOD 1984).
 
+use crate::server::refusals::busy;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -78,7 +79,7 @@ impl Writer {
         A: FnOnce(Result<T>) + Send + 'static,
     {
         self.queue.try_send(self.job(work, then)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Error::Busy { retry_after: 1 },
+            mpsc::error::TrySendError::Full(_) => busy(1),
             mpsc::error::TrySendError::Closed(_) => Error::Unavailable("the database writer has ended".into()),
         })
     }

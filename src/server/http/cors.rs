@@ -1,5 +1,6 @@
 //! Pages of other sites: closed, unless their origins are set (WHATWG Fetch, "CORS protocol").
 
+use crate::server::refusals::bad_request;
 use actix_cors::{Cors, CorsError};
 use actix_web::ResponseError as _;
 use actix_web::body::{EitherBody, MessageBody};
@@ -7,7 +8,6 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Condition, Next};
 
 use crate::server::config::Config;
-use crate::server::error::Error;
 
 /// The middleware that lets the origins of the settings in. Without any it is not there, and a preflight is a method that
 /// no path takes.
@@ -29,7 +29,7 @@ pub async fn refusals<B: MessageBody + 'static>(
     let response = next.call(req).await?;
     let refused = response.response().error().is_some_and(|error| error.as_error::<CorsError>().is_some());
     Ok(if refused {
-        let problem = Error::BadRequest("Pages of this origin may not do this here.".into()).error_response();
+        let problem = bad_request("Pages of this origin may not do this here.".into()).error_response();
         response.into_response(problem).map_into_right_body()
     } else {
         response.map_into_left_body()

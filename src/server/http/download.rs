@@ -1,5 +1,6 @@
 //! Answers that bring a file: what is told before its bytes, and which of them are asked for.
 
+use crate::server::refusals::range_not_satisfiable;
 use std::ops::Range;
 
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -9,7 +10,7 @@ use base64::Engine as _;
 use super::file_body::NoBody;
 use super::range::Selection;
 use crate::protocol::disposition::attachment;
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// A file, or what is made of several, as it is offered.
 #[derive(Clone, Debug)]
@@ -72,12 +73,12 @@ impl Wanted {
     /// The range that is wanted of a download; `None` is all of it.
     ///
     /// # Errors
-    /// [`Error::RangeNotSatisfiable`].
+    /// [`range_not_satisfiable`].
     pub fn range_of(&self, download: &Download) -> Result<Option<Range<u64>>> {
         match Selection::of(self.range.as_ref(), self.if_range.as_ref(), download.size, &download.etag) {
             Selection::Whole => Ok(None),
             Selection::Part(range) => Ok(Some(range)),
-            Selection::Unsatisfiable => Err(Error::RangeNotSatisfiable(download.size)),
+            Selection::Unsatisfiable => Err(range_not_satisfiable(download.size)),
         }
     }
 }

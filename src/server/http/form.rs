@@ -1,5 +1,6 @@
 //! Forms (multipart/form-data, RFC 7578) that are read part by part, and come to an end.
 
+use crate::server::refusals::{REQUEST_TIMEOUT, bad_request, malformed_upload};
 use std::future::ready;
 
 use actix_multipart::{Field, Multipart, MultipartError};
@@ -23,7 +24,7 @@ pub const FIELDS_TOO_LARGE: &str = "The fields beside the file are too large.";
 /// Begins to read a form.
 ///
 /// # Errors
-/// [`Error::MalformedUpload`] for another type: parts of other multipart types need no name, and so have other rules.
+/// [`malformed_upload`] for another type: parts of other multipart types need no name, and so have other rules.
 pub fn open<S>(headers: &HeaderMap, payload: S) -> Result<Multipart>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + 'static,
@@ -31,7 +32,7 @@ where
     let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media.split(';').next().unwrap_or_default();
     if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
-        return Err(Error::MalformedUpload(NO_FORM.into()));
+        return Err(malformed_upload(NO_FORM.into()));
     }
     // actix-multipart takes up to 16 pieces a turn and goes on by itself only if they brought bytes: after as many empty
     // ones it would wait for ever, even on a stream that has ended.
@@ -54,7 +55,7 @@ impl Allowance {
                 self.0 = left;
                 Ok(())
             }
-            None => Err(Error::MalformedUpload(FIELDS_TOO_LARGE.into())),
+            None => Err(malformed_upload(FIELDS_TOO_LARGE.into())),
         }
     }
 
@@ -76,7 +77,7 @@ impl Allowance {
             self.take(chunk.len() as u64)?;
             text.extend_from_slice(&chunk);
         }
-        String::from_utf8(text).map_err(|_| Error::BadRequest("A field of the form is not UTF-8.".into()))
+        String::from_utf8(text).map_err(|_| bad_request("A field of the form is not UTF-8.".into()))
     }
 }
 
@@ -100,22 +101,20 @@ pub fn malformed(error: MultipartError) -> Error {
         | MultipartError::ContentTypeIncompatible
         | MultipartError::BoundaryMissing => NO_FORM,
         MultipartError::Payload(PayloadError::Io(io)) if io.kind() == std::io::ErrorKind::TimedOut => {
-            return Error::RequestTimeout;
+            return REQUEST_TIMEOUT;
         }
         MultipartError::Payload(PayloadError::Overflow) => FIELDS_TOO_LARGE,
         MultipartError::Incomplete | MultipartError::Payload(_) => BROKEN_OFF,
         _ => "The form cannot be read. Nothing of it was kept.",
     };
     tracing::debug!(cause = %error, "a malformed upload");
-    Error::MalformedUpload(text.into())
+    malformed_upload(text.into())
 }
 
 /// What to say of an upload as the request body that cannot be read.
 pub fn broken_body(error: &PayloadError) -> Error {
-    match super::json::broken_off(error) {
-        Error::RequestTimeout => Error::RequestTimeout,
-        _ => Error::MalformedUpload(BROKEN_OFF.into()),
-    }
+    let broken_off = super::json::broken_off(error);
+    if broken_off.is(&REQUEST_TIMEOUT) { broken_off } else { malformed_upload(BROKEN_OFF.into()) }
 }
 
 const BROKEN_OFF: &str = "The upload broke off before its end. Nothing of it was kept.";

@@ -1,5 +1,8 @@
 //! The gate in front of every route: who may call is decided before the handler runs and before the body is read.
 
+use crate::server::refusals::{
+    CLIENT_ONLY, INVALID_TOKEN, MISSING_AUTHORIZATION, NOT_BEARER, SIGN_IN_REQUIRED, operation_only,
+};
 use std::future::{Ready, ready};
 
 use actix_web::body::BoxBody;
@@ -45,13 +48,13 @@ impl Caller {
     /// Checks that the session still runs; for what goes on for longer than a request takes.
     ///
     /// # Errors
-    /// [`Error::InvalidToken`], or a failure of the database.
+    /// [`INVALID_TOKEN`], or a failure of the database.
     pub fn check(&self, app: &App) -> Result<()> {
         let now = app.clock.now();
         let user = app.db.lookup(|conn| session_user(conn, &self.session, now))?;
         match user {
             Some(user) if user.id == self.user.id && user.role == self.user.role => Ok(()),
-            _ => Err(Error::InvalidToken),
+            _ => Err(INVALID_TOKEN),
         }
     }
 }
@@ -75,7 +78,7 @@ pub async fn gate(
         Access::Guests if bearer(req.headers()).is_none() => {
             return match app(req.request()).map(|app| app.config.guests()) {
                 Ok(Guests::Allow) => next.call(req).await,
-                Ok(Guests::Deny) => Ok(req.into_response(Error::SignInRequired.error_response())),
+                Ok(Guests::Deny) => Ok(req.into_response(SIGN_IN_REQUIRED.error_response())),
                 Err(error) => Ok(req.into_response(error.error_response())),
             };
         }
@@ -89,8 +92,8 @@ pub async fn gate(
     };
     let role = caller.user.role;
     let refused = required.is_some_and(|required| required != role).then(|| match access {
-        Access::Operation(why) => Error::OperationOnly(why),
-        _ => Error::ClientOnly,
+        Access::Operation(why) => operation_only(why),
+        _ => CLIENT_ONLY,
     });
     if let Some(refusal) = &refused {
         crate::server::audit::record(&req, Some(&caller), crate::server::audit::Entry::refusal(refusal));
@@ -105,13 +108,13 @@ pub async fn gate(
 /// The caller behind the bearer token (RFC 6750 section 2.1), as the database has it now.
 fn authenticate(req: &ServiceRequest) -> Result<Caller> {
     let app = app(req.request())?;
-    let token = bearer(req.headers()).ok_or(Error::MissingAuthorization)??;
+    let token = bearer(req.headers()).ok_or(MISSING_AUTHORIZATION)??;
     let now = app.clock.now();
-    let claims = app.keys.verify_access(token, now).ok_or(Error::InvalidToken)?;
+    let claims = app.keys.verify_access(token, now).ok_or(INVALID_TOKEN)?;
     let user = app.db.lookup(|conn| session_user(conn, &claims.jti, now))?;
     match user {
         Some(user) if user.id == claims.sub && user.role == claims.role => Ok(Caller { user, session: claims.jti }),
-        _ => Err(Error::InvalidToken),
+        _ => Err(INVALID_TOKEN),
     }
 }
 
@@ -124,7 +127,7 @@ fn bearer(headers: &HeaderMap) -> Option<Result<&str>> {
     };
     let token = value.to_str().ok().and_then(|value| value.split_once(' '));
     let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
-    Some(token.filter(|token| !token.is_empty()).ok_or(Error::NotBearer))
+    Some(token.filter(|token| !token.is_empty()).ok_or(NOT_BEARER))
 }
 
 fn app(req: &HttpRequest) -> Result<web::Data<App>> {

@@ -1,5 +1,6 @@
 //! JSON bodies: bounded, forgiving of what is unknown, strict about types.
 
+use crate::server::refusals::{REQUEST_TIMEOUT, bad_request, body_too_large};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -30,7 +31,7 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for Json<T> {
             while let Some(chunk) = payload.next().await {
                 let chunk = chunk.map_err(|error| broken_off(&error))?;
                 if body.len() + chunk.len() > LIMIT {
-                    return Err(Error::BodyTooLarge(ByteSize(LIMIT as u64)));
+                    return Err(body_too_large(ByteSize(LIMIT as u64)));
                 }
                 body.extend_from_slice(&chunk);
             }
@@ -45,16 +46,16 @@ fn parse<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T> {
         return Ok(T::default());
     }
     if !value.is_object() {
-        return Err(Error::BadRequest("The JSON body is not an object.".into()));
+        return Err(bad_request("The JSON body is not an object.".into()));
     }
-    serde_json::from_value(value).map_err(|error| Error::BadRequest(format!("The JSON body does not fit: {error}.")))
+    serde_json::from_value(value).map_err(|error| bad_request(format!("The JSON body does not fit: {error}.")))
 }
 
 /// What to say of a request body that ended before its end.
 pub fn broken_off(error: &actix_web::error::PayloadError) -> Error {
     match error {
-        actix_web::error::PayloadError::Io(io) if io.kind() == std::io::ErrorKind::TimedOut => Error::RequestTimeout,
-        _ => Error::BadRequest("The request broke off before its end.".into()),
+        actix_web::error::PayloadError::Io(io) if io.kind() == std::io::ErrorKind::TimedOut => REQUEST_TIMEOUT,
+        _ => bad_request("The request broke off before its end.".into()),
     }
 }
 
@@ -80,7 +81,7 @@ mod tests {
             assert_eq!(parse::<Body>(nothing.as_bytes()).unwrap(), Body::default(), "{nothing:.20}");
         }
         for wrong in ["{\"name\": 5}", "{\"flag\": \"yes\"}", "[1]", "[\"x\", true]", "5"] {
-            assert!(matches!(parse::<Body>(wrong.as_bytes()), Err(Error::BadRequest(_))), "{wrong}");
+            assert_eq!(parse::<Body>(wrong.as_bytes()).err().unwrap().code(), "bad_request", "{wrong}");
         }
     }
 }

@@ -26,14 +26,20 @@ pub fn schema_of<T: ToSchema>(schemas: &mut BTreeMap<String, Value>) -> Value {
     json!({"$ref": format!("#/components/schemas/{}", T::name())})
 }
 
+/// What there is to describe: every route, and one of each refusal that they answer with.
+pub struct Api {
+    pub endpoints: Vec<Endpoint>,
+    pub refusals: Vec<Error>,
+}
+
 /// The document.
-pub fn document(endpoints: &[Endpoint]) -> Value {
-    let catalogue = Error::catalogue();
+pub fn document(api: &Api) -> Value {
+    let Api { endpoints, refusals: catalogue } = api;
     let mut schemas = BTreeMap::new();
-    schemas.insert("Problem".to_owned(), problem_schema(&catalogue));
+    schemas.insert("Problem".to_owned(), problem_schema(catalogue));
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for endpoint in endpoints {
-        let mut operation = operation(endpoint, &catalogue, &mut schemas);
+        let mut operation = operation(endpoint, catalogue, &mut schemas);
         if endpoint.method == Method::HEAD {
             drop_contents(&mut operation);
         }
@@ -87,11 +93,11 @@ fn operation(endpoint: &Endpoint, catalogue: &[Error], schemas: &mut BTreeMap<St
     }
     let codes = codes(endpoint);
     let mut by_status: BTreeMap<u16, Vec<&Error>> = BTreeMap::new();
-    for error in catalogue.iter().filter(|error| codes.contains(&error.shape().1)) {
-        by_status.entry(error.shape().0.as_u16()).or_default().push(error);
+    for error in catalogue.iter().filter(|error| codes.contains(&error.code())) {
+        by_status.entry(error.status().as_u16()).or_default().push(error);
     }
     for (status, errors) in by_status {
-        let mut words: Vec<_> = errors.iter().map(|error| format!("`{}`", error.shape().1)).collect();
+        let mut words: Vec<_> = errors.iter().map(|error| format!("`{}`", error.code())).collect();
         words.dedup();
         let problem = json!({"description": words.join(", "), "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}});
         responses.insert(status.to_string(), problem);
@@ -200,7 +206,7 @@ fn operation_id(method: &Method, path: &str) -> String {
 }
 
 fn problem_schema(catalogue: &[Error]) -> Value {
-    let mut codes: Vec<_> = catalogue.iter().map(|error| error.shape().1).collect();
+    let mut codes: Vec<_> = catalogue.iter().map(|error| error.code()).collect();
     codes.sort_unstable();
     codes.dedup();
     json!({

@@ -1,8 +1,9 @@
 //! Pages of a list: `?limit=` and `?cursor=`.
 
+use crate::server::refusals::bad_request;
 use serde::Deserialize;
 
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// Rows of a page when the client does not say, and at most.
 const DEFAULT: i64 = 50;
@@ -22,7 +23,7 @@ impl Paging {
         match self.limit {
             None => Ok(DEFAULT),
             Some(limit) if (1..=MOST).contains(&limit) => Ok(limit),
-            Some(_) => Err(Error::BadRequest(format!("A limit is a number from 1 to {MOST}."))),
+            Some(_) => Err(bad_request(format!("A limit is a number from 1 to {MOST}."))),
         }
     }
 
@@ -31,7 +32,7 @@ impl Paging {
         match self.cursor.as_deref() {
             None | Some("") => Ok("~".into()),
             Some(cursor) if crate::server::id::is_valid(cursor) => Ok(cursor.to_lowercase()),
-            Some(_) => Err(Error::BadRequest("This cursor is not one that the server gave.".into())),
+            Some(_) => Err(bad_request("This cursor is not one that the server gave.".into())),
         }
     }
 }

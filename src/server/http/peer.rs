@@ -1,5 +1,6 @@
 //! Where a request really comes from, and under which address the server is reached.
 
+use crate::server::refusals::bad_request;
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
@@ -47,7 +48,7 @@ pub fn client_network(req: &HttpRequest) -> Result<IpAddr> {
 /// request names.
 ///
 /// # Errors
-/// [`Error::BadRequest`] when there is neither.
+/// [`bad_request`] when there is neither.
 pub fn public_url(req: &HttpRequest, app: &App, path: &str) -> Result<String> {
     if let Some(public) = &app.config.public_url {
         return Ok(public.join(path));
@@ -55,7 +56,7 @@ pub fn public_url(req: &HttpRequest, app: &App, path: &str) -> Result<String> {
     let host = req.headers().get(HOST).and_then(|host| host.to_str().ok()).filter(|host| is_host(host));
     match host {
         Some(host) => Ok(format!("http://{host}{path}")),
-        None => Err(Error::BadRequest("The request names no valid Host, and the server has no public address.".into())),
+        None => Err(bad_request("The request names no valid Host, and the server has no public address.".into())),
     }
 }
 

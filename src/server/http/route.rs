@@ -1,13 +1,13 @@
 //! The route table: what each feature exports, what the router serves, what the gate asks and what the API's document
 //! says, all from the same rows.
 
+use crate::server::refusals::method_not_allowed;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpMessage as _, HttpRequest, Route, guard, web};
 
 use super::openapi::SchemaOf;
-use crate::server::error::Error;
 use crate::server::http::gate;
 use crate::server::http::gate::Access;
 
@@ -119,7 +119,7 @@ pub fn register(endpoints: &'static [Endpoint], config: &mut web::ServiceConfig)
         resource = resource.default_service(web::to(move |req: HttpRequest| {
             req.extensions_mut().insert(Matched(path));
             let allow = allow.clone();
-            async move { Err::<&str, _>(Error::MethodNotAllowed(allow)) }
+            async move { Err::<&str, _>(method_not_allowed(allow)) }
         }));
         config.service(resource);
     }

@@ -150,7 +150,7 @@ fn the_document_is_printed() {
     let output = run(&["openapi"], "");
     assert!(output.status.success() && output.stderr.is_empty());
     let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let served = handover::server::http::openapi::document(handover::server::endpoints());
+    let served = handover::server::http::openapi::document(handover::server::api());
     assert_eq!(printed, served);
 }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use handover::server::endpoints;
-use handover::server::error::Error;
 use handover::server::http::openapi::codes;
 use handover::server::http::route::Request;
 use serde_json::{Map, Value, json};
@@ -110,8 +109,11 @@ async fn references_lead_somewhere() {
 async fn codes_are_those_of_the_catalogue() {
     let document = document(&TestServer::start()).await;
     let mut known = BTreeMap::new();
-    for error in Error::catalogue() {
-        known.insert(error.shape().1, error.shape().0.as_u16());
+    for error in &handover::server::api().refusals {
+        assert!(error.code().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", error.code());
+        assert!(!error.to_string().is_empty());
+        let status = error.status().as_u16();
+        assert_eq!(*known.entry(error.code()).or_insert(status), status, "{}", error.code());
     }
     let listed: BTreeSet<_> = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
         .as_array()

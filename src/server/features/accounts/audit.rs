@@ -1,5 +1,6 @@
 //! GET /api/audit: the audit, in pages, as JSON or CSV.
 
+use crate::server::refusals::bad_request;
 use actix_web::http::header::{CONTENT_DISPOSITION, HeaderName};
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -73,7 +74,7 @@ pub async fn list(app: web::Data<App>, _: Operation, filter: web::Query<Filter>)
     if let Some(action) = &filter.action
         && !Action::ALL.iter().any(|known| known.as_str() == action)
     {
-        return Err(Error::BadRequest("There is no such action.".into()));
+        return Err(bad_request("There is no such action.".into()));
     }
     let paging = Paging { limit: filter.limit, cursor: filter.cursor.clone() };
     let (limit, before, format) = (paging.limit()?, paging.before()?, filter.format);

@@ -1,5 +1,7 @@
 //! Register, log in and out, change the password, who am I.
 
+use crate::server::features::accounts::refusals::{INVALID_CREDENTIALS, OPERATION_SIGNUP_CLOSED, WRONG_PASSWORD};
+use crate::server::refusals::{INVALID_TOKEN, NOT_FOUND, missing_parameters};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -77,7 +79,7 @@ pub async fn register(req: HttpRequest, app: web::Data<App>, Json(body): Json<Re
     let (Some(username), Some(email), Some(password)) =
         (present(body.username), present(body.email), present(body.password))
     else {
-        return Err(Error::MissingParameters("username, email, and password are"));
+        return Err(missing_parameters("username, email, and password are"));
     };
     let role = if body.is_operation_user == Some(true) { Role::Operation } else { Role::Client };
     if role == Role::Operation {
@@ -92,7 +94,7 @@ pub async fn register(req: HttpRequest, app: web::Data<App>, Json(body): Json<Re
     app.db
         .write(move |conn| {
             let id = model::add(conn, &name, &email, &hash, role, now)?;
-            let user = model::by_id(conn, &id)?.ok_or(Error::NotFound)?;
+            let user = model::by_id(conn, &id)?.ok_or(NOT_FOUND)?;
             let entry = Entry::new(Action::Registered, user.username.clone()).detail(role.as_str());
             origin.actor = Some((id, user.username));
             origin.record(conn, now, entry)
@@ -105,13 +107,13 @@ pub async fn register(req: HttpRequest, app: web::Data<App>, Json(body): Json<Re
 fn check_signup(req: &HttpRequest, app: &App, given: Option<&str>) -> Result<()> {
     match app.config.operation_signup() {
         OperationSignup::Open => Ok(()),
-        OperationSignup::Closed => Err(Error::OperationSignupClosed),
+        OperationSignup::Closed => Err(OPERATION_SIGNUP_CLOSED),
         OperationSignup::Code(code) => {
             let address = client_address(req).ok_or_else(|| Error::Internal("a request without a peer".into()))?;
             let account = "\0signup"; // no username can be this
             app.throttle.attempt(account, address, app.clock.now())?;
             if !bool::from(given.unwrap_or_default().as_bytes().ct_eq(code.as_bytes())) {
-                return Err(Error::OperationSignupClosed);
+                return Err(OPERATION_SIGNUP_CLOSED);
             }
             app.throttle.forgive(account, address);
             Ok(())
@@ -121,7 +123,7 @@ fn check_signup(req: &HttpRequest, app: &App, given: Option<&str>) -> Result<()>
 
 pub async fn login(req: HttpRequest, app: web::Data<App>, Json(body): Json<Credentials>) -> Result<HttpResponse> {
     let (Some(username), Some(password)) = (present(body.username), present(body.password)) else {
-        return Err(Error::MissingParameters("username and password are"));
+        return Err(missing_parameters("username and password are"));
     };
     let address = client_address(&req).ok_or_else(|| Error::Internal("a request without a peer".into()))?;
     let account = account_key(&username);
@@ -137,7 +139,7 @@ pub async fn login(req: HttpRequest, app: web::Data<App>, Json(body): Json<Crede
     verified?;
     let Some(user) = user else {
         post(&app, Origin::of(&req, None), Entry::new(Action::LoginFailed, shortened(&username)));
-        return Err(Error::InvalidCredentials);
+        return Err(INVALID_CREDENTIALS);
     };
     app.throttle.forgive(&account, address);
 
@@ -155,7 +157,7 @@ pub async fn login(req: HttpRequest, app: web::Data<App>, Json(body): Json<Crede
             if !current
                 .is_some_and(|current| current.password_hash == user.password_hash && current.disabled_at.is_none())
             {
-                return Err(Error::InvalidCredentials);
+                return Err(INVALID_CREDENTIALS);
             }
             origin.record(conn, now, Entry::new(Action::LoggedIn, user.username.clone()))?;
             create_session(conn, &user.id, now, end)
@@ -206,19 +208,19 @@ pub async fn change_password(
     Json(body): Json<PasswordChange>,
 ) -> Result<HttpResponse> {
     let (Some(old), Some(new)) = (present(body.old_password), present(body.new_password)) else {
-        return Err(Error::MissingParameters("old_password and new_password are"));
+        return Err(missing_parameters("old_password and new_password are"));
     };
     let new = NewPassword::try_from(new)?;
     let address = client_address(&req).ok_or_else(|| Error::Internal("a request without a peer".into()))?;
     let account = account_key(&caller.user.username);
     app.throttle.attempt(&account, address, app.clock.now())?;
-    let user = app.db.lookup(|conn| model::login_of(conn, &caller.user.username))?.ok_or(Error::InvalidToken)?;
+    let user = app.db.lookup(|conn| model::login_of(conn, &caller.user.username))?.ok_or(INVALID_TOKEN)?;
     let verified = app.hasher.verify(old, Some(user.password_hash.clone())).await;
     if !matches!(verified, Ok(false)) {
         app.throttle.forgive(&account, address); // right, or it was we who failed
     }
     if !verified? {
-        return Err(Error::WrongPassword);
+        return Err(WRONG_PASSWORD);
     }
     let hash = app.hasher.hash(new.into_inner()).await?;
     let (now, origin) = (app.clock.now(), Origin::of(&req, Some(&caller)));
@@ -232,7 +234,7 @@ pub async fn change_password(
 }
 
 pub async fn me(app: web::Data<App>, caller: Caller) -> Result<HttpResponse> {
-    let user = app.db.lookup(|conn| model::by_id(conn, &caller.user.id))?.ok_or(Error::InvalidToken)?;
+    let user = app.db.lookup(|conn| model::by_id(conn, &caller.user.id))?.ok_or(INVALID_TOKEN)?;
     Ok(HttpResponse::Ok().json(Me {
         id: user.id,
         username: user.username,

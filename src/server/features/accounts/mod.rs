@@ -3,6 +3,7 @@
 mod audit;
 mod handlers;
 pub mod model;
+pub mod refusals;
 
 use actix_web::http::Method;
 use actix_web::web;

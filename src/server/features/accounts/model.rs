@@ -1,5 +1,8 @@
 //! Users as rows.
 
+use crate::server::features::accounts::refusals::{
+    EMAIL_TAKEN, INVALID_EMAIL, INVALID_USERNAME, USERNAME_TAKEN, WEAK_PASSWORD, WRONG_PASSWORD,
+};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -19,7 +22,7 @@ impl TryFrom<String> for Username {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         match (3..=64).contains(&name.len()) && name.chars().all(allowed) {
             true => Ok(Username(name)),
-            false => Err(Error::InvalidUsername),
+            false => Err(INVALID_USERNAME),
         }
     }
 }
@@ -43,7 +46,7 @@ impl TryFrom<String> for Email {
                 };
                 !local.is_empty() && local.chars().all(atom) && domain.split('.').all(label)
             });
-        if valid { Ok(Email(address)) } else { Err(Error::InvalidEmail) }
+        if valid { Ok(Email(address)) } else { Err(INVALID_EMAIL) }
     }
 }
 
@@ -62,7 +65,7 @@ impl TryFrom<String> for NewPassword {
     fn try_from(text: String) -> Result<Self> {
         match password::LENGTH.contains(&text.chars().count()) {
             true => Ok(NewPassword(text)),
-            false => Err(Error::WeakPassword),
+            false => Err(WEAK_PASSWORD),
         }
     }
 }
@@ -98,7 +101,7 @@ pub fn key(name: &str) -> String {
 /// Adds a user and returns the id.
 ///
 /// # Errors
-/// [`Error::UsernameTaken`], [`Error::EmailTaken`].
+/// [`USERNAME_TAKEN`], [`EMAIL_TAKEN`].
 pub fn add(
     conn: &mut Conn,
     name: &Username,
@@ -122,8 +125,8 @@ pub fn add(
         ),
     )
     .map_err(|error| match unique_violation(&error) {
-        Some(constraint) if constraint.contains("username") => Error::UsernameTaken,
-        Some(constraint) if constraint.contains("email") => Error::EmailTaken,
+        Some(constraint) if constraint.contains("username") => USERNAME_TAKEN,
+        Some(constraint) if constraint.contains("email") => EMAIL_TAKEN,
         _ => error.into(),
     })?;
     Ok(id)
@@ -133,10 +136,10 @@ pub fn add(
 pub fn check_free(conn: &mut Conn, name: &Username, email: &Email) -> Result<()> {
     let taken = |found: i64| found > 0;
     if taken(conn.first(users::table.filter(users::username_key.eq(key(&name.0))).count())?) {
-        return Err(Error::UsernameTaken);
+        return Err(USERNAME_TAKEN);
     }
     if taken(conn.first(users::table.filter(users::email_key.eq(key(&email.0))).count())?) {
-        return Err(Error::EmailTaken);
+        return Err(EMAIL_TAKEN);
     }
     Ok(())
 }
@@ -167,7 +170,7 @@ pub fn set_password(conn: &mut Conn, id: &str, hash: &str, old: Option<&str>) ->
         None => conn.update(users::table.find(id), users::password_hash.eq(hash))?,
     };
     if changed == 0 {
-        return Err(Error::WrongPassword);
+        return Err(WRONG_PASSWORD);
     }
     end_sessions_of(conn, id)
 }

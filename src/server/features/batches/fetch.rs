@@ -1,5 +1,6 @@
 //! GET …/files/{file} and GET …/zip: the bytes of a batch.
 
+use crate::server::refusals::{FILE_NOT_FOUND, bad_request};
 use std::io;
 use std::sync::Arc;
 
@@ -121,10 +122,10 @@ fn pick(files: &mut Vec<files::File>, named: &str) -> Result<Vec<String>> {
     ids.sort_unstable();
     ids.dedup();
     if ids.is_empty() || ids.len() > MOST_NAMED {
-        return Err(Error::BadRequest(format!("`files` names 1 to {MOST_NAMED} files, with commas between.")));
+        return Err(bad_request(format!("`files` names 1 to {MOST_NAMED} files, with commas between.")));
     }
     files.retain(|file| ids.binary_search(&file.id).is_ok());
-    if files.len() == ids.len() { Ok(ids) } else { Err(Error::FileNotFound) }
+    if files.len() == ids.len() { Ok(ids) } else { Err(FILE_NOT_FOUND) }
 }
 
 fn entry(file: &files::File) -> Entry {

@@ -1,5 +1,8 @@
 //! Who may do what with a batch: a handler's signature says which of these it takes, and each repeats the whole check.
 
+use crate::server::features::batches::refusals::{
+    BATCH_NOT_FOUND, MANAGE_KEY_REQUIRED, PASSWORD_REQUIRED, WRONG_BATCH_PASSWORD,
+};
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -51,7 +54,7 @@ impl Known {
         let app = app(req)?;
         let address = req.match_info().get("id").unwrap_or_default();
         if !is_address(address) {
-            return Err(Error::BatchNotFound);
+            return Err(BATCH_NOT_FOUND);
         }
         let (batch, made_by) = app.db.lookup(|conn| model::find(conn, address, app.clock.now()))?;
         Ok(Known { batch, made_by, address: address.to_owned() })
@@ -62,7 +65,7 @@ impl Known {
         match req.headers().get(MANAGE_KEY) {
             None => Ok(false),
             Some(key) if key.to_str().is_ok_and(|key| is_key(key, &self.batch.key_digest)) => Ok(true),
-            Some(_) => Err(Error::ManageKeyRequired),
+            Some(_) => Err(MANAGE_KEY_REQUIRED),
         }
     }
 }
@@ -83,7 +86,7 @@ impl FromRequest for Managed {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let managed = || {
             let known = Known::of(req)?;
-            if known.is_sender(req)? { Ok(Managed(known)) } else { Err(Error::ManageKeyRequired) }
+            if known.is_sender(req)? { Ok(Managed(known)) } else { Err(MANAGE_KEY_REQUIRED) }
         };
         std::future::ready(managed())
     }
@@ -111,10 +114,10 @@ impl FromRequest for Open {
 /// Checks the password of a batch, where it has one. Guesses are throttled by batch and by address.
 ///
 /// # Errors
-/// [`Error::PasswordRequired`], [`Error::WrongBatchPassword`], [`Error::TooManyAttempts`].
+/// [`PASSWORD_REQUIRED`], [`WRONG_BATCH_PASSWORD`], [`too_many_attempts`].
 pub async fn check_password(req: &HttpRequest, batch: &Batch, given: Option<String>) -> Result<()> {
     let Some(hash) = batch.password_hash.clone() else { return Ok(()) };
-    let given = given.filter(|given| !given.is_empty()).ok_or(Error::PasswordRequired)?;
+    let given = given.filter(|given| !given.is_empty()).ok_or(PASSWORD_REQUIRED)?;
     let (app, address) = (app(req)?, address_of(req)?);
     let account = batch.topic(); // no username has a colon
     app.throttle.attempt(&account, address, app.clock.now())?;
@@ -125,10 +128,10 @@ pub async fn check_password(req: &HttpRequest, batch: &Batch, given: Option<Stri
     if verified? {
         return Ok(());
     }
-    let mut entry = Entry::refusal(&Error::WrongBatchPassword);
+    let mut entry = Entry::refusal(&WRONG_BATCH_PASSWORD);
     entry.subject = Some(account);
     post(&app, Origin::of(req, None), entry);
-    Err(Error::WrongBatchPassword)
+    Err(WRONG_BATCH_PASSWORD)
 }
 
 /// The cookie that stands for a password that was given, for what a browser asks for by itself. It opens this batch, with

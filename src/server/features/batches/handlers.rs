@@ -1,5 +1,6 @@
 //! Looking at a batch, changing and ending it.
 
+use crate::server::refusals::bad_request;
 use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
@@ -13,7 +14,7 @@ use super::upload::{BatchFile, expiry, title};
 use super::{events, urls};
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 use crate::server::http::json::Json;
 use crate::server::http::paging::{Paging, cut};
 
@@ -83,7 +84,7 @@ pub async fn change(
 ) -> Result<HttpResponse> {
     let (id, now, origin) = (known.batch.id, app.clock.now(), Origin::of(&req, None));
     if change.title.is_none() && change.expires_in.is_none() {
-        return Err(Error::BadRequest("Give what is to change: `title` or `expires_in`, as JSON.".into()));
+        return Err(bad_request("Give what is to change: `title` or `expires_in`, as JSON.".into()));
     }
     let title = change.title.map(title).transpose()?;
     let expires_at = change.expires_in.map(|seconds| expiry(&app, seconds, now)).transpose()?;

@@ -1,5 +1,7 @@
 //! Files on their way into a batch: from a form or a request body to blobs on disk, which wait for their rows.
 
+use crate::server::features::batches::refusals::{batch_too_large, too_many_files};
+use crate::server::refusals::busy;
 use actix_multipart::Field;
 use actix_web::http::header::TRANSFER_ENCODING;
 use actix_web::{HttpRequest, web};
@@ -13,7 +15,7 @@ use crate::protocol::file_name::FileName;
 use crate::server::app::App;
 use crate::server::blobs::rows::{self, NewBlob};
 use crate::server::blobs::{Account, Content, Reservation, receive};
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 use crate::server::http::form::{self, Allowance, FORM_OVERHEAD, content_length, file_name, malformed};
 use crate::server::metrics::OpenTransfer;
 
@@ -54,9 +56,9 @@ impl<'a> Incoming<'a> {
     /// Begins an upload for a batch that holds so many files and bytes.
     ///
     /// # Errors
-    /// [`Error::Busy`] while there are as many uploads as there may be.
+    /// [`busy`] while there are as many uploads as there may be.
     pub fn new(app: &'a App, account: Account, held: (u32, u64)) -> Result<Incoming<'a>> {
-        let permit = app.uploads.try_acquire().map_err(|_| Error::Busy { retry_after: 2 })?;
+        let permit = app.uploads.try_acquire().map_err(|_| busy(2))?;
         Ok(Incoming {
             app,
             account,
@@ -74,7 +76,7 @@ impl<'a> Incoming<'a> {
     pub fn declared(&self, req: &HttpRequest) -> Result<()> {
         let declared = content_length(req).unwrap_or_default().saturating_sub(FORM_OVERHEAD);
         if declared > self.limits.bytes.saturating_sub(self.held.1) {
-            return Err(Error::BatchTooLarge(ByteSize(self.limits.bytes)));
+            return Err(batch_too_large(ByteSize(self.limits.bytes)));
         }
         self.app.blobs.space().check_disk(self.app.blobs.root(), declared)
     }
@@ -122,7 +124,7 @@ impl<'a> Incoming<'a> {
     pub async fn read_file(&mut self, given: &str, content: impl Stream<Item = Result<Bytes>>) -> Result<()> {
         let name = FileName::with_folders(given).map_or_else(|| UNNAMED.to_owned(), FileName::into_inner);
         if self.held.0.saturating_add(self.contents.len() as u32) >= self.limits.files {
-            return Err(Error::TooManyFiles(self.limits.files));
+            return Err(too_many_files(self.limits.files));
         }
         let room = self.limits.bytes.saturating_sub(self.held.1 + self.bytes);
         let largest = self.app.config.max_file_size.0;
@@ -130,7 +132,7 @@ impl<'a> Incoming<'a> {
         let mut reservation = self.app.blobs.space().reserve(&self.account, used);
         let content = receive(&self.app.blobs, content, largest.min(room), &mut reservation, |_, _| Ok(())).await;
         let (content, ()) = content.map_err(|error| match error {
-            Error::FileTooLarge(_) if room < largest => Error::BatchTooLarge(ByteSize(self.limits.bytes)),
+            error if error.code() == "file_too_large" && room < largest => batch_too_large(ByteSize(self.limits.bytes)),
             error => error,
         })?;
         self.bytes += content.size;

@@ -13,6 +13,7 @@ mod handlers;
 mod incoming;
 pub mod model;
 mod qr;
+pub mod refusals;
 mod routes;
 mod secret;
 mod upload;

@@ -1,5 +1,6 @@
 //! Making batches and putting files into them.
 
+use crate::server::refusals::{NO_FILE, bad_request};
 use std::time::Duration;
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
@@ -129,13 +130,13 @@ async fn new_batch(
         None => None,
         Some(given) => match i32::try_from(number(&given, "max_downloads")?) {
             Ok(most @ 1..) => Some(most),
-            _ => return Err(Error::BadRequest("max_downloads is at least 1.".into())),
+            _ => return Err(bad_request("max_downloads is at least 1.".into())),
         },
     };
     let password_hash = match fields.password {
         None => None,
         Some(password) if PASSWORD.contains(&password.chars().count()) => Some(app.hasher.hash(password).await?),
-        Some(_) => return Err(Error::BadRequest("The password of a batch has 4 to 1,024 characters.".into())),
+        Some(_) => return Err(bad_request("The password of a batch has 4 to 1,024 characters.".into())),
     };
     Ok(NewBatch {
         id: crate::server::id::new(),
@@ -155,20 +156,20 @@ pub fn title(given: String) -> Result<String> {
     let title: String = given.chars().filter(|c| !c.is_control()).collect();
     match title.trim() {
         title if title.chars().count() <= TITLE => Ok(title.to_owned()),
-        _ => Err(Error::BadRequest(format!("A title has {TITLE} characters at most."))),
+        _ => Err(bad_request(format!("A title has {TITLE} characters at most."))),
     }
 }
 
 /// The end of a batch that is to live for so many seconds from now, up to the ceiling.
 pub fn expiry(app: &App, seconds: u64, now: NaiveDateTime) -> Result<NaiveDateTime> {
     match seconds {
-        0 => Err(Error::BadRequest("A batch lives for at least one second.".into())),
+        0 => Err(bad_request("A batch lives for at least one second.".into())),
         seconds => Ok(after(now, Duration::from_secs(seconds).min(app.config.max_batch_life))),
     }
 }
 
 fn number(text: &str, field: &str) -> Result<u64> {
-    text.trim().parse().map_err(|_| Error::BadRequest(format!("{field} is a whole number.")))
+    text.trim().parse().map_err(|_| bad_request(format!("{field} is a whole number.")))
 }
 
 pub async fn add(
@@ -207,7 +208,7 @@ async fn finish(req: &HttpRequest, app: &web::Data<App>, known: Known, incoming:
     let origin = Origin::of(req, None);
     let files = store(app, incoming, batch.id, batch.max_downloads, origin, |_| Ok(())).await?;
     if files.is_empty() {
-        return Err(Error::NoFile);
+        return Err(NO_FILE);
     }
     Ok(HttpResponse::Created().json(Added { files }))
 }

@@ -3,6 +3,8 @@
 //! Of a form only the headers of the parts up to the first file are read; the file itself is still on the socket, and
 //! stays there when the name is refused.
 
+use crate::server::features::desk::refusals::INVALID_FILE_TYPE;
+use crate::server::refusals::{NO_FILE, file_too_large, malformed_upload};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -86,7 +88,7 @@ fn declared_too_large(req: &HttpRequest, overhead: u64) -> Result<()> {
         None => return Err(Error::Internal("no App in this server".into())),
     };
     match content_length(req) {
-        Some(length) if length > limit.saturating_add(overhead) => Err(Error::FileTooLarge(ByteSize(limit))),
+        Some(length) if length > limit.saturating_add(overhead) => Err(file_too_large(ByteSize(limit))),
         _ => Ok(()),
     }
 }
@@ -102,7 +104,7 @@ pub fn take_selected(req: &HttpRequest) -> Result<Selected> {
 /// Reads a form up to the headers of its part `file` and judges the name there.
 ///
 /// # Errors
-/// [`Error::NoFile`], [`Error::InvalidFileType`], [`Error::MalformedUpload`].
+/// [`NO_FILE`], [`INVALID_FILE_TYPE`], [`malformed_upload`].
 pub async fn select_part<S>(headers: &HeaderMap, payload: S) -> Result<Selected>
 where
     S: Stream<Item = Result<bytes::Bytes, PayloadError>> + 'static,
@@ -131,7 +133,7 @@ where
         }
         others.skip(&mut part).await?;
     }
-    Err(Error::NoFile)
+    Err(NO_FILE)
 }
 
 /// Makes sure that a form ends after its file as a form does, and that no second file would be lost.
@@ -140,7 +142,7 @@ pub async fn end_of_form(mut form: Multipart) -> Result<()> {
     while let Some(part) = form.next().await {
         let mut part = part.map_err(malformed)?;
         if file_name(&part).is_some() {
-            return Err(Error::MalformedUpload("One upload holds one file. Send the others by themselves.".into()));
+            return Err(malformed_upload("One upload holds one file. Send the others by themselves.".into()));
         }
         others.skip(&mut part).await?;
     }
@@ -148,8 +150,8 @@ pub async fn end_of_form(mut form: Multipart) -> Result<()> {
 }
 
 fn judge(given: &str) -> Result<(FileName, Kind)> {
-    let name = FileName::new(given).ok_or(Error::NoFile)?;
-    let kind = Kind::of_name(name.as_str()).ok_or(Error::InvalidFileType)?;
+    let name = FileName::new(given).ok_or(NO_FILE)?;
+    let kind = Kind::of_name(name.as_str()).ok_or(INVALID_FILE_TYPE)?;
     Ok((name, kind))
 }
 
@@ -190,7 +192,7 @@ mod tests {
                 match broken {
                     Ok(name) => assert_eq!((at, name.as_str()), (HEAD.len(), "report.docx")),
                     Err(error) => {
-                        assert_eq!(error.shape().1, "malformed_upload", "ended at {at}, {empty} empty pieces")
+                        assert_eq!(error.code(), "malformed_upload", "ended at {at}, {empty} empty pieces")
                     }
                 }
             }
@@ -205,7 +207,7 @@ mod tests {
             b"--x\r\nContent-Dispo\xff\xff",
             b"\xff\xff--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.docx\"\r\n\r\nPK",
         ] {
-            assert_eq!(decide(vec![head]).await.unwrap_err().shape().1, "malformed_upload");
+            assert_eq!(decide(vec![head]).await.unwrap_err().code(), "malformed_upload");
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod gate; // for its fuzz target
 mod handlers;
 pub mod model;
+pub mod refusals;
 mod upload;
 
 pub use handlers::media_type;

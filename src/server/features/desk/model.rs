@@ -1,5 +1,6 @@
 //! Documents as rows: names with versions, each holding one blob.
 
+use crate::server::refusals::FILE_NOT_FOUND;
 use chrono::NaiveDateTime;
 use diesel::dsl::max;
 use diesel::prelude::*;
@@ -8,7 +9,7 @@ use crate::server::blobs::rows::{self, NewBlob};
 use crate::server::blobs::{Account, Quota};
 use crate::server::db::Conn;
 use crate::server::db::schema::{blobs, documents, users};
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 use crate::server::office::Note;
 
 /// A document that is about to be added.
@@ -134,7 +135,7 @@ pub fn find(conn: &mut Conn, name: &str, version: Option<i32>) -> Result<Option<
 /// All versions of a document that are still there, newest first, up to `limit`.
 ///
 /// # Errors
-/// [`Error::FileNotFound`] when there are none.
+/// [`FILE_NOT_FOUND`] when there are none.
 pub fn versions(conn: &mut Conn, name: &str, limit: i64) -> Result<Vec<Document>> {
     let found: Vec<Document> = documents::table
         .inner_join(blobs::table)
@@ -144,14 +145,14 @@ pub fn versions(conn: &mut Conn, name: &str, limit: i64) -> Result<Vec<Document>
         .limit(limit)
         .select(COLUMNS)
         .load(conn)?;
-    if found.is_empty() { Err(Error::FileNotFound) } else { Ok(found) }
+    if found.is_empty() { Err(FILE_NOT_FOUND) } else { Ok(found) }
 }
 
 /// Deletes a document, all of its versions or one, and ends its open links. Returns the blobs that nothing refers to any
 /// more; their files are removed once this is committed.
 ///
 /// # Errors
-/// [`Error::FileNotFound`].
+/// [`FILE_NOT_FOUND`].
 pub fn delete(
     conn: &mut Conn,
     name: &str,
@@ -170,7 +171,7 @@ pub fn delete(
     }
     let doomed: Vec<(String, String, String)> = query.load(conn)?;
     if doomed.is_empty() {
-        return Err(Error::FileNotFound);
+        return Err(FILE_NOT_FOUND);
     }
     for (id, user, blob) in &doomed {
         crate::server::features::links::model::revoke_all(conn, id)?;

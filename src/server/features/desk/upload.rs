@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::gate::{self, Selected};
 use super::handlers::Told;
 use super::model::{self, NewDocument};
+use super::refusals::not_let_in;
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::blobs::rows::{self, NewBlob};
@@ -21,6 +22,7 @@ use crate::server::error::{Error, Result};
 use crate::server::http::form::{FORM_OVERHEAD, broken_body, content_length, malformed};
 use crate::server::http::gate::Operation;
 use crate::server::office::{InspectError, inspect};
+use crate::server::refusals::busy;
 
 /// A document that is stored.
 #[derive(Serialize, ToSchema)]
@@ -70,7 +72,7 @@ async fn store(
     content: impl Stream<Item = Result<Bytes>>,
     overhead: u64,
 ) -> Result<HttpResponse> {
-    let Ok(_permit) = app.uploads.try_acquire() else { return Err(Error::Busy { retry_after: 2 }) };
+    let Ok(_permit) = app.uploads.try_acquire() else { return Err(busy(2)) };
     let _transfer = app.metrics.transfer("upload");
     let origin = Origin::of(&req, Some(&caller));
     let (account, quota) = (Account::user(&caller.user.id), *app.blobs.space().quota());
@@ -88,7 +90,7 @@ async fn store(
         receive(&app.blobs, content, app.config.max_file_size.0, &mut reservation, move |file, size| {
             let _turn = turn;
             inspect(file, size, kind).map_err(|error| match error {
-                InspectError::Refused(refusal) => Error::Refused(refusal),
+                InspectError::Refused(refusal) => not_let_in(&refusal),
                 InspectError::Io(cause) => Error::Unavailable(Box::new(cause)),
             })
         })

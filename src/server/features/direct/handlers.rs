@@ -1,5 +1,6 @@
 //! The two sockets.
 
+use crate::server::refusals::UPGRADE_REQUIRED;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
@@ -8,7 +9,7 @@ use super::ice::ice_servers;
 use super::relay::{refuse, serve, serve_again};
 use crate::protocol::direct::{Role, Signal};
 use crate::server::app::App;
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 use crate::server::http::gate::Caller;
 use crate::server::http::peer::{client_network, public_url};
 use crate::server::http::socket::Handshake;
@@ -75,10 +76,10 @@ pub async fn receive(
     let (now, address) = (app.clock.now(), client_network(&req)?);
     let (response, incoming, outgoing) = match Handshake::of(&req, &app) {
         // A page is not told why a socket was refused, and asks once more without the handshake.
-        Err(Error::UpgradeRequired) => {
+        Err(error) if error.is(&UPGRADE_REQUIRED) => {
             app.throttle.guess(address, now)?;
             app.throttle.forgive_guess(address);
-            return Err(Error::UpgradeRequired);
+            return Err(error);
         }
         handshake => handshake?.open(payload, BOUNDS),
     };

@@ -1,5 +1,6 @@
 //! GET and HEAD /download_file/{download_token}.
 
+use crate::server::features::links::refusals::{REVOKED_LINK, UNKNOWN_LINK};
 use std::ops::Range;
 
 use actix_web::http::header;
@@ -32,14 +33,14 @@ pub fn refusal(req: &HttpRequest, error: &Error) -> HttpResponse {
 }
 
 async fn download(req: &HttpRequest, app: &web::Data<App>, token: String) -> Result<HttpResponse> {
-    let id = app.keys.verify_link(&token).ok_or(Error::UnknownLink)?.jti;
+    let id = app.keys.verify_link(&token).ok_or(UNKNOWN_LINK)?.jti;
     let (now, origin, wanted) = (app.clock.now(), Origin::of(req, None), Wanted::of(req));
     let holder = app.clone();
     let (target, range, custody) = app
         .db
         .write(move |conn| {
             let (link, target) = model::find(conn, &id, &token)?;
-            let Some(target) = target else { return Err(link.refusal(now).unwrap_or(Error::RevokedLink)) };
+            let Some(target) = target else { return Err(link.refusal(now).unwrap_or(REVOKED_LINK)) };
             let range = match link.refusal(now) {
                 Some(refusal) => return Err(refusal),
                 None => wanted.range_of(&offer(&target))?,
@@ -91,11 +92,11 @@ pub async fn head(req: HttpRequest, app: web::Data<App>, token: web::Path<String
 
 /// A link that is open and what it leads to, without touching it.
 pub fn look(app: &App, token: &str) -> Result<(Link, Target)> {
-    let id = app.keys.verify_link(token).ok_or(Error::UnknownLink)?.jti;
+    let id = app.keys.verify_link(token).ok_or(UNKNOWN_LINK)?.jti;
     let (link, target) = app.db.lookup(|conn| model::find(conn, &id, token))?;
     match (link.refusal(app.clock.now()), target) {
         (Some(refusal), _) => Err(refusal),
         (None, Some(target)) => Ok((link, target)),
-        (None, None) => Err(Error::RevokedLink),
+        (None, None) => Err(REVOKED_LINK),
     }
 }

@@ -1,5 +1,7 @@
 //! Mint, list and revoke links.
 
+use crate::server::features::links::refusals::LINK_NOT_FOUND;
+use crate::server::refusals::{FILE_NOT_FOUND, bad_request};
 use std::time::Duration;
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
@@ -14,7 +16,7 @@ use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::auth::Role;
 use crate::server::clock::after;
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 use crate::server::features::desk;
 use crate::server::http::gate::{Caller, Client};
 use crate::server::http::paging::{Paging, cut};
@@ -55,11 +57,11 @@ pub async fn mint(
     let MintQuery { version, expires_in } = query.into_inner();
     let life = match expires_in {
         None => app.config.link_life,
-        Some(0) => return Err(Error::BadRequest("A link lives for at least one second.".into())),
+        Some(0) => return Err(bad_request("A link lives for at least one second.".into())),
         Some(seconds) => Duration::from_secs(seconds).min(app.config.max_link_life),
     };
     let name = to_look_up(&name);
-    let document = app.db.lookup(|conn| desk::model::find(conn, &name, version))?.ok_or(Error::FileNotFound)?;
+    let document = app.db.lookup(|conn| desk::model::find(conn, &name, version))?.ok_or(FILE_NOT_FOUND)?;
 
     let now = app.clock.now();
     let end = after(now, life);
@@ -150,7 +152,7 @@ fn scope(caller: &Caller) -> Option<String> {
 pub async fn list(app: web::Data<App>, caller: Caller, query: web::Query<ListQuery>) -> Result<HttpResponse> {
     let ListQuery { filename, state, limit, cursor } = query.into_inner();
     if state.as_deref().is_some_and(|state| !model::STATES.contains(&state)) {
-        return Err(Error::BadRequest(format!("A state is one of {}.", model::STATES.join(", "))));
+        return Err(bad_request(format!("A state is one of {}.", model::STATES.join(", "))));
     }
     let paging = Paging { limit, cursor };
     let (limit, before) = (paging.limit()?, paging.before()?);
@@ -171,7 +173,7 @@ pub async fn revoke(
     app.db
         .write(move |conn| {
             if !model::revoke(conn, &id, owner.as_deref())? {
-                return Err(Error::LinkNotFound);
+                return Err(LINK_NOT_FOUND);
             }
             origin.record(conn, now, Entry::new(Action::LinkRevoked, id))
         })

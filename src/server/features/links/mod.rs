@@ -21,6 +21,7 @@ mod download;
 mod handlers;
 pub mod model;
 mod page;
+pub mod refusals;
 
 use actix_web::http::Method;
 use actix_web::web;

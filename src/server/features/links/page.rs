@@ -43,24 +43,24 @@ pub async fn press(req: HttpRequest, app: web::Data<App>, token: web::Path<Strin
 
 /// What a person reads instead of a problem document.
 pub fn sorry(error: &Error) -> HttpResponse {
-    let (status, code) = error.shape();
-    let (title, text) = match error {
-        Error::UsedLink => (
+    let (status, code) = (error.status(), error.code());
+    let (title, text) = match code {
+        "used_link" => (
             "This link has been used",
             "The file was downloaded already. Each link gives it once. Ask for a new link if you still need the file.",
         ),
-        Error::ExpiredLink => {
+        "expired_link" => {
             ("This link has expired", "Its time was over before the file was downloaded. Ask for a new link.")
         }
-        Error::RevokedLink => (
+        "revoked_link" => (
             "This link was withdrawn",
             "Whoever made it has taken it back, or the file was deleted. Ask them for a new link.",
         ),
-        Error::LinkBusy => (
+        "link_busy" => (
             "This link is being downloaded right now",
             "Somebody, perhaps you in another window, is fetching the file. If that breaks off, try again in a minute.",
         ),
-        Error::UnknownLink => {
+        "unknown_link" => {
             ("There is no such link", "The address may have been cut off or mistyped. Check it, or ask for a new link.")
         }
         _ => ("That did not work", ""),

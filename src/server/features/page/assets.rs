@@ -1,6 +1,7 @@
 //! The files of the page: embedded in the binary, packed once, and cached for good under a path that names their
 //! version.
 
+use crate::server::refusals::NOT_FOUND;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -11,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 use crate::server::http::gate::Access;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Request};
 
@@ -255,7 +256,7 @@ async fn get_part(req: HttpRequest, place: web::Path<(String, String, String, St
 
 fn answer(req: &HttpRequest, asked: &str, path: &str) -> Result<HttpResponse> {
     // Another version's file under this one's name would be cached for good.
-    let asset = (asked == version()).then(|| find(path)).flatten().ok_or(Error::NotFound)?;
+    let asset = (asked == version()).then(|| find(path)).flatten().ok_or(NOT_FOUND)?;
     let mut response = HttpResponse::Ok();
     response
         .content_type(asset.media_type())

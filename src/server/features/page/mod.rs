@@ -10,11 +10,12 @@ mod worker;
 
 pub use html::{Frame, answer, escape, fill};
 
+use crate::server::refusals::NOT_FOUND;
 use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 use crate::server::http::gate::Access;
 use crate::server::http::headers::{PAGE, PAGE_WITH_WORKER};
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Matched, Param, Request};
@@ -116,7 +117,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// The frame of the screen that the route names.
 async fn show(req: HttpRequest) -> Result<HttpResponse> {
     let path = req.extensions().get::<Matched>().map(|matched| matched.0);
-    let screen = SCREENS.iter().find(|screen| Some(screen.path) == path).ok_or(Error::NotFound)?;
+    let screen = SCREENS.iter().find(|screen| Some(screen.path) == path).ok_or(NOT_FOUND)?;
     let root = match screen.path.matches('/').count() {
         1 => "./",
         _ => "../",

@@ -3,6 +3,7 @@
 //! Where the length is known the body writes to the socket itself (see [`crate::server::http::wire`]); else each piece goes through
 //! the dispatcher, which frames it.
 
+use crate::server::refusals::{REQUEST_TIMEOUT, bad_request, quota_exceeded};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use bytesize::ByteSize;
 
 use super::flow::{Piece, Taken};
-use super::pipes::Place;
+use super::registry::Place;
 use crate::server::error::Error;
 use crate::server::http::splice::Splice;
 use crate::server::http::wire::Wire;
@@ -164,10 +165,8 @@ impl PipeBody {
 
     fn failed(&mut self, error: io::Error) -> io::Error {
         match error.kind() {
-            io::ErrorKind::TimedOut => self.tell(Err(Error::RequestTimeout)),
-            io::ErrorKind::UnexpectedEof => {
-                self.tell(Err(Error::BadRequest("The request broke off before its end.".into())))
-            }
+            io::ErrorKind::TimedOut => self.tell(Err(REQUEST_TIMEOUT)),
+            io::ErrorKind::UnexpectedEof => self.tell(Err(bad_request("The request broke off before its end.".into()))),
             _ => {}
         }
         error
@@ -188,7 +187,7 @@ impl PipeBody {
 /// What to say when the day's bytes are spent.
 pub fn over_quota(limit: u64) -> Error {
     let limit = ByteSize(limit);
-    Error::QuotaExceeded { whose: "Today's", limit, used: limit }
+    quota_exceeded("Today's", limit, limit)
 }
 
 fn broken_off() -> io::Error {

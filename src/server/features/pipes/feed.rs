@@ -3,6 +3,7 @@
 //! Where the length is known, the rest of the body is not read here: the receiver's side takes it from the socket (see
 //! [`crate::server::http::splice`]), once it has got what the dispatcher had read before it was kept from reading on.
 
+use crate::server::features::pipes::refusals::peer_lost;
 use std::future::pending;
 use std::rc::Rc;
 use std::task::Poll;
@@ -19,7 +20,7 @@ use crate::server::error::{Error, Result};
 use crate::server::http::json::broken_off;
 use crate::server::http::wire::{Hold, Wire};
 
-const LOST: Error = Error::PeerLost("The receiver went away before it had everything. Start both sides again.");
+const LOST: Error = peer_lost("The receiver went away before it had everything. Start both sides again.");
 
 /// A request body that has not been read.
 pub struct Source {
@@ -33,7 +34,7 @@ pub struct Source {
 /// Passes the body on. Returns its size once the last byte has left for the receiver.
 ///
 /// # Errors
-/// [`Error::PeerLost`] when the receiver goes, and what else ends a request body or a transfer.
+/// [`peer_lost`] when the receiver goes, and what else ends a request body or a transfer.
 pub async fn feed(source: Source, given: Given) -> Result<u64> {
     let Given { pieces, passed } = given;
     let mut held = None;

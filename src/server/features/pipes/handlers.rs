@@ -1,5 +1,7 @@
 //! The handlers: a name for a pipe, the two sides, and a look that changes nothing.
 
+use crate::server::features::pipes::refusals::peer_lost;
+use crate::server::refusals::{bad_request, too_many_requests};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use utoipa::ToSchema;
 use super::body::{PipeBody, over_quota};
 use super::feed::{Source, feed};
 use super::offer::Offer;
-use super::pipes::{Comer, Pipes};
+use super::registry::{Comer, Pipes};
 use crate::protocol::secret;
 use crate::server::app::App;
 use crate::server::error::{Error, Result};
@@ -74,7 +76,7 @@ pub async fn send(
     let offer = Offer::of(&req, query.filename.as_deref())?;
     let source = Source { payload, length: offer.length, wire: Some((wire.clone(), hold)) };
     let who = Comer { address: client_network(&req)?, now: app.clock.now() };
-    let spent = app.budget.of(who.address, who.now).ok_or(Error::TooManyRequests(LOOK.as_secs()))?;
+    let spent = app.budget.of(who.address, who.now).ok_or(too_many_requests(LOOK.as_secs()))?;
     if let Some(limit) = spent.reached() {
         return Err(over_quota(limit));
     }
@@ -82,7 +84,7 @@ pub async fn send(
     let sending = async {
         let given = tokio::select! {
             met = waiting.met => met.map_err(Error::internal)??,
-            () = wire.hung_up() => return Err(Error::PeerLost("The sender went away.")),
+            () = wire.hung_up() => return Err(peer_lost("The sender went away.")),
         };
         feed(source, given).await
     };
@@ -103,19 +105,19 @@ pub async fn receive(
     check_fetch(&req, &app)?;
     check_name(&name)?;
     if req.headers().contains_key(RANGE) {
-        return Err(Error::BadRequest("A pipe is read once, from its beginning: ask without Range.".into()));
+        return Err(bad_request("A pipe is read once, from its beginning: ask without Range.".into()));
     }
     if req.method() == Method::HEAD {
         return look(&app, &pipes, &name);
     }
     if is_robot(&req) {
-        return Err(Error::BadRequest("Previews and robots receive nothing here. HEAD tells what there is.".into()));
+        return Err(bad_request("Previews and robots receive nothing here. HEAD tells what there is.".into()));
     }
     let who = Comer { address: client_network(&req)?, now: app.clock.now() };
     let waiting = pipes.claim(&name, who)?;
     let taken = tokio::select! {
         met = waiting.met => met.map_err(Error::internal)??,
-        () = wire.clone().hung_up() => return Err(Error::PeerLost("The receiver went away.")),
+        () = wire.clone().hung_up() => return Err(peer_lost("The receiver went away.")),
     };
     let mut response = head(taken.offer.length, taken.offer.headers());
     // HTTP/1.0 knows no chunks: what has no length ends with the connection.
@@ -146,12 +148,12 @@ fn head(length: Option<u64>, headers: actix_web::http::header::HeaderMap) -> act
 }
 
 /// # Errors
-/// [`Error::BadRequest`]. A name is no path and no file's name; it is only compared.
+/// [`bad_request`]. A name is no path and no file's name; it is only compared.
 fn check_name(name: &str) -> Result<()> {
     let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     match (1..=LONGEST).contains(&name.len()) && name.bytes().all(is_good) {
         true => Ok(()),
-        false => Err(Error::BadRequest(format!(
+        false => Err(bad_request(format!(
             "The name of a pipe has 1 to {LONGEST} characters: ASCII letters, digits, hyphens, dots, underscores and tildes."
         ))),
     }

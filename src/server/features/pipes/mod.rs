@@ -13,9 +13,10 @@ mod feed;
 mod flow;
 mod handlers;
 mod offer;
-mod pipes;
+pub mod refusals;
+mod registry;
 
-pub use pipes::Pipes;
+pub use registry::Pipes;
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! What the sender says of the file, and what of that the receiver is told.
 
+use crate::server::refusals::bad_request;
 use actix_web::HttpRequest;
 use actix_web::http::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ContentDisposition, HeaderMap,
@@ -8,7 +9,7 @@ use actix_web::http::header::{
 
 use crate::protocol::disposition::attachment;
 use crate::protocol::file_name::FileName;
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 const OCTETS: &str = "application/octet-stream";
 /// Longest media type that is passed on.
@@ -26,11 +27,11 @@ impl Offer {
     /// Reads the head of the sender's request; `filename` is what its query says.
     ///
     /// # Errors
-    /// [`Error::BadRequest`] for a part of a file, which cannot be told from all of it here.
+    /// [`bad_request`] for a part of a file, which cannot be told from all of it here.
     pub fn of(req: &HttpRequest, filename: Option<&str>) -> Result<Offer> {
         let headers = req.headers();
         if headers.contains_key(CONTENT_RANGE) {
-            return Err(Error::BadRequest("A pipe passes on whole files: send it without Content-Range.".into()));
+            return Err(bad_request("A pipe passes on whole files: send it without Content-Range.".into()));
         }
         let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let length = if headers.contains_key(TRANSFER_ENCODING) { None } else { Some(length.unwrap_or(0)) };

@@ -1,5 +1,6 @@
 //! GET /api/rooms/{room}/files/{file}: the bytes of a file, for members.
 
+use crate::server::features::rooms::refusals::NOT_A_MEMBER;
 use std::io;
 use std::task::{Context, Poll};
 
@@ -103,7 +104,7 @@ impl RoomCustody {
             files::find(conn, &self.room, &self.file.id)?;
             match members::is_present(conn, &self.room, &self.who.id)? {
                 true => Ok(()),
-                false => Err(Error::NotAMember),
+                false => Err(NOT_A_MEMBER),
             }
         })
     }

@@ -1,5 +1,6 @@
 //! Who may do what with a room: a handler's signature says which of these it takes, and each repeats the whole check.
 
+use crate::server::features::rooms::refusals::{NOT_A_MEMBER, ROOM_KEY_REQUIRED, ROOM_NOT_FOUND};
 use std::future::{Ready, ready};
 use std::net::IpAddr;
 
@@ -49,7 +50,7 @@ impl Known {
         let (now, address) = (app.clock.now(), address_of(req)?);
         // Guesses are counted before it is known whether they are right.
         app.throttle.guess(address, now)?;
-        let code = code::parse(req.match_info().get("room").unwrap_or_default()).ok_or(Error::RoomNotFound)?;
+        let code = code::parse(req.match_info().get("room").unwrap_or_default()).ok_or(ROOM_NOT_FOUND)?;
         let room = app.db.lookup(|conn| model::find(conn, &code, now))?;
         app.throttle.forgive_guess(address);
         let base = app.config.public_url.as_ref().map(|public| public.base_path()).unwrap_or_default();
@@ -61,7 +62,7 @@ impl Known {
     /// Counts somebody new against the address it comes from.
     ///
     /// # Errors
-    /// [`Error::TooManyRequests`].
+    /// [`too_many_requests`].
     pub fn admit(&self, app: &App) -> Result<()> {
         app.throttle.admit_member(self.address, app.clock.now())
     }
@@ -114,7 +115,7 @@ impl FromRequest for Managed {
             let key = req.headers().get(MANAGE_KEY).and_then(|key| key.to_str().ok());
             match key.is_some_and(|key| secret::matches(key, &known.room.key_digest)) {
                 true => Ok(Managed(known)),
-                false => Err(Error::RoomKeyRequired),
+                false => Err(ROOM_KEY_REQUIRED),
             }
         };
         ready(managed())
@@ -129,7 +130,7 @@ impl FromRequest for Inside {
         let inside = || {
             let known = Known::of(req)?;
             let token = req.headers().get(MEMBER_TOKEN).and_then(|token| token.to_str().ok());
-            let member = find(req, &known, Secret::Token(token.ok_or(Error::NotAMember)?))?;
+            let member = find(req, &known, Secret::Token(token.ok_or(NOT_A_MEMBER)?))?;
             Ok(Inside { known, member })
         };
         ready(inside())
@@ -139,12 +140,12 @@ impl FromRequest for Inside {
 /// The member that may fetch files here, by its token or, for what a browser asks for by itself, the key in the address.
 ///
 /// # Errors
-/// [`Error::NotAMember`].
+/// [`NOT_A_MEMBER`].
 pub fn fetcher(req: &HttpRequest, known: &Known, key: Option<&str>) -> Result<Member> {
     match (req.headers().get(MEMBER_TOKEN).and_then(|token| token.to_str().ok()), key) {
         (Some(token), _) => find(req, known, Secret::Token(token)),
         (None, Some(key)) => find(req, known, Secret::Key(key)),
-        (None, None) => Err(Error::NotAMember),
+        (None, None) => Err(NOT_A_MEMBER),
     }
 }
 

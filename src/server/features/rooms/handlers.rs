@@ -1,5 +1,6 @@
 //! Making, looking at, changing and ending a room.
 
+use crate::server::refusals::bad_request;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
@@ -94,7 +95,7 @@ fn title(given: String) -> Result<String> {
     let title: String = given.chars().filter(|c| !c.is_control()).collect();
     match title.trim() {
         title if title.chars().count() <= TITLE => Ok(title.to_owned()),
-        _ => Err(Error::BadRequest(format!("A title has {TITLE} characters at most."))),
+        _ => Err(bad_request(format!("A title has {TITLE} characters at most."))),
     }
 }
 
@@ -144,7 +145,7 @@ pub async fn older(app: web::Data<App>, inside: Inside, query: web::Query<Older>
     let limit = match query.limit {
         None => super::socket::HISTORY,
         Some(limit) if (1..=MOST).contains(&limit) => limit,
-        Some(_) => return Err(Error::BadRequest(format!("A limit is a number from 1 to {MOST}."))),
+        Some(_) => return Err(bad_request(format!("A limit is a number from 1 to {MOST}."))),
     };
     let (id, before) = (inside.known.room.id.clone(), query.before.unwrap_or(i64::MAX));
     let page = app.db.read(move |conn| events::before(conn, &id, before, limit)).await?;
@@ -168,7 +169,7 @@ pub async fn change(
     Json(change): Json<Change>,
 ) -> Result<HttpResponse> {
     if change.title.is_none() && change.locked.is_none() {
-        return Err(Error::BadRequest("Give what is to change: `title` or `locked`, as JSON.".into()));
+        return Err(bad_request("Give what is to change: `title` or `locked`, as JSON.".into()));
     }
     let title = change.title.map(title).transpose()?;
     let (id, limits, now, origin) = (known.room.id.clone(), rooms.limits(), app.clock.now(), Origin::of(&req, None));

@@ -9,6 +9,7 @@ mod guard;
 mod handlers;
 pub mod hub;
 pub mod model;
+pub mod refusals;
 mod routes;
 mod share;
 mod socket;
@@ -16,6 +17,7 @@ mod socket;
 pub use guard::{MANAGE_KEY, MEMBER_TOKEN};
 pub use routes::endpoints;
 
+use crate::server::features::rooms::refusals::{MEMBER_NOT_FOUND, ROOM_NOT_FOUND};
 use std::time::Duration;
 
 use actix_web::web;
@@ -24,7 +26,7 @@ use crate::protocol::rooms::event::{Event, Leaving};
 use crate::server::app::App;
 use crate::server::auth::is_running;
 use crate::server::db::Conn;
-use crate::server::error::{Chain, Error, Result};
+use crate::server::error::{Chain, Result};
 use hub::Rooms;
 use model::At;
 use model::events::Who;
@@ -119,7 +121,7 @@ async fn sweep(app: &App, rooms: &Rooms) -> Result<()> {
 /// Somebody who has left already, or whose room has ended, needs no more.
 fn gone(left: Result<()>) -> Result<()> {
     match left {
-        Err(Error::MemberNotFound | Error::RoomNotFound) => Ok(()),
+        Err(error) if error.is(&MEMBER_NOT_FOUND) || error.is(&ROOM_NOT_FOUND) => Ok(()),
         other => other,
     }
 }

@@ -1,5 +1,7 @@
 //! POST /api/rooms/{room}/files: a member shares a file, which all are told of once it is on disk.
 
+use crate::server::features::rooms::refusals::room_full;
+use crate::server::refusals::{NO_FILE, busy};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytesize::ByteSize;
 use futures_util::StreamExt as _;
@@ -27,7 +29,7 @@ pub async fn share(
     inside: Inside,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let _permit = app.uploads.try_acquire().map_err(|_| Error::Busy { retry_after: 2 })?;
+    let _permit = app.uploads.try_acquire().map_err(|_| busy(2))?;
     let _transfer = app.metrics.transfer("upload");
     let mut form = form::open(req.headers(), payload)?;
     let mut others = Allowance::default();
@@ -43,7 +45,7 @@ pub async fn share(
         let event = store(&req, &app, &rooms, inside, name, content).await?;
         return Ok(HttpResponse::Created().json(event));
     }
-    Err(Error::NoFile)
+    Err(NO_FILE)
 }
 
 async fn store(
@@ -62,7 +64,7 @@ async fn store(
     let largest = app.config.max_file_size.0;
     let content = receive(&app.blobs, content, largest.min(left), &mut reservation, |_, _| Ok(())).await;
     let (content, ()) = content.map_err(|error| match error {
-        Error::FileTooLarge(_) if left < largest => Error::RoomFull(ByteSize(limits.bytes)),
+        error if error.code() == "file_too_large" && left < largest => room_full(ByteSize(limits.bytes)),
         error => error,
     })?;
     let blob = NewBlob::from(&content);

@@ -2,15 +2,14 @@
 
 use std::fmt::Write as _;
 
-use crate::server::error::Error;
 use crate::server::features::page::{Frame, escape, fill};
 use crate::server::http::gate::Access;
 use crate::server::http::json::LIMIT;
-use crate::server::http::openapi::codes;
-use crate::server::http::route::{Endpoint, Request};
+use crate::server::http::openapi::{Api, codes};
+use crate::server::http::route::Request;
 
-pub fn page(endpoints: &[Endpoint]) -> String {
-    let catalogue = Error::catalogue();
+pub fn page(api: &Api) -> String {
+    let Api { endpoints, refusals: catalogue } = api;
     let mut html = String::new();
     let mut tag = "";
     for endpoint in endpoints {
@@ -70,8 +69,8 @@ pub fn page(endpoints: &[Endpoint]) -> String {
         }
         let codes = codes(endpoint);
         let mut seen = Vec::new();
-        for error in catalogue.iter().filter(|error| codes.contains(&error.shape().1)) {
-            let (status, code) = error.shape();
+        for error in catalogue.iter().filter(|error| codes.contains(&error.code())) {
+            let (status, code) = (error.status(), error.code());
             if !seen.contains(&code) {
                 seen.push(code);
                 let _ = write!(

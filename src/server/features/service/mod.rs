@@ -15,6 +15,7 @@ use crate::server::db::schema::users;
 use crate::server::error::{Error, Result};
 use crate::server::features::page::answer;
 use crate::server::http::gate::Access;
+use crate::server::http::openapi::Api;
 use crate::server::http::openapi::{self, schema_of};
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Request};
 
@@ -103,10 +104,10 @@ async fn metrics(app: web::Data<App>) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
 }
 
-async fn document() -> HttpResponse {
-    HttpResponse::Ok().json(openapi::document(crate::server::endpoints()))
+async fn document(api: web::Data<&'static Api>) -> HttpResponse {
+    HttpResponse::Ok().json(openapi::document(&api))
 }
 
-async fn api_page() -> HttpResponse {
-    answer(HttpResponse::Ok()).body(docs::page(crate::server::endpoints()))
+async fn api_page(api: web::Data<&'static Api>) -> HttpResponse {
+    answer(HttpResponse::Ok()).body(docs::page(&api))
 }

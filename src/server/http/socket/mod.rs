@@ -12,6 +12,7 @@ mod live;
 pub use body::{Out, Outgoing, Urgent, text_frame};
 pub use incoming::Incoming;
 
+use crate::server::refusals::{UPGRADE_REQUIRED, bad_request};
 use actix_http::ws::{HandshakeError, hash_key, verify_handshake};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
@@ -47,13 +48,13 @@ impl<'a> Handshake<'a> {
     /// Checks the request.
     ///
     /// # Errors
-    /// [`Error::UpgradeRequired`] when it does not ask for a WebSocket, [`Error::ForeignOrigin`] when a page of another
+    /// [`UPGRADE_REQUIRED`] when it does not ask for a WebSocket, [`FOREIGN_ORIGIN`] when a page of another
     /// site does: browsers let any page open a socket to any server, and send cookies and addresses along.
     pub fn of(req: &'a HttpRequest, app: &App) -> Result<Handshake<'a>> {
         check_origin(req, app)?;
         verify_handshake(req.head()).map_err(|error| match error {
-            HandshakeError::BadWebsocketKey => Error::BadRequest("Sec-WebSocket-Key is not a key (RFC 6455).".into()),
-            _ => Error::UpgradeRequired,
+            HandshakeError::BadWebsocketKey => bad_request("Sec-WebSocket-Key is not a key (RFC 6455).".into()),
+            _ => UPGRADE_REQUIRED,
         })?;
         let accept = req.headers().get(SEC_WEBSOCKET_KEY).map(|key| hash_key(key.as_bytes())).unwrap_or_default();
         Ok(Handshake { req, accept: HeaderValue::from_bytes(&accept).map_err(Error::internal)? })

@@ -5,11 +5,12 @@
 //! so no race gives one copy too many. Starts are bounded as well: who breaks off just before the end, over and over, is
 //! refused in the end.
 
+use crate::server::features::batches::refusals::{DOWNLOADS_BUSY, DOWNLOADS_USED};
 use diesel::prelude::*;
 
 use crate::server::db::Conn;
 use crate::server::db::schema::batch_files as files;
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// Downloads of a file that may be started for each copy of it.
 pub const STARTS: i32 = 10;
@@ -42,7 +43,7 @@ macro_rules! of_claim {
 /// Claims `number` files of a batch, each of which may be downloaded `most` times.
 ///
 /// # Errors
-/// [`Error::DownloadsUsed`] when a file has no copy or no start left, [`Error::DownloadsBusy`] while all that are left are
+/// [`DOWNLOADS_USED`] when a file has no copy or no start left, [`DOWNLOADS_BUSY`] while all that are left are
 /// claimed by others. Nothing is claimed then, once the transaction is rolled back.
 pub fn claim(conn: &mut Conn, claim: &Claim, number: usize, most: i32) -> Result<()> {
     let starts = most.saturating_mul(STARTS);
@@ -58,7 +59,7 @@ pub fn claim(conn: &mut Conn, claim: &Claim, number: usize, most: i32) -> Result
         .filter(files::complete.ge(most).or(files::starts.ge(starts)))
         .count()
         .get_result(conn)?;
-    Err(if used > 0 { Error::DownloadsUsed } else { Error::DownloadsBusy })
+    Err(if used > 0 { DOWNLOADS_USED } else { DOWNLOADS_BUSY })
 }
 
 /// A claim becomes a complete copy: from here on it counts, unless [`take_back`] says that the last byte did not leave.

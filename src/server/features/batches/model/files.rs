@@ -1,5 +1,7 @@
 //! Files of a batch as rows. Each row holds one blob.
 
+use crate::server::features::batches::refusals::{batch_too_large, too_many_files};
+use crate::server::refusals::FILE_NOT_FOUND;
 use bytesize::ByteSize;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -54,14 +56,14 @@ impl Limits {
     /// Whether `files` more with `bytes` together fit into a batch.
     ///
     /// # Errors
-    /// [`Error::TooManyFiles`], [`Error::BatchTooLarge`].
+    /// [`too_many_files`], [`batch_too_large`].
     pub fn check(&self, batch: &Batch, files: usize, bytes: u64) -> Result<()> {
         let held = u32::try_from(batch.files).unwrap_or_default();
         if u32::try_from(files).map_or(true, |files| held.saturating_add(files) > self.files) {
-            return Err(Error::TooManyFiles(self.files));
+            return Err(too_many_files(self.files));
         }
         if batch.bytes().saturating_add(bytes) > self.bytes {
-            return Err(Error::BatchTooLarge(ByteSize(self.bytes)));
+            return Err(batch_too_large(ByteSize(self.bytes)));
         }
         Ok(())
     }
@@ -117,7 +119,7 @@ fn count(conn: &mut Conn, batch: &str, files: i32, bytes: i64) -> Result<()> {
 /// Removes a file from an open batch and gives back its name and its blob, whose file goes once this is committed.
 ///
 /// # Errors
-/// [`Error::FileNotFound`].
+/// [`FILE_NOT_FOUND`].
 pub fn remove(conn: &mut Conn, batch: &Batch, id: &str, quota: &Quota) -> Result<File> {
     let file = find(conn, &batch.id, id)?;
     diesel::delete(batch_files::table.find(id)).execute(conn)?;
@@ -153,7 +155,7 @@ const COLUMNS: Columns = (
 /// One file of a batch.
 ///
 /// # Errors
-/// [`Error::FileNotFound`], also where another batch has it.
+/// [`FILE_NOT_FOUND`], also where another batch has it.
 pub fn find(conn: &mut Conn, batch: &str, id: &str) -> Result<File> {
     batch_files::table
         .inner_join(blobs::table)
@@ -162,7 +164,7 @@ pub fn find(conn: &mut Conn, batch: &str, id: &str) -> Result<File> {
         .select(COLUMNS)
         .first(conn)
         .optional()?
-        .ok_or(Error::FileNotFound)
+        .ok_or(FILE_NOT_FOUND)
 }
 
 /// All files of a batch, in the order in which they were added.

@@ -5,6 +5,7 @@ pub mod fetches;
 pub mod files;
 pub mod names;
 
+use crate::server::features::batches::refusals::BATCH_NOT_FOUND;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -12,7 +13,7 @@ use super::secret::digest;
 use crate::server::blobs::{Account, Quota, rows};
 use crate::server::db::Conn;
 use crate::server::db::schema::{batch_files, batches, users};
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// A batch that is open.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -90,7 +91,7 @@ pub fn make(conn: &mut Conn, new: &NewBatch, now: NaiveDateTime) -> Result<()> {
 /// The open batch at an address, and the name of the user who made it.
 ///
 /// # Errors
-/// [`Error::BatchNotFound`]: unknown, ended and expired are the same, and so are those of a disabled user.
+/// [`BATCH_NOT_FOUND`]: unknown, ended and expired are the same, and so are those of a disabled user.
 pub fn find(conn: &mut Conn, address: &str, now: NaiveDateTime) -> Result<(Batch, Option<String>)> {
     batches::table
         .left_join(users::table)
@@ -101,13 +102,13 @@ pub fn find(conn: &mut Conn, address: &str, now: NaiveDateTime) -> Result<(Batch
         .select((Batch::as_select(), users::username.nullable()))
         .first(conn)
         .optional()?
-        .ok_or(Error::BatchNotFound)
+        .ok_or(BATCH_NOT_FOUND)
 }
 
 /// An open batch by its row, for what goes on after it was found.
 ///
 /// # Errors
-/// [`Error::BatchNotFound`] when it has ended meanwhile.
+/// [`BATCH_NOT_FOUND`] when it has ended meanwhile.
 pub fn still_open(conn: &mut Conn, id: &str, now: NaiveDateTime) -> Result<Batch> {
     batches::table
         .find(id)
@@ -116,7 +117,7 @@ pub fn still_open(conn: &mut Conn, id: &str, now: NaiveDateTime) -> Result<Batch
         .select(Batch::as_select())
         .first(conn)
         .optional()?
-        .ok_or(Error::BatchNotFound)
+        .ok_or(BATCH_NOT_FOUND)
 }
 
 /// Changes what is given of an open batch.
@@ -142,7 +143,7 @@ pub fn end(conn: &mut Conn, id: &str, now: NaiveDateTime) -> Result<()> {
     let ended = diesel::update(batches::table.find(id).filter(batches::ended_at.is_null()))
         .set(batches::ended_at.eq(now))
         .execute(conn)?;
-    if ended == 1 { Ok(()) } else { Err(Error::BatchNotFound) }
+    if ended == 1 { Ok(()) } else { Err(BATCH_NOT_FOUND) }
 }
 
 /// Files that one write of [`clear`] removes, so that others get their turn.

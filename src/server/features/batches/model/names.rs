@@ -1,11 +1,12 @@
 //! Names in a batch: equal ones are told apart, `report.docx` and `report (2).docx`, so that every file can lie beside the
 //! others in one folder. A name costs a few rows looked up by key, however many files there are.
 
+use crate::server::refusals::bad_request;
 use diesel::prelude::*;
 
 use crate::server::db::Conn;
 use crate::server::db::schema::{batch_files, batch_names};
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// Longest part of a path, in bytes.
 const LONGEST: usize = 255;
@@ -55,7 +56,7 @@ fn take_folder(conn: &mut Conn, batch: &str, wanted: &str) -> Result<String> {
             return Ok(name);
         }
     }
-    Err(Error::BadRequest("Too many files have the name of this folder. Choose another name for it.".into()))
+    Err(bad_request("Too many files have the name of this folder. Choose another name for it.".into()))
 }
 
 fn is_file(conn: &mut Conn, batch: &str, name: &str) -> Result<bool> {

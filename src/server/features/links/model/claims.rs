@@ -1,5 +1,6 @@
 //! Who holds a link, for how long, and what becomes of it then.
 
+use crate::server::features::links::refusals::{LINK_BUSY, USED_LINK};
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
@@ -9,7 +10,7 @@ use super::{CLAIMED, CONSUMED, ISSUED, Link, MAX_STARTS};
 use crate::server::clock::after;
 use crate::server::db::Conn;
 use crate::server::db::schema::download_links as links;
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// How long a claim stands without a sign of life. It is renewed while bytes flow.
 pub const LEASE: Duration = Duration::from_secs(60);
@@ -27,7 +28,7 @@ pub struct Claim {
 /// issued → claimed, for a download that begins at `start` of a file of `size` bytes.
 ///
 /// # Errors
-/// [`Error::LinkBusy`] while somebody else holds it, else what [`Link::refusal`] says.
+/// [`LINK_BUSY`] while somebody else holds it, else what [`Link::refusal`] says.
 pub fn claim(
     conn: &mut Conn,
     link: &Link,
@@ -40,11 +41,11 @@ pub fn claim(
         return Err(refusal);
     }
     if link.is_held(now) {
-        return Err(Error::LinkBusy);
+        return Err(LINK_BUSY);
     }
     let last_byte_only = link.misses_last_byte();
     if last_byte_only && start + 1 < size {
-        return Err(Error::UsedLink);
+        return Err(USED_LINK);
     }
     let claim = Claim { link: link.id.clone(), id: crate::server::id::new(), last_byte_only };
     let moved = conn.update(
@@ -61,7 +62,7 @@ pub fn claim(
             links::fetched_from.eq(from),
         ),
     )?;
-    if moved == 1 { Ok(claim) } else { Err(Error::LinkBusy) }
+    if moved == 1 { Ok(claim) } else { Err(LINK_BUSY) }
 }
 
 /// Renews the lease of a claim. False when the claim has been lost: revoked, deleted, or taken over.

@@ -6,6 +6,8 @@ mod list;
 pub use claims::{Claim, LEASE, claim, consume, fetched, recover, release, renew};
 pub use list::{Filter, Listed, count, page};
 
+use crate::server::features::links::refusals::{EXPIRED_LINK, REVOKED_LINK, UNKNOWN_LINK, USED_LINK};
+use crate::server::refusals::FILE_NOT_FOUND;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -73,14 +75,14 @@ impl Link {
         self.state == CONSUMED && self.claim_id.is_some() && self.lease_until.is_none() && self.fetched_at.is_none()
     }
 
-    /// Why it opens nothing, if so; [`Error::LinkBusy`] is not asked here.
+    /// Why it opens nothing, if so; [`LINK_BUSY`] is not asked here.
     pub fn refusal(&self, now: NaiveDateTime) -> Option<Error> {
         match self.state.as_str() {
-            REVOKED => Some(Error::RevokedLink),
-            EXPIRED => Some(Error::ExpiredLink),
-            CONSUMED if !self.misses_last_byte() || self.expires_at <= now => Some(Error::UsedLink),
-            _ if self.expires_at <= now => Some(Error::ExpiredLink),
-            _ if self.starts >= MAX_STARTS && !self.is_held(now) => Some(Error::UsedLink),
+            REVOKED => Some(REVOKED_LINK),
+            EXPIRED => Some(EXPIRED_LINK),
+            CONSUMED if !self.misses_last_byte() || self.expires_at <= now => Some(USED_LINK),
+            _ if self.expires_at <= now => Some(EXPIRED_LINK),
+            _ if self.starts >= MAX_STARTS && !self.is_held(now) => Some(USED_LINK),
             _ => None,
         }
     }
@@ -105,7 +107,7 @@ pub fn digest(token: &str) -> String {
 pub fn issue(conn: &mut Conn, new: &NewLink) -> Result<()> {
     let there: i64 = conn.first(documents::table.find(new.document).filter(documents::deleted_at.is_null()).count())?;
     if there == 0 {
-        return Err(Error::FileNotFound);
+        return Err(FILE_NOT_FOUND);
     }
     conn.insert(
         links::table,
@@ -126,13 +128,13 @@ pub fn issue(conn: &mut Conn, new: &NewLink) -> Result<()> {
 /// Finds the link of a token, and its file; the file of a deleted document is gone.
 ///
 /// # Errors
-/// [`Error::UnknownLink`] when there is no such link, or its token is another one.
+/// [`UNKNOWN_LINK`] when there is no such link, or its token is another one.
 pub fn find(conn: &mut Conn, id: &str, token: &str) -> Result<(Link, Option<Target>)> {
     use subtle::ConstantTimeEq as _;
     let link: Option<Link> = conn.first(links::table.find(id).select(Link::as_select())).optional()?;
     let link = link
         .filter(|link| bool::from(link.token_digest.as_bytes().ct_eq(digest(token).as_bytes())))
-        .ok_or(Error::UnknownLink)?;
+        .ok_or(UNKNOWN_LINK)?;
     let document = documents::table.inner_join(blobs::table).filter(documents::id.eq(&link.document_id));
     let columns = (blobs::id, blobs::size, blobs::blake3, blobs::sha256, documents::name, documents::version);
     let target = conn.first(document.select(columns)).optional()?;

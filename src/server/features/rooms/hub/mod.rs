@@ -58,7 +58,7 @@ impl Rooms {
     /// The room of this id, as it is in memory, or as the database has it: its members are away then.
     ///
     /// # Errors
-    /// [`Error::RoomNotFound`](crate::server::error::Error::RoomNotFound), and those of the database.
+    /// [`ROOM_NOT_FOUND`](crate::server::error::Error::RoomNotFound), and those of the database.
     pub fn room(&self, db: &Db, id: &str, now: NaiveDateTime) -> Result<Arc<Room>> {
         let mut rooms = lock(&self.0.rooms);
         if let Some(room) = rooms.get(id).filter(|room| !room.is_over()) {

@@ -1,5 +1,6 @@
 //! A room in memory: its members, and the one channel that they all listen to.
 
+use crate::server::features::rooms::refusals::{NOT_A_MEMBER, ROOM_NOT_FOUND};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -82,18 +83,18 @@ impl Room {
         self.tell(event, now)?;
         let mut state = self.state();
         state.members.insert(member.id.clone(), Presence::away(member.clone(), now));
-        let live = state.frames.as_ref().ok_or(Error::RoomNotFound)?.subscribe();
+        let live = state.frames.as_ref().ok_or(ROOM_NOT_FOUND)?.subscribe();
         Ok(Place { room: self.clone(), member, head: state.head, live })
     }
 
     /// A member is back: it hears what comes from here on.
     ///
     /// # Errors
-    /// [`Error::NotAMember`] when it has left meanwhile.
+    /// [`NOT_A_MEMBER`] when it has left meanwhile.
     pub fn rejoined(self: &Arc<Self>, member: &Member) -> Result<Place> {
         let state = self.state();
-        let live = state.frames.as_ref().ok_or(Error::RoomNotFound)?.subscribe();
-        let presence = state.members.get(&member.id).ok_or(Error::NotAMember)?;
+        let live = state.frames.as_ref().ok_or(ROOM_NOT_FOUND)?.subscribe();
+        let presence = state.members.get(&member.id).ok_or(NOT_A_MEMBER)?;
         Ok(Place { room: self.clone(), member: presence.member.clone(), head: state.head, live })
     }
 
@@ -162,7 +163,7 @@ impl Room {
     /// # Errors
     /// When the event cannot be written as JSON.
     pub fn tell(&self, event: &Event, now: NaiveDateTime) -> Result<()> {
-        let frame = text_frame(&event.json()?);
+        let frame = text_frame(&event.json().map_err(Error::internal)?);
         let mut state = self.state();
         state.head = event.id();
         state.expires_at = after(now, self.quiet);

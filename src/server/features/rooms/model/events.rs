@@ -1,5 +1,6 @@
 //! Events of a room as rows, with the JSON that its members get.
 
+use crate::server::features::rooms::refusals::{EVENT_NOT_FOUND, NOT_A_MEMBER};
 use diesel::prelude::*;
 
 use super::{At, Cost, files, free, members, next, still_open};
@@ -34,7 +35,7 @@ pub fn add(
             events::kind.eq(event.kind()),
             events::member_id.eq(member),
             events::nonce.eq(nonce),
-            events::body.eq(event.json()?),
+            events::body.eq(event.json().map_err(Error::internal)?),
         ),
     )?;
     Ok(event)
@@ -50,10 +51,10 @@ pub enum Spoken {
 /// A member says something.
 ///
 /// # Errors
-/// [`Error::NotAMember`] when it has left, and those of [`next`].
+/// [`NOT_A_MEMBER`] when it has left, and those of [`next`].
 pub fn say(conn: &mut Conn, at: At<'_>, who: &Who, text: String, nonce: Option<String>) -> Result<Spoken> {
     if !members::is_present(conn, at.room, &who.id)? {
-        return Err(Error::NotAMember);
+        return Err(NOT_A_MEMBER);
     }
     if let Some(nonce) = &nonce {
         let same = events::table.filter(events::room_id.eq(at.room)).filter(events::member_id.eq(&who.id));
@@ -77,11 +78,11 @@ pub struct Removed {
 /// Takes a message or a file away. Its place in the history stays, its content goes.
 ///
 /// # Errors
-/// [`Error::EventNotFound`] when there is none of this number, or it is neither.
+/// [`EVENT_NOT_FOUND`] when there is none of this number, or it is neither.
 pub fn remove(conn: &mut Conn, at: At<'_>, seq: i64, quota: &Quota) -> Result<Removed> {
     let At { room, now, .. } = at;
     let row = events::table.find((room, seq)).select((events::kind, events::body));
-    let (kind, body): (String, String) = row.first(conn).optional()?.ok_or(Error::EventNotFound)?;
+    let (kind, body): (String, String) = row.first(conn).optional()?.ok_or(EVENT_NOT_FOUND)?;
     let open = still_open(conn, room, now)?;
     let (bytes, blob) = match kind.as_str() {
         "message" => (text_length(&body), None),
@@ -89,13 +90,13 @@ pub fn remove(conn: &mut Conn, at: At<'_>, seq: i64, quota: &Quota) -> Result<Re
             let (bytes, blob) = files::remove(conn, &open, seq, quota)?;
             (bytes, Some(blob))
         }
-        _ => return Err(Error::EventNotFound),
+        _ => return Err(EVENT_NOT_FOUND),
     };
     free(conn, room, bytes)?;
     let time = now.and_utc();
     let emptied = Event::Removed { id: seq, of: seq, at: time };
     diesel::update(events::table.find((room, seq)))
-        .set((events::kind.eq(emptied.kind()), events::body.eq(emptied.json()?)))
+        .set((events::kind.eq(emptied.kind()), events::body.eq(emptied.json().map_err(Error::internal)?)))
         .execute(conn)?;
     let event = add(conn, at, None, None, Cost::End, |id| Event::Removed { id, of: seq, at: time })?;
     Ok(Removed { event, blob })

@@ -1,5 +1,7 @@
 //! Files of a room as rows. Each row holds one blob.
 
+use crate::server::features::rooms::refusals::{EVENT_NOT_FOUND, NOT_A_MEMBER};
+use crate::server::refusals::FILE_NOT_FOUND;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -10,7 +12,7 @@ use crate::server::blobs::Quota;
 use crate::server::blobs::rows::{self, NewBlob};
 use crate::server::db::Conn;
 use crate::server::db::schema::{blobs, room_fetches as fetches, room_files as files};
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// A file, with what its blob is.
 #[derive(Clone, Debug, Queryable)]
@@ -40,7 +42,7 @@ impl File {
 pub fn share(conn: &mut Conn, at: At<'_>, who: &Who, name: String, blob: &NewBlob, quota: &Quota) -> Result<Event> {
     let At { room, now, .. } = at;
     if !members::is_present(conn, room, &who.id)? {
-        return Err(Error::NotAMember);
+        return Err(NOT_A_MEMBER);
     }
     let open = still_open(conn, room, now)?;
     rows::add(conn, blob, &open.account(), quota, now)?;
@@ -66,7 +68,7 @@ pub fn share(conn: &mut Conn, at: At<'_>, who: &Who, name: String, blob: &NewBlo
 /// A file of a room.
 ///
 /// # Errors
-/// [`Error::FileNotFound`].
+/// [`FILE_NOT_FOUND`].
 pub fn find(conn: &mut Conn, room: &str, id: &str) -> Result<File> {
     files::table
         .inner_join(blobs::table)
@@ -84,14 +86,14 @@ pub fn find(conn: &mut Conn, room: &str, id: &str) -> Result<File> {
         ))
         .first(conn)
         .optional()?
-        .ok_or(Error::FileNotFound)
+        .ok_or(FILE_NOT_FOUND)
 }
 
 /// Removes the file that an event told of. Returns its size and its blob.
 pub fn remove(conn: &mut Conn, room: &Room, seq: i64, quota: &Quota) -> Result<(i64, String)> {
     let of_event = files::table.filter(files::room_id.eq(&room.id)).filter(files::seq.eq(seq));
     let file = of_event.inner_join(blobs::table).select((files::id, files::blob_id, blobs::size));
-    let (id, blob, size): (String, String, i64) = file.first(conn).optional()?.ok_or(Error::EventNotFound)?;
+    let (id, blob, size): (String, String, i64) = file.first(conn).optional()?.ok_or(EVENT_NOT_FOUND)?;
     diesel::delete(files::table.find(id)).execute(conn)?;
     rows::remove(conn, &blob, &room.account(), quota)?;
     Ok((size, blob))

@@ -1,5 +1,6 @@
 //! Members of a room as rows: present from joining to leaving, whether connected or for a moment not.
 
+use crate::server::features::rooms::refusals::{MEMBER_NOT_FOUND, NOT_A_MEMBER, ROOM_LOCKED, room_crowded, room_full};
 use bytesize::ByteSize;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -11,7 +12,7 @@ use crate::protocol::secret::digest;
 use crate::server::auth::is_running;
 use crate::server::db::Conn;
 use crate::server::db::schema::{room_members as members, rooms};
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// A member that is in the room.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -42,18 +43,18 @@ pub struct NewMember {
 /// Whether somebody new is let in.
 ///
 /// # Errors
-/// [`Error::RoomNotFound`], [`Error::RoomLocked`], [`Error::RoomCrowded`], [`Error::RoomFull`].
+/// [`ROOM_NOT_FOUND`], [`ROOM_LOCKED`], [`room_crowded`], [`room_full`].
 pub fn may_join(conn: &mut Conn, At { room, limits, now }: At<'_>) -> Result<()> {
     let open = still_open(conn, room, now)?;
     if open.locked {
-        return Err(Error::RoomLocked);
+        return Err(ROOM_LOCKED);
     }
     if open.bytes > Cost::Notice.most_before(limits) {
-        return Err(Error::RoomFull(ByteSize(limits.bytes)));
+        return Err(room_full(ByteSize(limits.bytes)));
     }
     let present = members::table.filter(members::room_id.eq(room)).filter(members::left_at.is_null());
     match present.count().get_result::<i64>(conn)? >= i64::from(limits.members) {
-        true => Err(Error::RoomCrowded(limits.members)),
+        true => Err(room_crowded(limits.members)),
         false => Ok(()),
     }
 }
@@ -105,12 +106,12 @@ fn free_name(conn: &mut Conn, room: &str, name: &str) -> Result<String> {
 /// A member leaves.
 ///
 /// # Errors
-/// [`Error::MemberNotFound`] when it has left already.
+/// [`MEMBER_NOT_FOUND`] when it has left already.
 pub fn leave(conn: &mut Conn, at: At<'_>, who: &Who, reason: Leaving) -> Result<Event> {
     let now = at.now;
     let present = members::table.find(&who.id).filter(members::room_id.eq(at.room)).filter(members::left_at.is_null());
     if conn.update(present, members::left_at.eq(now))? == 0 {
-        return Err(Error::MemberNotFound);
+        return Err(MEMBER_NOT_FOUND);
     }
     let (member, name) = (who.id.clone(), who.name.clone());
     events::add(conn, at, Some(&who.id), None, Cost::End, |id| Event::Left {
@@ -140,7 +141,7 @@ pub enum Secret<'a> {
 /// The member in a room that a secret belongs to.
 ///
 /// # Errors
-/// [`Error::NotAMember`], also for one that has left, or whose session has ended.
+/// [`NOT_A_MEMBER`], also for one that has left, or whose session has ended.
 pub fn find(conn: &mut Conn, room: &str, secret: Secret<'_>, now: NaiveDateTime) -> Result<Member> {
     let present = members::table.filter(members::room_id.eq(room)).filter(members::left_at.is_null());
     let member = match secret {
@@ -149,9 +150,9 @@ pub fn find(conn: &mut Conn, room: &str, secret: Secret<'_>, now: NaiveDateTime)
         }
         Secret::Key(key) => conn.first(present.filter(members::key_digest.eq(digest(key))).select(Member::as_select())),
     };
-    let member: Member = member.optional()?.ok_or(Error::NotAMember)?;
+    let member: Member = member.optional()?.ok_or(NOT_A_MEMBER)?;
     match &member.session {
-        Some(session) if !is_running(conn, session, now)? => Err(Error::NotAMember),
+        Some(session) if !is_running(conn, session, now)? => Err(NOT_A_MEMBER),
         _ => Ok(member),
     }
 }
@@ -165,10 +166,10 @@ pub fn sign_in(conn: &mut Conn, member: &str, session: &str) -> Result<()> {
 /// A member in a room by its id.
 ///
 /// # Errors
-/// [`Error::MemberNotFound`].
+/// [`MEMBER_NOT_FOUND`].
 pub fn get(conn: &mut Conn, room: &str, id: &str) -> Result<Member> {
     let present = members::table.find(id).filter(members::room_id.eq(room)).filter(members::left_at.is_null());
-    conn.first(present.select(Member::as_select())).optional()?.ok_or(Error::MemberNotFound)
+    conn.first(present.select(Member::as_select())).optional()?.ok_or(MEMBER_NOT_FOUND)
 }
 
 /// Who is in a room, in the order in which they came.

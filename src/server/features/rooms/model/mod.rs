@@ -4,6 +4,7 @@ pub mod events;
 pub mod files;
 pub mod members;
 
+use crate::server::features::rooms::refusals::{ROOM_NOT_FOUND, TOO_MANY_ROOMS, room_full};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -15,7 +16,7 @@ use crate::server::blobs::{Account, Quota, rows};
 use crate::server::clock::after;
 use crate::server::db::Conn;
 use crate::server::db::schema::{room_files, rooms, users};
-use crate::server::error::{Error, Result};
+use crate::server::error::Result;
 
 /// A room that is open.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -84,13 +85,13 @@ const SHARE: u32 = 4;
 /// Makes a room.
 ///
 /// # Errors
-/// [`Error::TooManyRooms`].
+/// [`TOO_MANY_ROOMS`].
 pub fn make(conn: &mut Conn, new: &NewRoom, limits: &Limits, now: NaiveDateTime) -> Result<()> {
     let open = || rooms::table.filter(rooms::ended_at.is_null());
     let all: i64 = open().count().get_result(conn)?;
     let own: i64 = open().filter(rooms::account.eq(new.account.key())).count().get_result(conn)?;
     if all >= i64::from(limits.rooms) || own >= i64::from((limits.rooms / SHARE).max(1)) {
-        return Err(Error::TooManyRooms);
+        return Err(TOO_MANY_ROOMS);
     }
     diesel::insert_into(rooms::table)
         .values((
@@ -113,7 +114,7 @@ pub fn make(conn: &mut Conn, new: &NewRoom, limits: &Limits, now: NaiveDateTime)
 /// The open room that a code opens.
 ///
 /// # Errors
-/// [`Error::RoomNotFound`]: unknown, ended and expired are the same, and so are those of a disabled user.
+/// [`ROOM_NOT_FOUND`]: unknown, ended and expired are the same, and so are those of a disabled user.
 pub fn find(conn: &mut Conn, code: &str, now: NaiveDateTime) -> Result<Room> {
     let query = rooms::table
         .left_join(users::table)
@@ -122,16 +123,16 @@ pub fn find(conn: &mut Conn, code: &str, now: NaiveDateTime) -> Result<Room> {
         .filter(rooms::expires_at.gt(now))
         .filter(users::disabled_at.is_null()) // of a guest there is none
         .select(Room::as_select());
-    query.first(conn).optional()?.ok_or(Error::RoomNotFound)
+    query.first(conn).optional()?.ok_or(ROOM_NOT_FOUND)
 }
 
 /// An open room by its row, for what goes on after it was found.
 ///
 /// # Errors
-/// [`Error::RoomNotFound`] when it has ended meanwhile.
+/// [`ROOM_NOT_FOUND`] when it has ended meanwhile.
 pub fn still_open(conn: &mut Conn, id: &str, now: NaiveDateTime) -> Result<Room> {
     let open = rooms::table.find(id).filter(rooms::ended_at.is_null()).filter(rooms::expires_at.gt(now));
-    conn.first(open.select(Room::as_select())).optional()?.ok_or(Error::RoomNotFound)
+    conn.first(open.select(Room::as_select())).optional()?.ok_or(ROOM_NOT_FOUND)
 }
 
 /// What a row of an event takes beside its content, about, together with the row that may one day tell of its end. All
@@ -175,7 +176,7 @@ impl Cost {
 /// The next number of an open room, whose time begins anew; `cost` more is stored in it.
 ///
 /// # Errors
-/// [`Error::RoomNotFound`], [`Error::RoomFull`].
+/// [`ROOM_NOT_FOUND`], [`room_full`].
 pub fn next(conn: &mut Conn, at: At<'_>, cost: Cost) -> Result<i64> {
     let At { room: id, limits, now } = at;
     let open = rooms::table.find(id).filter(rooms::ended_at.is_null()).filter(rooms::expires_at.gt(now));
@@ -187,7 +188,7 @@ pub fn next(conn: &mut Conn, at: At<'_>, cost: Cost) -> Result<i64> {
     );
     if conn.update(fits, changed)? == 0 {
         still_open(conn, id, now)?;
-        return Err(Error::RoomFull(ByteSize(limits.bytes)));
+        return Err(room_full(ByteSize(limits.bytes)));
     }
     Ok(conn.first(rooms::table.find(id).select(rooms::last_event))?)
 }
@@ -203,7 +204,7 @@ pub fn end(conn: &mut Conn, id: &str, now: NaiveDateTime) -> Result<()> {
     let open = rooms::table.find(id).filter(rooms::ended_at.is_null());
     match conn.update(open, rooms::ended_at.eq(now))? {
         1 => Ok(()),
-        _ => Err(Error::RoomNotFound),
+        _ => Err(ROOM_NOT_FOUND),
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn catch_up(
             Err(error) => {
                 tracing::error!(cause = %Chain(&error), "the history of a room cannot be read");
                 // The member comes back and asks again; until then it hears nothing, which it would miss else.
-                urgent.farewell(Some(Word::error(&error, None).json()), TRY_AGAIN);
+                urgent.farewell(Some(Word::error(error.code(), error.to_string(), None).json()), TRY_AGAIN);
                 return backlog.closed().await;
             }
         }

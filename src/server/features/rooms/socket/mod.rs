@@ -7,6 +7,8 @@ mod welcome;
 
 pub use history::HISTORY;
 
+use crate::server::features::rooms::refusals::NOT_A_MEMBER;
+use crate::server::refusals::UPGRADE_REQUIRED;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
@@ -47,7 +49,7 @@ pub async fn join(
     let rooms = rooms.get_ref().clone();
     let handshake = match Handshake::of(&req, &app) {
         // A page is not told why its socket was refused, and asks once more without the handshake.
-        Err(Error::UpgradeRequired) => return Err(refusal(&app, &rooms, &known, &query)),
+        Err(error) if error.is(&UPGRADE_REQUIRED) => return Err(refusal(&app, &rooms, &known, &query)),
         handshake => handshake?,
     };
     let (place, secrets) = match query.token.as_deref().filter(|token| !token.is_empty()) {
@@ -72,7 +74,7 @@ pub async fn join(
     urgent.say(Out::Text(welcome));
     let now = app.clock.now();
     let line = room.connect(&member.id, urgent.clone(), known.session(), secrets.is_none(), now);
-    let line = line.ok_or(Error::NotAMember)?;
+    let line = line.ok_or(NOT_A_MEMBER)?;
     if query.after.is_some() {
         let last = first.last.unwrap_or(head);
         actix_rt::spawn(catch_up(app.clone(), known.clone(), last, head, backlog, urgent.clone()));
@@ -91,7 +93,7 @@ fn refusal(app: &App, rooms: &Rooms, known: &Known, join: &Join) -> Error {
             .and_then(|_| app.db.lookup(|conn| members::may_join(conn, At { room: id, limits: &limits, now })))
             .and_then(|()| known.admit(app)),
     };
-    allowed.err().unwrap_or(Error::UpgradeRequired)
+    allowed.err().unwrap_or(UPGRADE_REQUIRED)
 }
 
 async fn rejoin(app: &App, rooms: &Rooms, known: &Known, token: &str) -> Result<Place> {

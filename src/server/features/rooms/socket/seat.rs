@@ -1,5 +1,6 @@
 //! A member who is connected, until it leaves or its connection breaks: what it says is stored, and then told.
 
+use crate::server::refusals::{bad_request, too_many_requests};
 use std::sync::Arc;
 
 use actix_web::web;
@@ -83,7 +84,7 @@ impl Seat {
                     None
                 }
                 Allowed::Wait(seconds) => {
-                    self.tell(&Error::TooManyRequests(seconds), nonce.as_deref());
+                    self.tell(&too_many_requests(seconds), nonce.as_deref());
                     None
                 }
                 Allowed::Enough => {
@@ -101,7 +102,7 @@ impl Seat {
             Ok(Said::Leave) => Some(Gone::Left),
             Ok(Said::Unknown) => None,
             Err(error) => {
-                self.tell(&Error::BadRequest(format!("The message does not fit: {error}.")), None);
+                self.tell(&bad_request(format!("The message does not fit: {error}.")), None);
                 None
             }
         }
@@ -111,12 +112,10 @@ impl Seat {
     /// the number of one that was stored before, which nobody is told again.
     async fn say(&self, text: String, nonce: Option<String>) -> Result<Option<i64>> {
         if text.trim().is_empty() {
-            return Err(Error::BadRequest("A message has a text.".into()));
+            return Err(bad_request("A message has a text.".into()));
         }
         if text.len() > LARGEST_TEXT || nonce.as_ref().is_some_and(|nonce| nonce.len() > LONGEST_REF) {
-            return Err(Error::BadRequest(format!(
-                "A message has {LARGEST_TEXT} bytes at most, and its ref {LONGEST_REF}."
-            )));
+            return Err(bad_request(format!("A message has {LARGEST_TEXT} bytes at most, and its ref {LONGEST_REF}.")));
         }
         let (limits, now) = (self.rooms.limits(), self.app.clock.now());
         let (room, who) = (self.room.clone(), self.who.clone());
@@ -133,7 +132,7 @@ impl Seat {
         if let Error::Internal(cause) | Error::Unavailable(cause) = error {
             tracing::error!(cause = %Chain(cause.as_ref()), "a message was not stored");
         }
-        self.urgent.say(Out::Text(Word::error(error, nonce).json()));
+        self.urgent.say(Out::Text(Word::error(error.code(), error.to_string(), nonce).json()));
     }
 
     /// The connection is over.

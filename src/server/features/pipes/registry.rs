@@ -3,6 +3,8 @@
 //! A small map behind a mutex, without a wait inside. Whoever comes second takes the first out of its waiting and joins the
 //! two; what passes between them does not pass through here.
 
+use crate::server::features::pipes::refusals::{PIPE_NOT_FOUND, nobody_came, pipe_in_use};
+use crate::server::refusals::{STOPPING, busy, too_many_requests};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -93,7 +95,7 @@ impl Pipes {
     /// Comes as the sender.
     ///
     /// # Errors
-    /// [`Error::PipeInUse`], [`Error::TooManyRequests`], [`Error::Busy`], [`Error::Stopping`].
+    /// [`pipe_in_use`], [`too_many_requests`], [`busy`], [`STOPPING`].
     pub fn offer(&self, name: &str, offer: Offer, spent: Spent, who: Comer) -> Result<Waiting<Given>> {
         let mut state = self.state();
         state.expire(who.now);
@@ -108,7 +110,7 @@ impl Pipes {
                 }
                 stage => {
                     pipe.stage = stage;
-                    return Err(Error::PipeInUse("Somebody else is sending under this name. Choose another one."));
+                    return Err(pipe_in_use("Somebody else is sending under this name. Choose another one."));
                 }
             },
             None => {
@@ -136,7 +138,7 @@ impl Pipes {
                 }
                 stage => {
                     pipe.stage = stage;
-                    return Err(Error::PipeInUse("Somebody else is receiving under this name."));
+                    return Err(pipe_in_use("Somebody else is receiving under this name."));
                 }
             },
             None => {
@@ -150,14 +152,14 @@ impl Pipes {
     /// What a receiver would get now: what the sender says of the file. Changes nothing.
     ///
     /// # Errors
-    /// [`Error::PipeNotFound`], [`Error::PipeInUse`].
+    /// [`PIPE_NOT_FOUND`], [`pipe_in_use`].
     pub fn look(&self, name: &str, now: NaiveDateTime) -> Result<(Option<u64>, HeaderMap)> {
         let mut state = self.state();
         state.expire(now);
         match state.pipes.get(name).map(|pipe| &pipe.stage) {
             Some(Stage::Sender { offer, .. }) => Ok((offer.length, offer.headers())),
-            Some(_) => Err(Error::PipeInUse("Somebody else is receiving under this name.")),
-            None => Err(Error::PipeNotFound),
+            Some(_) => Err(pipe_in_use("Somebody else is receiving under this name.")),
+            None => Err(PIPE_NOT_FOUND),
         }
     }
 
@@ -173,7 +175,7 @@ impl Pipes {
     pub fn close(&self) {
         let mut state = self.state();
         state.stopping = true;
-        state.end(|_| true, || Error::Stopping, || Error::Stopping);
+        state.end(|_| true, || STOPPING, || STOPPING);
     }
 
     fn place(&self, name: &str, id: u64) -> Place {
@@ -191,9 +193,9 @@ impl State {
     fn enter(&mut self, name: &str, address: IpAddr, stage: Stage, most: usize) -> Result<u64> {
         let of_address = self.pipes.values().filter(|pipe| pipe.address == address).count();
         match () {
-            () if self.stopping => Err(Error::Stopping),
-            () if of_address >= (most / SHARE).max(1) => Err(Error::TooManyRequests(LATER)),
-            () if self.pipes.len() >= most => Err(Error::Busy { retry_after: LATER }),
+            () if self.stopping => Err(STOPPING),
+            () if of_address >= (most / SHARE).max(1) => Err(too_many_requests(LATER)),
+            () if self.pipes.len() >= most => Err(busy(LATER)),
             () => {
                 self.made += 1;
                 self.pipes.insert(name.to_owned(), Pipe { id: self.made, address, stage });
@@ -204,8 +206,8 @@ impl State {
 
     fn expire(&mut self, now: NaiveDateTime) {
         let nobody = |role| match role {
-            Role::Sender => Error::NobodyCame("Nobody came to receive this in time. Start both sides again."),
-            Role::Receiver => Error::NobodyCame("Nobody came to send under this name in time. Start both sides again."),
+            Role::Sender => nobody_came("Nobody came to receive this in time. Start both sides again."),
+            Role::Receiver => nobody_came("Nobody came to send under this name in time. Start both sides again."),
         };
         self.end(|until| until <= now, || nobody(Role::Sender), || nobody(Role::Receiver));
     }
