@@ -47,9 +47,9 @@ pub async fn from_form(req: HttpRequest, app: web::Data<App>, caller: Operation)
     let mut selected = gate::take_selected(&req)?;
     let (part, form) = selected.part.take().ok_or_else(|| Error::Internal("a form without its part".into()))?;
     // The form must be whole before its file counts: its end is read as part of the stream.
-    let whole = part.map(|chunk| chunk.map_err(malformed)).chain(
-        stream::once(gate::end_of_form(form)).filter_map(|end| std::future::ready(end.err().map(Err))),
-    );
+    let whole = part
+        .map(|chunk| chunk.map_err(malformed))
+        .chain(stream::once(gate::end_of_form(form)).filter_map(|end| std::future::ready(end.err().map(Err))));
     store(req, app, caller, selected, whole, FORM_OVERHEAD).await
 }
 

@@ -5,7 +5,7 @@ import { at, segment } from "../parts/address.js";
 import { announce } from "../parts/announce.js";
 import { call } from "../parts/api.js";
 import { button, h, once } from "../parts/dom.js";
-import { fileList, tableRow } from "../parts/file-list.js";
+import { fileList, notesOf, tableRow } from "../parts/file-list.js";
 import { icon } from "../parts/icons.js";
 import { kindOf } from "../parts/kind.js";
 import { size } from "../parts/size.js";
@@ -56,7 +56,11 @@ function fileRow(file) {
     words.download,
   );
   return tableRow(COLUMNS, [
-    [h("span", { class: "named" }, kindOf(file.filename), h("span", { class: "name" }, file.filename)), alert.element],
+    [
+      h("span", { class: "named" }, kindOf(file.filename), h("span", { class: "name" }, file.filename)),
+      notesOf(file),
+      alert.element,
+    ],
     [h("span", { class: "label" }, `${words.version} `), String(file.version)],
     [size(file.size)],
     [timeOf(file.uploaded_at)],
