@@ -133,6 +133,18 @@ fn entries_that_say_less_than_they_are_cost_no_more_than_they_say() {
     assert_eq!(frugal(&bytes, 2 * LITTLE), "unsafe_document");
 }
 
+/// XML is slower to read than to unpack: there is less of it.
+#[test]
+fn more_text_than_may_be_read() {
+    let mut zip = docx();
+    zip.items.push(entry("word/_rels/document.xml.rels", 2 << 20, 300 << 20));
+    assert_eq!(frugal(&zip.build(), 2 * LITTLE), "unsafe_document");
+    let mut zip = docx();
+    let name = zip.items[2].name.clone();
+    zip.items[2] = entry(std::str::from_utf8(&name).unwrap(), 2 << 20, 300 << 20);
+    assert_eq!(frugal(&zip.build(), 2 * LITTLE), "unsafe_document");
+}
+
 #[test]
 fn the_worst_file_costs_a_bounded_read() {
     let bytes = worst().build();
