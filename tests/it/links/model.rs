@@ -56,7 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A download, as `FileBody` and its custody run it.
+/// A download, as `FileBody` and its lease run it.
 struct Download {
     claim: Claim,
     next: u64,
@@ -207,7 +207,7 @@ fn database() -> (tempfile::TempDir, Conn) {
         "PRAGMA synchronous = OFF;
          INSERT INTO users VALUES ('u', 'ann', 'ann', 'a@b', 'a@b', '', 'client', '2026-01-01', NULL);
          INSERT INTO blobs VALUES ('b', 4, '', NULL, 0, '2026-01-01');
-         INSERT INTO documents VALUES ('d', 'a.docx', 'a.docx', 1, 1, 'b', 'u', '2026-01-01', NULL);",
+         INSERT INTO documents VALUES ('d', 'a.docx', 'a.docx', 1, 1, 'b', 'u', '2026-01-01', NULL, '');",
     )
     .unwrap();
     (dir, conn)
