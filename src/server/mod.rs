@@ -181,6 +181,7 @@ impl Server {
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
             uploads: Semaphore::new(config.max_uploads.into()),
+            inspections: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
             checks: Arc::new(Semaphore::new(1)),
             keys: Keys::new(&secret),
             throttle: Throttle::default(),
