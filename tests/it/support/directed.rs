@@ -24,6 +24,10 @@ pub const PACE: Pace = Pace { retry: Duration::from_millis(10), ..pace() };
 const fn pace() -> Pace {
     Pace {
         alive: Duration::from_secs(4),
+        alive_direct: Duration::from_secs(1),
+        probe: Duration::from_secs(10),
+        dead: Duration::from_secs(20),
+        look: Duration::from_secs(1),
         stall: Duration::from_secs(15),
         silence: Duration::from_secs(30),
         retry: Duration::from_millis(500),
