@@ -11,7 +11,8 @@ use diesel::prelude::*;
 use super::Outcome;
 use crate::server::auth::token::load_secret;
 use crate::server::blobs::{Blobs, Space};
-use crate::server::config::{Config, Guests, OperationSignup};
+use crate::server::auth::Role;
+use crate::server::config::{Config, Guests, Signup};
 use crate::server::db::open_to_look;
 use crate::server::db::schema::users;
 
@@ -33,7 +34,8 @@ pub fn run(config: &Config) -> Outcome {
         blobs(config),
         port(config),
         exposure(config),
-        signup(config),
+        signup(config, Role::Client),
+        signup(config, Role::Operation),
         guests(config),
         ice(config),
     ];
@@ -148,12 +150,17 @@ fn exposure(config: &Config) -> Finding {
     }
 }
 
-fn signup(config: &Config) -> Finding {
-    match config.operation_signup() {
-        OperationSignup::Open if !config.is_local() => {
+fn signup(config: &Config, role: Role) -> Finding {
+    match (config.signup(role), role) {
+        (Signup::Open, _) if config.is_local() => Good(format!("{role} sign-up is open, to whoever is on this machine")),
+        (Signup::Open, Role::Client) => {
+            Warning("anybody on the network may register as a client user, and sees and fetches every document".into())
+        }
+        (Signup::Open, Role::Operation) => {
             Warning("anybody on the network may register as an operation user and upload".into())
         }
-        rule => Good(format!("operation sign-up is {rule:?}")),
+        (Signup::Code(_), _) => Good(format!("{role} sign-up is open to whoever has the code")),
+        (Signup::Closed, _) => Good(format!("{role} sign-up is closed: `handover users add` makes accounts")),
     }
 }
 

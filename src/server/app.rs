@@ -14,6 +14,7 @@ use crate::server::clock::Clock;
 use crate::server::config::Config;
 use crate::server::db::Db;
 use crate::server::metrics::Metrics;
+use crate::server::shares::Shares;
 
 pub struct App {
     pub config: Config,
@@ -25,7 +26,7 @@ pub struct App {
     /// What is passed on from address to address, and not stored.
     pub budget: ByteBudget,
     /// Uploads that may still begin.
-    pub uploads: Semaphore,
+    pub uploads: Shares,
     /// Checks of readiness that may still begin: on a disk that hangs they do not pile up.
     pub checks: Arc<Semaphore>,
     pub keys: Keys,

@@ -169,7 +169,7 @@ impl Origin {
     pub fn of(req: &HttpRequest, caller: Option<&Caller>) -> Origin {
         Origin {
             actor: caller.map(|caller| (caller.user.id.clone(), caller.user.username.clone())),
-            address: client_address(req).map(|address| address.to_string()),
+            address: client_address(req).ok().map(|address| address.to_string()),
             request_id: req.extensions().get::<RequestId>().map(|id| id.0.clone()),
         }
     }

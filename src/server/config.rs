@@ -12,6 +12,7 @@ use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
+use crate::server::auth::Role;
 use crate::server::blobs::Quota;
 
 pub use ice::{IceAccess, IceServer};
@@ -92,7 +93,17 @@ pub struct Config {
     #[arg(long, env = "HANDOVER_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', help_heading = "Network")]
     pub cors_origins: Vec<String>,
 
-    /// Who may register as an operation user: open, closed or code:SECRET [default: open where the server is for this machine alone, else closed]
+    /// Who may register as a client user: open, closed or code:SECRET [default: open where the server is for this machine alone, else closed]
+    #[arg(
+        long,
+        env = "HANDOVER_CLIENT_SIGNUP",
+        hide_env_values = true,
+        value_name = "RULE",
+        help_heading = "Accounts"
+    )]
+    pub client_signup: Option<Signup>,
+
+    /// Who may register as an operation user, likewise
     #[arg(
         long,
         env = "HANDOVER_OPERATION_SIGNUP",
@@ -100,7 +111,7 @@ pub struct Config {
         value_name = "RULE",
         help_heading = "Accounts"
     )]
-    pub operation_signup: Option<OperationSignup>,
+    pub operation_signup: Option<Signup>,
 
     /// File with the secret that tokens are signed with, 32 bytes or more [default: DATA/keys/token.key, made at the first start]
     #[arg(long, env = "HANDOVER_SECRET_FILE", value_name = "FILE", help_heading = "Accounts")]
@@ -286,11 +297,15 @@ impl Config {
         self.bind.ip().is_loopback() && !is_published
     }
 
-    /// The rule for operation sign-up: what was set, else open for this machine alone.
-    pub fn operation_signup(&self) -> OperationSignup {
-        self.operation_signup.clone().unwrap_or(match self.is_local() {
-            true => OperationSignup::Open,
-            false => OperationSignup::Closed,
+    /// The rule for sign-up as a user of `role`: what was set, else open for this machine alone.
+    pub fn signup(&self, role: Role) -> Signup {
+        let set = match role {
+            Role::Client => &self.client_signup,
+            Role::Operation => &self.operation_signup,
+        };
+        set.clone().unwrap_or(match self.is_local() {
+            true => Signup::Open,
+            false => Signup::Closed,
         })
     }
 
@@ -419,24 +434,24 @@ impl FromStr for PublicUrl {
     }
 }
 
-/// Who may register as an operation user.
+/// Who may make an account by themselves.
 #[derive(Clone, PartialEq, Eq)]
-pub enum OperationSignup {
+pub enum Signup {
     Open,
     Closed,
     /// Whoever sends this as `signup_code`.
     Code(String),
 }
 
-impl FromStr for OperationSignup {
+impl FromStr for Signup {
     type Err = String;
 
     fn from_str(rule: &str) -> Result<Self, String> {
         match rule {
-            "open" => Ok(OperationSignup::Open),
-            "closed" => Ok(OperationSignup::Closed),
+            "open" => Ok(Signup::Open),
+            "closed" => Ok(Signup::Closed),
             _ => match rule.strip_prefix("code:") {
-                Some(code) if code.chars().count() >= 8 => Ok(OperationSignup::Code(code.to_owned())),
+                Some(code) if code.chars().count() >= 8 => Ok(Signup::Code(code.to_owned())),
                 Some(_) => Err("a sign-up code has at least 8 characters".into()),
                 None => Err("the rule is open, closed or code:SECRET".into()),
             },
@@ -444,12 +459,12 @@ impl FromStr for OperationSignup {
     }
 }
 
-impl fmt::Debug for OperationSignup {
+impl fmt::Debug for Signup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            OperationSignup::Open => "open",
-            OperationSignup::Closed => "closed",
-            OperationSignup::Code(_) => "code:…",
+            Signup::Open => "open",
+            Signup::Closed => "closed",
+            Signup::Code(_) => "code:…",
         })
     }
 }
@@ -509,8 +524,8 @@ mod tests {
 
     #[test]
     fn signup_codes_are_long_enough_and_never_shown() {
-        assert!("code:short".parse::<OperationSignup>().is_err());
-        let rule: OperationSignup = "code:correct horse".parse().unwrap();
+        assert!("code:short".parse::<Signup>().is_err());
+        let rule: Signup = "code:correct horse".parse().unwrap();
         assert!(!format!("{rule:?}").contains("horse"));
     }
 

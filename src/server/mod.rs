@@ -18,6 +18,7 @@ pub mod logging;
 pub mod metrics;
 pub mod office;
 pub mod refusals;
+pub mod shares;
 pub mod sweeper;
 
 use crate::server::refusals::{NOT_FOUND, bad_request};
@@ -60,6 +61,7 @@ use crate::server::http::route::{Endpoint, register};
 use crate::server::http::wire::{Connection, Limits};
 use crate::server::http::{cors, expect, headers, log};
 use crate::server::metrics::Metrics;
+use crate::server::shares::Shares;
 
 /// All that is served, feature by feature.
 pub fn api() -> &'static Api {
@@ -171,7 +173,7 @@ impl Server {
             budget: ByteBudget::new(config.direct_quota.0, config.direct_total_quota.0),
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
-            uploads: Semaphore::new(config.max_uploads.into()),
+            uploads: Shares::new(config.max_uploads.into(), 4, true),
             checks: Arc::new(Semaphore::new(1)),
             keys: Keys::new(&secret),
             throttle: Throttle::default(),

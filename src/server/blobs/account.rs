@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use bytesize::ByteSize;
 
 use crate::server::error::Result;
+use crate::server::shares::Holder;
 
 /// Limits on what is stored, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +61,14 @@ impl Account {
 
     pub fn key(&self) -> &str {
         &self.0
+    }
+
+    /// Who is at work when somebody at `address` uploads for this account.
+    pub fn holder(&self, address: IpAddr) -> Holder {
+        match self.0.starts_with(GUESTS) {
+            true => Holder::Address(address),
+            false => Holder::User(self.0.clone()),
+        }
     }
 
     /// What a file of this account counts against, from the narrowest to the widest.

@@ -112,6 +112,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    known_networks (user_id, network) {
+        user_id -> Text,
+        network -> Text,
+        seen_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     room_events (room_id, seq) {
         room_id -> Text,
         seq -> BigInt,
@@ -201,6 +209,7 @@ diesel::table! {
         role -> Text,
         created_at -> Timestamp,
         disabled_at -> Nullable<Timestamp>,
+        self_made -> Bool,
     }
 }
 
@@ -213,6 +222,7 @@ diesel::joinable!(documents -> blobs (blob_id));
 diesel::joinable!(documents -> users (uploaded_by));
 diesel::joinable!(download_links -> documents (document_id));
 diesel::joinable!(download_links -> users (issued_to));
+diesel::joinable!(known_networks -> users (user_id));
 diesel::joinable!(room_events -> rooms (room_id));
 diesel::joinable!(room_fetches -> room_files (file_id));
 diesel::joinable!(room_files -> blobs (blob_id));
@@ -230,6 +240,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     blobs,
     documents,
     download_links,
+    known_networks,
     room_events,
     room_fetches,
     room_files,

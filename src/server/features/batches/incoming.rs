@@ -8,13 +8,13 @@ use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use bytesize::ByteSize;
 use futures_util::{Stream, StreamExt as _};
-use tokio::sync::SemaphorePermit;
 
 use super::model::files::{Limits, NewFile};
 use crate::protocol::file_name::FileName;
 use crate::server::app::App;
 use crate::server::blobs::rows::{self, NewBlob};
 use crate::server::blobs::{Account, Content, Reservation, receive};
+use crate::server::shares::{Holder, Share};
 use crate::server::error::Result;
 use crate::server::http::form::{self, Allowance, FORM_OVERHEAD, content_length, file_name, malformed};
 use crate::server::metrics::OpenTransfer;
@@ -33,7 +33,7 @@ pub struct Incoming<'a> {
     /// Held until the rows are there.
     reservations: Vec<Reservation>,
     bytes: u64,
-    _permit: SemaphorePermit<'a>,
+    _share: Share,
     _transfer: OpenTransfer,
 }
 
@@ -53,12 +53,12 @@ pub fn limits(app: &App) -> Limits {
 }
 
 impl<'a> Incoming<'a> {
-    /// Begins an upload for a batch that holds so many files and bytes.
+    /// Begins an upload by `holder` for a batch that holds so many files and bytes.
     ///
     /// # Errors
-    /// [`busy`] while there are as many uploads as there may be.
-    pub fn new(app: &'a App, account: Account, held: (u32, u64)) -> Result<Incoming<'a>> {
-        let permit = app.uploads.try_acquire().map_err(|_| busy(2))?;
+    /// [`busy`] while there are as many uploads as there may be, or as the holder may have.
+    pub fn new(app: &'a App, account: Account, held: (u32, u64), holder: &Holder) -> Result<Incoming<'a>> {
+        let share = app.uploads.take(holder).ok_or(busy(2))?;
         Ok(Incoming {
             app,
             account,
@@ -67,7 +67,7 @@ impl<'a> Incoming<'a> {
             contents: Vec::new(),
             reservations: Vec::new(),
             bytes: 0,
-            _permit: permit,
+            _share: share,
             _transfer: app.metrics.transfer("upload"),
         })
     }

@@ -17,6 +17,7 @@ use crate::server::blobs::rows::{self, NewBlob};
 use crate::server::blobs::{Account, receive};
 use crate::server::error::{Error, Result};
 use crate::server::http::form::{FORM_OVERHEAD, broken_body, content_length, malformed};
+use crate::server::shares::Holder;
 use crate::server::http::gate::Operation;
 use crate::server::office::{InspectError, inspect};
 
@@ -63,7 +64,7 @@ async fn store(
     content: impl Stream<Item = Result<Bytes>>,
     overhead: u64,
 ) -> Result<HttpResponse> {
-    let Ok(_permit) = app.uploads.try_acquire() else { return Err(busy(2)) };
+    let Some(_share) = app.uploads.take(&Holder::User(caller.user.id.clone())) else { return Err(busy(2)) };
     let _transfer = app.metrics.transfer("upload");
     let origin = Origin::of(&req, Some(&caller));
     let (account, quota) = (Account::user(&caller.user.id), *app.blobs.space().quota());

@@ -11,6 +11,7 @@ use super::hub::{Hub, Place, Seat, text};
 use crate::protocol::direct::{End, LARGEST_SIGNAL, Role, Signal};
 use crate::protocol::websocket::{Broken, In, NORMAL};
 use crate::server::app::App;
+use crate::server::auth::Guess;
 use crate::server::http::socket::{Incoming, Out, Outgoing};
 
 /// How often a side is asked whether it is there, and how long it may take to show it.
@@ -81,7 +82,7 @@ fn end(app: &App, seat: &Seat, code: End) {
     let receiver = seat.end(code, Some(seat.role));
     if let (End::WrongCode, Some(address)) = (code, receiver) {
         // Whether it has any left is asked the next time.
-        let _ = app.throttle.guess(address, app.clock.now());
+        let _ = app.throttle.guess(Guess::Short { signed_in: false }, address, app.clock.now());
     }
 }
 
@@ -125,7 +126,7 @@ pub async fn serve_again(
         Ok(seat) => {
             if role == Role::Receiver {
                 // The token was right: a line that breaks often is no guess.
-                app.throttle.forgive_guess(address);
+                app.throttle.forgive_guess(Guess::Short { signed_in: false }, address);
             }
             seat.welcome(&Signal::Rejoined { nameplate });
             serve(app, seat, incoming).await;

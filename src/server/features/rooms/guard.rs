@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::model::events::Page;
@@ -14,10 +15,11 @@ use super::model::{self, Room};
 use crate::protocol::rooms::code;
 use crate::protocol::secret;
 use crate::server::app::App;
-use crate::server::auth::network_of;
+use crate::server::auth::Guess;
 use crate::server::error::{Error, Result};
 use crate::server::http::gate::Caller;
 use crate::server::http::peer::client_address;
+use crate::server::shares::Holder;
 
 /// Header with the key of whoever made the room.
 pub const MANAGE_KEY: &str = "x-manage-key";
@@ -47,16 +49,27 @@ pub struct Managed(pub Known);
 impl Known {
     fn of(req: &HttpRequest) -> Result<Known> {
         let app = app(req)?;
-        let (now, address) = (app.clock.now(), address_of(req)?);
-        // Guesses are counted before it is known whether they are right.
-        app.throttle.guess(address, now)?;
-        let code = code::parse(req.match_info().get("room").unwrap_or_default()).ok_or(ROOM_NOT_FOUND)?;
-        let room = app.db.lookup(|conn| model::find(conn, &code, now))?;
-        app.throttle.forgive_guess(address);
+        let (now, address) = (app.clock.now(), client_address(req)?);
+        let code = code::parse(req.match_info().get("room").unwrap_or_default());
+        let found = code.ok_or(ROOM_NOT_FOUND).and_then(|code| {
+            let room = app.db.lookup(|conn| model::find(conn, &code, now))?;
+            Ok((room, code))
+        });
+        let (room, code) = match found {
+            Ok((room, code)) if holds_secret(req, &room)? => (room, code),
+            // A code may have been guessed. Whoever has guessed too much is not told whether this one was right.
+            found => {
+                app.throttle.guess(Guess::Long, address, now)?;
+                if !found.as_ref().is_err_and(|error| error.is(&ROOM_NOT_FOUND)) {
+                    app.throttle.forgive_guess(Guess::Long, address);
+                }
+                found?
+            }
+        };
         let base = app.config.public_url.as_ref().map(|public| public.base_path()).unwrap_or_default();
         let files = format!("{base}/api/rooms/{code}/files");
         let caller = req.extensions().get::<Caller>().cloned();
-        Ok(Known { room, code, caller, address: network_of(address), files })
+        Ok(Known { room, code, caller, address, files })
     }
 
     /// Counts somebody new against the address it comes from.
@@ -92,6 +105,40 @@ impl Known {
         match body.starts_with("{\"type\":\"file\"").then(|| serde_json::from_str::<File>(&body)) {
             Some(Ok(file)) => body.replacen(EMPTY, &format!("\"url\":\"{}\"", self.file_url(&file.file_id)), 1),
             _ => body,
+        }
+    }
+}
+
+/// Whether a request brings a secret of the room: whoever has one has not guessed the code.
+fn holds_secret(req: &HttpRequest, room: &Room) -> Result<bool> {
+    let header = |name: &str| req.headers().get(name).and_then(|value| value.to_str().ok());
+    if header(MANAGE_KEY).is_some_and(|key| secret::matches(key, &room.key_digest)) {
+        return Ok(true);
+    }
+    let query = web::Query::<Secrets>::from_query(req.query_string()).map(web::Query::into_inner).unwrap_or_default();
+    let token = header(MEMBER_TOKEN).or(query.token.as_deref()).map(Secret::Token);
+    let Some(secret) = token.or(query.key.as_deref().map(Secret::Key)) else { return Ok(false) };
+    let app = app(req)?;
+    match app.db.lookup(|conn| members::find(conn, &room.id, secret, app.clock.now())) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is(&NOT_A_MEMBER) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Secrets in the address of what a browser asks for by itself.
+#[derive(Default, Deserialize)]
+struct Secrets {
+    token: Option<String>,
+    key: Option<String>,
+}
+
+impl Inside {
+    /// Who a member is where places are shared out.
+    pub fn holder(&self) -> Holder {
+        match &self.member.session {
+            Some(session) => Holder::User(session.clone()),
+            None => Holder::Address(self.known.address),
         }
     }
 }
@@ -152,10 +199,6 @@ pub fn fetcher(req: &HttpRequest, known: &Known, key: Option<&str>) -> Result<Me
 fn find(req: &HttpRequest, known: &Known, secret: Secret<'_>) -> Result<Member> {
     let app = app(req)?;
     app.db.lookup(|conn| members::find(conn, &known.room.id, secret, app.clock.now()))
-}
-
-fn address_of(req: &HttpRequest) -> Result<IpAddr> {
-    client_address(req).ok_or_else(|| Error::Internal("a request without a peer".into()))
 }
 
 fn app(req: &HttpRequest) -> Result<web::Data<App>> {

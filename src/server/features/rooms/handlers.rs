@@ -16,15 +16,13 @@ use crate::protocol::rooms::code;
 use crate::protocol::rooms::event::{Event, Leaving};
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
-use crate::server::auth::network_of;
-use crate::server::blobs::Account;
 use crate::server::clock::after;
 use crate::server::db::Conn;
-use crate::server::error::{Error, Result};
-use crate::server::http::gate::Caller;
+use crate::server::error::Result;
+use crate::server::http::gate::{Caller, account_of};
 use crate::server::http::json::Json;
 use crate::server::http::paging::MOST;
-use crate::server::http::peer::{client_address, public_url};
+use crate::server::http::peer::public_url;
 
 /// Longest title, in characters.
 const TITLE: usize = 200;
@@ -56,14 +54,7 @@ pub async fn make(
 ) -> Result<HttpResponse> {
     let (now, limits) = (app.clock.now(), rooms.limits());
     let title = title(make.title.unwrap_or_default())?;
-    let account = match &caller {
-        Some(caller) => Account::user(&caller.user.id),
-        None => {
-            let address = client_address(&req).ok_or_else(|| Error::Internal("a request without a peer".into()))?;
-            app.throttle.admit_guest(address, now)?;
-            Account::guest(network_of(address))
-        }
-    };
+    let account = account_of(&req, &app, caller.as_ref())?;
     let new = NewRoom {
         id: crate::server::id::new(),
         code: code::new(),

@@ -29,7 +29,7 @@ pub async fn share(
     inside: Inside,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let _permit = app.uploads.try_acquire().map_err(|_| busy(2))?;
+    let _share = app.uploads.take(&inside.holder()).ok_or(busy(2))?;
     let _transfer = app.metrics.transfer("upload");
     let mut form = form::open(req.headers(), payload)?;
     let mut others = Allowance::default();

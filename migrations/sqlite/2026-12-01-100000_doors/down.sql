@@ -1,0 +1,2 @@
+DROP TABLE known_networks;
+ALTER TABLE users DROP COLUMN self_made;
