@@ -12,9 +12,12 @@ use super::Outcome;
 use crate::server::auth::token::load_secret;
 use crate::server::blobs::{Blobs, Space};
 use crate::server::auth::Role;
-use crate::server::config::{Config, Guests, Signup};
+use crate::server::config::{Config, Guests};
 use crate::server::db::open_to_look;
 use crate::server::db::schema::users;
+use crate::server::features::accounts::settings::Signup;
+use crate::server::features::direct;
+use crate::server::settings::Settings;
 
 /// What a check finds.
 enum Finding {
@@ -26,7 +29,8 @@ enum Finding {
 use Finding::{Bad, Good, Warning};
 
 /// Runs all checks. Fails if one of them finds that the server would not work.
-pub fn run(config: &Config) -> Outcome {
+pub fn run(settings: &Settings) -> Outcome {
+    let config = &settings.base;
     let findings = [
         data(config),
         secret(config),
@@ -34,10 +38,10 @@ pub fn run(config: &Config) -> Outcome {
         blobs(config),
         port(config),
         exposure(config),
-        signup(config, Role::Client),
-        signup(config, Role::Operation),
+        signup(settings, Role::Client),
+        signup(settings, Role::Operation),
         guests(config),
-        ice(config),
+        ice(&settings.direct),
     ];
     let mut bad = 0;
     for finding in &findings {
@@ -150,8 +154,9 @@ fn exposure(config: &Config) -> Finding {
     }
 }
 
-fn signup(config: &Config, role: Role) -> Finding {
-    match (config.signup(role), role) {
+fn signup(settings: &Settings, role: Role) -> Finding {
+    let config = &settings.base;
+    match (settings.accounts.signup(role, config), role) {
         (Signup::Open, _) if config.is_local() => Good(format!("{role} sign-up is open, to whoever is on this machine")),
         (Signup::Open, Role::Client) => {
             Warning("anybody on the network may register as a client user, and sees and fetches every document".into())
@@ -175,8 +180,8 @@ fn guests(config: &Config) -> Finding {
     }
 }
 
-fn ice(config: &Config) -> Finding {
-    let servers: Vec<String> = config.ice_servers.iter().map(ToString::to_string).collect();
+fn ice(settings: &direct::Settings) -> Finding {
+    let servers: Vec<String> = settings.ice_servers.iter().map(ToString::to_string).collect();
     Good(match servers.is_empty() {
         true => "pages send past the server on one network, and over it everywhere else; --ice-servers would help them"
             .into(),

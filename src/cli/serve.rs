@@ -6,15 +6,17 @@ use super::Outcome;
 use crate::server::Server;
 use crate::server::clock::Clock;
 use crate::server::auth::Role;
-use crate::server::config::{Config, Guests, Signup};
+use crate::server::config::Guests;
+use crate::server::features::accounts::settings::Signup;
 use crate::server::logging;
+use crate::server::settings::Settings;
 
-pub fn run(config: Config, before_serving: fn()) -> Outcome {
+pub fn run(settings: Settings, before_serving: fn()) -> Outcome {
     before_serving();
-    logging::start(&config)?;
+    logging::start(&settings.base)?;
     actix_rt::System::new().block_on(async move {
         ignore_file_size_signal();
-        let server = Server::start(config, Clock::System).await?;
+        let server = Server::start(settings, Clock::System).await?;
         let greeting = greeting(&server);
         server
             .run(true, |_| {
@@ -33,11 +35,11 @@ fn greeting(server: &Server) -> String {
     let local = format!("http://{}", server.address);
     let address = config.public_url.as_ref().map_or(local, |public| public.join(""));
     let data = config.store.data.canonicalize().unwrap_or_else(|_| config.store.data.clone());
-    let next = match config.signup(Role::Operation) {
+    let next = match server.live.settings.accounts.signup(Role::Operation, config) {
         Signup::Open => "open it in a browser, or follow the README's tour with curl",
         _ => "add users with `handover users add NAME EMAIL`; `--operation` makes one who uploads",
     };
-    let open = open_to(config);
+    let open = open_to(&server.live.settings);
     format!(
         "Handover {} is listening on {address}\n  Data      {}\n  API       {address}/docs\n  Open      {open}\n  Next      {next}\n  Stop      Ctrl-C\n",
         env!("CARGO_PKG_VERSION"),
@@ -46,12 +48,13 @@ fn greeting(server: &Server) -> String {
 }
 
 /// What is open here without an account, and to whom.
-fn open_to(config: &Config) -> String {
+fn open_to(settings: &Settings) -> String {
+    let config = &settings.base;
     let whom = if config.is_local() { "whoever is on this machine" } else { "everybody who reaches it" };
     let mut open = Vec::new();
     let mut by_code = Vec::new();
     for (role, what) in [(Role::Client, "client sign-up"), (Role::Operation, "operation sign-up")] {
-        match config.signup(role) {
+        match settings.accounts.signup(role, config) {
             Signup::Open => open.push(what),
             Signup::Code(_) => by_code.push(what),
             Signup::Closed => {}

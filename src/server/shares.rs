@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::server::auth::networks_of;
+use crate::server::network::networks_of;
 
 /// Who takes a place.
 #[derive(Clone, Debug, PartialEq, Eq)]

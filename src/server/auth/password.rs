@@ -12,6 +12,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as
 use tokio::sync::oneshot;
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::server::background::give_way;
 use crate::server::error::{Error, Result};
 use crate::server::metrics::Metrics;
 use crate::server::shares::{Holder, Shares};
@@ -240,14 +241,6 @@ impl Drop for Hasher {
     fn drop(&mut self) {
         self.queue.lock().closed = true;
         self.queue.more.notify_all();
-    }
-}
-
-/// Lowers this thread's priority as far as it goes, so that a flood of logins takes only what others leave.
-pub fn give_way() {
-    // On Linux a thread's id names that thread alone (setpriority(2), "C library/kernel differences").
-    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19) {
-        tracing::warn!(cause = %error, "a background thread runs at normal priority");
     }
 }
 

@@ -12,13 +12,14 @@
 use crate::server::refusals::{too_many_attempts, too_many_requests};
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
 
 use crate::server::error::Result;
+use crate::server::network::{WIDTHS, network_of, networks_of};
 
 /// Keys that are remembered in a set of buckets. A key takes about 150 bytes.
 const KEYS: usize = 20_000;
@@ -234,30 +235,6 @@ fn admit(wait: Duration, refusal: fn(u64) -> crate::server::error::Error) -> Res
 /// The counts are plain numbers: a panic elsewhere cannot leave them half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What one subscriber gets at least: an IPv4 address, or an IPv6 /64 (RFC 6177).
-pub fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => cut(address, 64),
-        address => address,
-    }
-}
-
-/// What a subscriber may have, from the narrowest to the widest: of IPv6 a /64, a /56 or a /48 (RFC 6177 section 2).
-pub fn networks_of(address: IpAddr) -> impl Iterator<Item = IpAddr> {
-    let address = address.to_canonical();
-    let widths: &[u32] = if address.is_ipv6() { &WIDTHS } else { &WIDTHS[..1] };
-    widths.iter().map(move |width| match address {
-        IpAddr::V6(address) => cut(address, *width),
-        address => address,
-    })
-}
-
-const WIDTHS: [u32; 3] = [64, 56, 48];
-
-fn cut(address: Ipv6Addr, width: u32) -> IpAddr {
-    IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !(u128::MAX >> width)))
 }
 
 /// Networks that accounts are known from; the newest stay.
@@ -526,11 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_have_three_widths() {
-        let networks = |text| networks_of(ip(text)).map(|network| network.to_string()).collect::<Vec<_>>();
-        assert_eq!(networks("2001:db8:1:2345:6::7"), ["2001:db8:1:2345::", "2001:db8:1:2300::", "2001:db8:1::"]);
-        assert_eq!(networks("192.0.2.1"), ["192.0.2.1"]);
-        assert_eq!(networks("::ffff:192.0.2.1"), ["192.0.2.1"]);
+    fn an_ipv6_subscriber_is_one_network() {
         let (throttle, clock) = (Throttle::default(), Clock::manual());
         for i in 0..ADDRESS.burst {
             throttle.attempt(&format!("user{i}"), ip(&format!("2001:db8::{i:x}")), clock.now()).unwrap();

@@ -4,27 +4,10 @@ use std::collections::BTreeMap;
 
 use actix_web::http::Method;
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
 
 use super::route::{Answer, Content, Endpoint, Part, PartKind, Request};
 use crate::server::error::{Error, PROBLEM_JSON};
 use crate::server::http::gate::Access;
-
-/// Adds a type to the document's schemas and returns a reference to it.
-pub type SchemaOf = fn(&mut BTreeMap<String, Value>) -> Value;
-
-/// The [`SchemaOf`] of a type.
-pub fn schema_of<T: ToSchema>(schemas: &mut BTreeMap<String, Value>) -> Value {
-    let mut needed = Vec::new();
-    T::schemas(&mut needed);
-    needed.push((T::name().into_owned(), T::schema()));
-    for (name, schema) in needed {
-        let schema = json!(schema);
-        debug_assert!(schemas.get(&name).is_none_or(|known| *known == schema), "two types are called {name}");
-        schemas.insert(name, schema);
-    }
-    json!({"$ref": format!("#/components/schemas/{}", T::name())})
-}
 
 /// What there is to describe: every route, and one of each refusal that they answer with.
 pub struct Api {
@@ -175,10 +158,13 @@ fn response(answer: &Answer, schemas: &mut BTreeMap<String, Value>) -> Value {
 /// All codes that an endpoint may answer: its own, and those that follow from its access and its body.
 pub fn codes(endpoint: &Endpoint) -> Vec<&'static str> {
     let mut codes = endpoint.doc.errors.to_vec();
-    codes.extend(["internal_error", "unavailable"]);
+    codes.extend(["internal_error", "unavailable", "misdirected_request", "bad_request"]);
+    if !endpoint.method.is_safe() {
+        codes.push("foreign_origin");
+    }
     codes.extend(match endpoint.access {
         Access::Public | Access::Token => &[][..],
-        Access::Guests => &["sign_in_required", "not_bearer", "invalid_token"],
+        Access::Guests => &["sign_in_required", "self_made_account", "not_bearer", "invalid_token"],
         Access::SignedIn => &["missing_authorization", "not_bearer", "invalid_token"],
         Access::Operation(_) => &["missing_authorization", "not_bearer", "invalid_token", "operation_only"],
         Access::Client => &["missing_authorization", "not_bearer", "invalid_token", "client_only"],

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::origin::authority;
 use crate::server::app::App;
-use crate::server::auth::network_of;
+use crate::server::network::network_of;
 use crate::server::error::{Error, Result};
 
 /// The client's address: the peer's, or, when the peer is a trusted proxy, the right-most address of X-Forwarded-For

@@ -4,7 +4,6 @@ use std::process::Command;
 
 use actix_web::body::MessageBody as _;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use handover::server::Live;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 
@@ -21,7 +20,7 @@ async fn pipelined_requests_are_answered_in_order() {
         let minted = scene.mint().await;
         let path = path_of(&minted["download_url"]);
         let mut client = Raw::open(scene.server.address).await;
-        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         client.send([get("/healthz"), get(path), get("/healthz"), get(path), get("/files")].concat()).await;
         let (head, first) = client.answer().await;
         assert_eq!(head.status, 200);
@@ -48,7 +47,7 @@ async fn a_connection_serves_many_downloads() {
         let (head, copy) = client.answer().await;
         assert_eq!(head.status, 200);
         assert!(copy == scene.content);
-        client.send(format!("HEAD {} HTTP/1.1\r\nHost: test\r\n\r\n", path_of(&minted["download_url"]))).await;
+        client.send(format!("HEAD {} HTTP/1.1\r\nHost: localhost\r\n\r\n", path_of(&minted["download_url"]))).await;
         assert_eq!(client.head().await.status, 410);
     }
 }
@@ -122,8 +121,7 @@ async fn a_slow_reader_gets_the_file() {
 #[actix_rt::test]
 async fn without_sendfile_it_is_the_same() {
     let scene = Scene::new(3_000_000, &[]).await;
-    let service =
-        init_service(handover::server::application(scene.server.data(), Live::new(&scene.server.data()))).await;
+    let service = init_service(handover::server::application(scene.server.data(), scene.server.live.clone())).await;
     let get = |minted: &Value, range: &'static str| {
         let request = TestRequest::get().uri(path_of(&minted["download_url"])).insert_header(("range", range));
         call_service(&service, request.to_request())

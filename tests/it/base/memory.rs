@@ -34,7 +34,7 @@ async fn json_bodies_take_no_more_than_their_limit() {
         let mut client = Raw::open(server.address).await;
         let key = if route.contains("/rooms/") { room_key } else { key };
         let head = format!(
-            "{route} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\nX-Manage-Key: {key}\r\n\
+            "{route} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nX-Manage-Key: {key}\r\n\
             {framing}\r\n\r\n"
         );
         client.send(head + begin).await;

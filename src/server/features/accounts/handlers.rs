@@ -13,12 +13,13 @@ use subtle::ConstantTimeEq as _;
 use utoipa::ToSchema;
 
 use super::model::{self, Email, Login, NewPassword, Username};
+use super::settings::{Settings, Signup};
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin, post};
 use crate::server::auth::password::Verdict;
-use crate::server::auth::{Role, create_session, end_session, network_of};
+use crate::server::auth::{Role, create_session, end_session};
+use crate::server::network::network_of;
 use crate::server::clock::after;
-use crate::server::config::Signup;
 use crate::server::error::{Error, Result};
 use crate::server::http::gate::Caller;
 use crate::server::http::json::{Json, present};
@@ -81,14 +82,19 @@ pub struct Me {
     created_at: DateTime<Utc>,
 }
 
-pub async fn register(req: HttpRequest, app: web::Data<App>, Json(body): Json<Registration>) -> Result<HttpResponse> {
+pub async fn register(
+    req: HttpRequest,
+    app: web::Data<App>,
+    settings: web::Data<Settings>,
+    Json(body): Json<Registration>,
+) -> Result<HttpResponse> {
     let (Some(username), Some(email), Some(password)) =
         (present(body.username), present(body.email), present(body.password))
     else {
         return Err(missing_parameters("username, email, and password are"));
     };
     let role = if body.is_operation_user == Some(true) { Role::Operation } else { Role::Client };
-    let self_made = check_signup(&req, &app, role, body.signup_code.as_deref())?;
+    let self_made = check_signup(&req, &app, &settings, role, body.signup_code.as_deref())?;
     let (name, email) = (Username::try_from(username)?, Email::try_from(email)?);
     let password = NewPassword::try_from(password)?;
     let (now, address) = (app.clock.now(), client_address(&req)?);
@@ -110,13 +116,13 @@ pub async fn register(req: HttpRequest, app: web::Data<App>, Json(body): Json<Re
 
 /// Whether a user of `role` may register here; then, whether the account is one that anybody could make. Guesses of the
 /// code are counted by network: it is too long to be found by all of them together.
-fn check_signup(req: &HttpRequest, app: &App, role: Role, given: Option<&str>) -> Result<bool> {
+fn check_signup(req: &HttpRequest, app: &App, settings: &Settings, role: Role, given: Option<&str>) -> Result<bool> {
     const ACCOUNT: &str = "\0signup"; // no username can be this
     let closed = match role {
         Role::Client => SIGNUP_CLOSED,
         Role::Operation => OPERATION_SIGNUP_CLOSED,
     };
-    match app.config.signup(role) {
+    match settings.signup(role, &app.config) {
         // Whoever is at the machine itself is no stranger.
         Signup::Open => Ok(!app.config.is_local()),
         Signup::Closed => Err(closed),

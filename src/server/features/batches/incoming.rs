@@ -4,16 +4,19 @@ use crate::server::features::batches::refusals::{batch_too_large, too_many_files
 use crate::server::refusals::busy;
 use actix_multipart::Field;
 use actix_web::http::header::TRANSFER_ENCODING;
+use actix_web::error::PayloadError;
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use bytesize::ByteSize;
 use futures_util::{Stream, StreamExt as _};
 
+use super::Settings;
 use super::model::files::{Limits, NewFile};
 use crate::protocol::file_name::FileName;
 use crate::server::app::App;
 use crate::server::blobs::rows::{self, NewBlob};
 use crate::server::blobs::{Account, Content, Reservation, receive};
+use crate::server::http::slow_body::{Pace, paced};
 use crate::server::shares::{Holder, Share};
 use crate::server::error::Result;
 use crate::server::http::form::{self, Allowance, FORM_OVERHEAD, content_length, file_name, malformed};
@@ -47,22 +50,31 @@ pub struct Fields {
 }
 
 /// What a batch may hold here.
-pub fn limits(app: &App) -> Limits {
-    let config = &app.config;
-    Limits { files: config.max_batch_files, bytes: config.max_batch_size.0, quota: *app.blobs.space().quota() }
+fn limits(app: &App, settings: &Settings) -> Limits {
+    Limits { files: settings.max_batch_files, bytes: settings.max_batch_size.0, quota: *app.blobs.space().quota() }
 }
 
 impl<'a> Incoming<'a> {
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Begins an upload by `holder` for a batch that holds so many files and bytes.
     ///
     /// # Errors
     /// [`busy`] while there are as many uploads as there may be, or as the holder may have.
-    pub fn new(app: &'a App, account: Account, held: (u32, u64), holder: &Holder) -> Result<Incoming<'a>> {
+    pub fn new(
+        app: &'a App,
+        settings: &Settings,
+        account: Account,
+        held: (u32, u64),
+        holder: &Holder,
+    ) -> Result<Incoming<'a>> {
         let share = app.uploads.take(holder).ok_or(busy(2))?;
         Ok(Incoming {
             app,
             account,
-            limits: limits(app),
+            limits: limits(app, settings),
             held,
             contents: Vec::new(),
             reservations: Vec::new(),
@@ -89,7 +101,7 @@ impl<'a> Incoming<'a> {
         }
         self.declared(req)?;
         let mut form =
-            form::open(req.headers(), bounded(payload, self.limits.bytes.saturating_add(2 * FORM_OVERHEAD)))?;
+            form::open(req.headers(), bounded(paced(payload, Pace::of(&self.app.config)), self.limits.bytes.saturating_add(2 * FORM_OVERHEAD)))?;
         let mut others = Allowance::default();
         while let Some(part) = form.next().await {
             let mut part = part.map_err(malformed)?;
@@ -113,7 +125,7 @@ impl<'a> Incoming<'a> {
     }
 
     async fn read_part(&mut self, mut part: Field, others: &mut Allowance) -> Result<()> {
-        match file_name(&part).unwrap_or_default().as_str() {
+        match file_name(&part)?.unwrap_or_default().as_str() {
             // What a browser sends when nothing was chosen.
             "" => others.skip(&mut part).await,
             given => self.read_file(given, part.map(|chunk| chunk.map_err(malformed))).await,
@@ -155,11 +167,14 @@ fn has_body(req: &HttpRequest) -> bool {
 }
 
 /// A body that ends in an error after so many bytes: a form is no file, and may go on for ever between its parts.
-fn bounded(payload: web::Payload, most: u64) -> impl Stream<Item = Result<Bytes, actix_web::error::PayloadError>> {
+fn bounded(
+    payload: impl Stream<Item = Result<Bytes, PayloadError>>,
+    most: u64,
+) -> impl Stream<Item = Result<Bytes, PayloadError>> {
     let mut left = most;
     payload.map(move |chunk| {
         let chunk = chunk?;
-        left = left.checked_sub(chunk.len() as u64).ok_or(actix_web::error::PayloadError::Overflow)?;
+        left = left.checked_sub(chunk.len() as u64).ok_or(PayloadError::Overflow)?;
         Ok(chunk)
     })
 }

@@ -18,6 +18,7 @@ use crate::server::blobs::{Account, receive};
 use crate::server::error::{Error, Result};
 use crate::server::http::form::{FORM_OVERHEAD, broken_body, content_length, malformed};
 use crate::server::shares::Holder;
+use crate::server::http::slow_body::{Pace, paced};
 use crate::server::http::gate::Operation;
 use crate::server::office::{InspectError, inspect};
 
@@ -52,7 +53,7 @@ pub async fn from_body(
     body: web::Payload,
 ) -> Result<HttpResponse> {
     let selected = gate::take_selected(&req)?;
-    let body = body.map(|chunk| chunk.map_err(|error| broken_body(&error)));
+    let body = paced(body, Pace::of(&app.config)).map(|chunk| chunk.map_err(|error| broken_body(&error)));
     store(req, app, caller, selected, body, 0).await
 }
 

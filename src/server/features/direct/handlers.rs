@@ -4,6 +4,7 @@ use crate::server::refusals::UPGRADE_REQUIRED;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
+use super::Settings;
 use super::hub::{BOUNDS, Hub};
 use super::ice::ice_servers;
 use super::relay::{refuse, serve, serve_again};
@@ -28,6 +29,7 @@ pub async fn send(
     req: HttpRequest,
     app: web::Data<App>,
     hub: web::Data<Hub>,
+    settings: web::Data<Settings>,
     caller: Option<Caller>,
     again: web::Query<Again>,
     payload: web::Payload,
@@ -48,9 +50,9 @@ pub async fn send(
                 expires_at: admitted.expires_at.and_utc(),
                 expires_in,
                 token: admitted.token,
-                grace: app.config.rejoin_time.as_secs(),
+                grace: settings.rejoin_time.as_secs(),
                 page_url,
-                ice_servers: ice_servers(&app.config.ice_servers, now),
+                ice_servers: ice_servers(&settings.ice_servers, now),
             });
             actix_rt::spawn(serve(app, admitted.seat, incoming));
         }
@@ -70,6 +72,7 @@ pub async fn receive(
     req: HttpRequest,
     app: web::Data<App>,
     hub: web::Data<Hub>,
+    settings: web::Data<Settings>,
     nameplate: web::Path<String>,
     again: web::Query<ReceiverAgain>,
     payload: web::Payload,
@@ -100,8 +103,8 @@ pub async fn receive(
             admitted.seat.welcome(&Signal::Joined {
                 nameplate,
                 token: admitted.token,
-                grace: app.config.rejoin_time.as_secs(),
-                ice_servers: ice_servers(&app.config.ice_servers, now),
+                grace: settings.rejoin_time.as_secs(),
+                ice_servers: ice_servers(&settings.ice_servers, now),
             });
             actix_rt::spawn(serve(app, admitted.seat, incoming));
         }

@@ -6,7 +6,11 @@
 mod handlers;
 pub mod hub;
 mod ice;
+pub mod ice_server;
 mod relay;
+pub mod settings;
+
+pub use settings::Settings;
 
 use std::time::Duration;
 

@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::guard::{Known, fetcher};
 use super::hub::Rooms;
-use super::model::events::Who;
 use super::model::files::{self, File};
+use super::model::log::Who;
 use super::model::{self, members};
 use crate::protocol::rooms::event::Word;
 use crate::server::app::App;

@@ -33,6 +33,7 @@ use crate::protocol::websocket::NORMAL;
 use crate::server::byte_budget::{ByteBudget, Spent};
 use crate::server::clock::after;
 use crate::server::config::Config;
+use crate::server::features::direct::Settings;
 use crate::server::http::socket::{Bounds, Out, Outgoing};
 
 /// Of each socket: the largest message, and the frames that wait for it.
@@ -108,11 +109,11 @@ pub struct Count {
 }
 
 impl Hub {
-    pub fn new(config: &Config, budget: ByteBudget) -> Hub {
+    pub fn new(config: &Config, settings: &Settings, budget: ByteBudget) -> Hub {
         let limits = Limits {
             code_life: config.code_life,
-            grace: config.rejoin_time,
-            codes: config.max_codes as usize,
+            grace: settings.rejoin_time,
+            codes: settings.max_codes as usize,
             transfers: config.max_transfers as usize,
         };
         let state = State { transfers: BTreeMap::new(), nameplates: Nameplates::default(), seats: 0, stopping: false };

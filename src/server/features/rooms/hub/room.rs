@@ -16,7 +16,7 @@ use crate::protocol::websocket::NORMAL;
 use crate::server::clock::after;
 use crate::server::error::{Error, Result};
 use crate::server::features::rooms::model;
-use crate::server::features::rooms::model::events::Who;
+use crate::server::features::rooms::model::log::Who;
 use crate::server::features::rooms::model::members::Member;
 use crate::server::http::socket::{Out, Urgent, text_frame};
 

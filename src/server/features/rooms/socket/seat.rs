@@ -12,7 +12,8 @@ use crate::server::db::Conn;
 use crate::server::error::{Chain, Error, Result};
 use crate::server::features::rooms::hub::{Allowed, Line, Room, Rooms};
 use crate::server::features::rooms::model::At;
-use crate::server::features::rooms::model::events::{self, Spoken, Who};
+use crate::server::features::rooms::model::events::{self, Spoken};
+use crate::server::features::rooms::model::log::Who;
 use crate::server::features::rooms::{gone, leave};
 use crate::server::http::socket::{Incoming, Out, Urgent};
 
