@@ -9,9 +9,9 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use super::Outcome;
+use crate::server::auth::Role;
 use crate::server::auth::token::load_secret;
 use crate::server::blobs::{Blobs, Space};
-use crate::server::auth::Role;
 use crate::server::config::{Config, Guests};
 use crate::server::db::open_to_look;
 use crate::server::db::schema::users;
@@ -157,7 +157,9 @@ fn exposure(config: &Config) -> Finding {
 fn signup(settings: &Settings, role: Role) -> Finding {
     let config = &settings.base;
     match (settings.accounts.signup(role, config), role) {
-        (Signup::Open, _) if config.is_local() => Good(format!("{role} sign-up is open, to whoever is on this machine")),
+        (Signup::Open, _) if config.is_local() => {
+            Good(format!("{role} sign-up is open, to whoever is on this machine"))
+        }
         (Signup::Open, Role::Client) => {
             Warning("anybody on the network may register as a client user, and sees and fetches every document".into())
         }

@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use super::Outcome;
 use super::find::find;
 use super::login::meant;
-use super::transfer::{Link, Shown, run_to_end, saved};
+use super::transfer::{Link, Renderer, resume_state, run_to_end};
 use crate::client::direct::{Choice, Offered, Pace, Receiving, Target, receive};
 use crate::client::printable;
 use crate::protocol::direct::Code;
@@ -50,16 +50,16 @@ pub fn run(args: Args) -> Outcome {
     };
     let route = args.link.route();
     let server = find(meant(args.link.server)?)?.server;
-    let saved = saved(&[b"receive", server.url().as_bytes(), code.to_string().as_bytes()]);
-    let mut shown = Shown::receiving(args.link.json, to_output);
-    let bars = shown.bars();
+    let resume = resume_state(&[b"receive", server.url().as_bytes(), code.to_string().as_bytes()]);
+    let mut renderer = Renderer::receiving(args.link.json, to_output);
+    let bars = renderer.bars();
     let decide = Box::new(move |offered: Offered| match yes {
         true => Choice::All,
         false => bars.suspend(|| choose(&offered)),
     });
-    run_to_end(&mut shown, async |stop, tell| {
+    run_to_end(&mut renderer, async |stop, tell| {
         let pace = Pace::default();
-        receive(Receiving { server, pace, route, code, target, decide, stop, saved }, tell).await
+        receive(Receiving { server, pace, route, code, target, decide, stop, resume }, tell).await
     })
 }
 

@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use super::Outcome;
 use crate::server::Server;
-use crate::server::clock::Clock;
 use crate::server::auth::Role;
+use crate::server::clock::Clock;
 use crate::server::config::Guests;
 use crate::server::features::accounts::settings::Signup;
 use crate::server::logging;

@@ -11,6 +11,7 @@ pub mod byte_budget;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod descriptors;
 pub mod error;
 pub mod features;
 pub mod http;
@@ -36,6 +37,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix_http::HttpService;
+use actix_http::error::DispatchError;
 use actix_rt::net::TcpStream;
 use actix_server::ServerHandle;
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
@@ -58,13 +60,13 @@ use crate::server::clock::Clock;
 use crate::server::db::{Db, StartError};
 use crate::server::error::Error;
 use crate::server::features::{accounts, batches, desk, direct, links, page, pipes, rooms, service};
+use crate::server::http::connection::{Limits, Stream};
 use crate::server::http::openapi::Api;
 use crate::server::http::route::{Endpoint, register};
-use crate::server::http::wire::{Connection, Limits};
 use crate::server::http::{cors, expect, headers, log};
 use crate::server::metrics::Metrics;
 use crate::server::settings::Settings;
-use crate::server::shares::Shares;
+use crate::server::shares::{Holder, Shares};
 use crate::server::sweeper::Sweep;
 
 /// All that is served, feature by feature.
@@ -206,7 +208,8 @@ impl Server {
         let config = &app.config;
         let limits = Limits { head: config.head_timeout, stall: config.stall_timeout };
         let (head, keep_alive) = (config.head_timeout, config.keep_alive);
-        let connections = (config.max_connections as usize).div_ceil(workers);
+        let most = descriptors::connections(config.max_connections) as usize;
+        let (connections, shares) = (most.div_ceil(workers), Shares::new(most, 4, false));
         let builder = actix_server::Server::build()
             .workers(workers)
             .max_concurrent_connections(connections)
@@ -217,7 +220,8 @@ impl Server {
         let server = builder
             .listen("http", listener, move || {
                 let (app, live) = shared.clone();
-                let (metrics, stopping) = (app.metrics.clone(), stopping.clone());
+                let (metrics, stopping, shares) = (app.metrics.clone(), stopping.clone(), shares.clone());
+                let proxies = app.config.trusted_proxies.clone();
                 let application =
                     || map_config(application(app.clone(), live.clone()).into_factory(), |()| AppConfig::default());
                 let service = HttpService::build()
@@ -231,11 +235,21 @@ impl Server {
                     // How long the rest of a refused upload is read and dropped before the connection is cut.
                     .client_disconnect_timeout(LINGER)
                     .local_addr(address)
-                    .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.wire())))
+                    .on_connect_ext(|stream: &Stream, data| drop(data.insert(stream.connection())))
                     .h1(application());
                 fn_service(move |tcp: TcpStream| {
                     let peer = tcp.peer_addr().ok();
-                    std::future::ready(Ok((Connection::new(tcp, limits, metrics.clone()), peer)))
+                    // Behind a proxy everybody has its address, and it has limits of its own.
+                    let known = peer
+                        .map(|peer| peer.ip().to_canonical())
+                        .filter(|ip| !proxies.iter().any(|net| net.contains(ip)));
+                    let share = match known.map(|address| shares.take(&Holder::Address(address))) {
+                        Some(None) => {
+                            return std::future::ready(Err(DispatchError::Io(io::ErrorKind::QuotaExceeded.into())));
+                        }
+                        share => share.flatten(),
+                    };
+                    std::future::ready(Ok((Stream::new(tcp, limits, metrics.clone()).holding(share), peer)))
                 })
                 .and_then(service)
             })?

@@ -52,7 +52,8 @@ pub const FOREIGN_ORIGIN: Error =
 
 /// For another server than this; `advise` says how whoever runs it makes it this one's.
 pub fn misdirected(advise: bool) -> Error {
-    let advice = if advise { " If it is an address of this server, whoever runs it names it with --public-url." } else { "" };
+    let advice =
+        if advise { " If it is an address of this server, whoever runs it names it with --public-url." } else { "" };
     Error::saying(
         StatusCode::MISDIRECTED_REQUEST,
         "misdirected_request",

@@ -141,8 +141,7 @@ mod tests {
     #[test]
     fn whoever_has_many_networks_has_at_most_twice_as_much() {
         let shares = Shares::new(16, 4, false);
-        let held: Vec<_> =
-            (0..1000).filter_map(|i| shares.take(&at(&format!("2001:db8:1:{i:x}::1")))).collect();
+        let held: Vec<_> = (0..1000).filter_map(|i| shares.take(&at(&format!("2001:db8:1:{i:x}::1")))).collect();
         assert_eq!(held.len(), 8, "a /48");
         assert!(shares.take(&at("2001:db8:2::1")).is_some());
     }

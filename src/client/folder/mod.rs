@@ -76,7 +76,7 @@ impl Folder {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn look(&self, name: &str) -> io::Result<Option<FileType>> {
+    pub fn peek(&self, name: &str) -> io::Result<Option<FileType>> {
         match statat(&self.root, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
             Err(Errno::NOENT) => Ok(None),

@@ -102,9 +102,9 @@ fn only_what_is_said_is_replaced() {
     let folder = Folder::open(dir.path()).unwrap();
     for (name, kind) in [("folder", FileType::Directory), ("mine", FileType::RegularFile), ("link", FileType::Symlink)]
     {
-        assert_eq!(folder.look(name).unwrap(), Some(kind));
+        assert_eq!(folder.peek(name).unwrap(), Some(kind));
     }
-    assert_eq!(folder.look("none").unwrap(), None);
+    assert_eq!(folder.peek("none").unwrap(), None);
     let mut partial = folder.begin_as("link").unwrap();
     partial.write_all(b"new").unwrap();
     assert_eq!(partial.replace().unwrap(), "link");

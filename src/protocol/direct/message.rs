@@ -37,7 +37,7 @@ pub enum Message {
     Accept(Accept),
     /// None of it.
     Decline,
-    /// How many bytes of content it has verified and written in this round.
+    /// How many bytes of content it has verified and written in this session.
     Ack {
         bytes: u64,
     },

@@ -9,7 +9,6 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
 
 /// Largest text of a message, in bytes.
 pub const LARGEST_TEXT: usize = 8 << 10;
@@ -19,8 +18,9 @@ pub const LARGEST_SAID: usize = 6 * LARGEST_TEXT + 512;
 pub const LONGEST_REF: usize = 64;
 
 /// What happened in a room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = RoomEvent)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "server", schema(as = RoomEvent))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// Somebody is new in the room.
@@ -57,7 +57,8 @@ pub enum Event {
 }
 
 /// Why somebody left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Leaving {
     Left,
@@ -101,7 +102,7 @@ impl Event {
 pub struct Welcome {
     pub you: You,
     pub room: About,
-    pub members: Vec<Other>,
+    pub members: Vec<Member>,
     pub history: Vec<Box<RawValue>>,
     /// There are events before these.
     pub more: bool,
@@ -131,7 +132,7 @@ pub struct About {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Other {
+pub struct Member {
     pub id: String,
     pub name: String,
     pub joined_at: DateTime<Utc>,

@@ -272,7 +272,9 @@ mod tests {
     #[test]
     fn a_password_is_the_same_however_it_is_typed() {
         let stored = hash("zażółć gęślą").unwrap();
-        for typed in ["zażółć gęślą", "zaz\u{307}o\u{301}łc\u{301}\u{A0}ge\u{328}s\u{301}la\u{328}", "zażółć\u{3000}gęślą"] {
+        for typed in
+            ["zażółć gęślą", "zaz\u{307}o\u{301}łc\u{301}\u{A0}ge\u{328}s\u{301}la\u{328}", "zażółć\u{3000}gęślą"]
+        {
             assert_eq!(verify(typed, Some(&stored)).unwrap(), Verdict::Right, "{typed:?}");
         }
         for typed in ["Zażółć gęślą", "zażółćgęślą", "zazolc gesla"] {

@@ -21,8 +21,8 @@ use crate::server::error::{Error, Result};
 use crate::server::http::origin::check_request;
 use crate::server::http::peer::client_address;
 use crate::server::http::request_id::RequestId;
-use crate::server::network::network_of;
 use crate::server::http::socket::subprotocols;
+use crate::server::network::network_of;
 
 /// Who may call a route.
 #[derive(Clone, Copy)]

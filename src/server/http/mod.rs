@@ -1,5 +1,6 @@
 //! What every feature needs of HTTP, and nothing of what they do with it.
 
+pub mod connection;
 pub mod cors;
 pub mod download;
 pub mod expect;
@@ -18,7 +19,6 @@ pub mod peer;
 pub mod range;
 pub mod request_id;
 pub mod route;
-pub pub mod slow_body;
+pub mod slow_body;
 pub mod socket;
 pub mod splice;
-pub mod wire;

@@ -55,7 +55,8 @@ fn is_this_machine(host: &str, reached: SocketAddr) -> bool {
     let host = host.trim_matches(['[', ']']);
     if let Ok(address) = host.parse::<IpAddr>() {
         let address = address.to_canonical();
-        let has_it = || Interface::all().is_ok_and(|all| all.iter().any(|one| one.net.addr().to_canonical() == address));
+        let has_it =
+            || Interface::all().is_ok_and(|all| all.iter().any(|one| one.net.addr().to_canonical() == address));
         return address.is_loopback() || address == reached.ip().to_canonical() || has_it();
     }
     let host = host.trim_end_matches('.').to_ascii_lowercase();
@@ -66,7 +67,10 @@ fn is_this_machine(host: &str, reached: SocketAddr) -> bool {
     let short = name.split('.').next().unwrap_or_default();
     // The last one is what the server is announced by.
     !short.is_empty()
-        && (host == name || host == short || host == format!("{short}.local") || host == format!("handover-{short}.local"))
+        && (host == name
+            || host == short
+            || host == format!("{short}.local")
+            || host == format!("handover-{short}.local"))
 }
 
 fn is_same_host(one: &str, other: &str) -> bool {
@@ -142,7 +146,8 @@ fn is_own(origin: &str, req: &HttpRequest, app: &App) -> bool {
         return true;
     }
     let host = req.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let is_public = app.config.public_url.as_ref().is_some_and(|public| is_same_host(public.authority().0, url.authority().0));
+    let is_public =
+        app.config.public_url.as_ref().is_some_and(|public| is_same_host(public.authority().0, url.authority().0));
     !is_public && origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
 }
 
@@ -169,7 +174,8 @@ mod tests {
         }
         let own = rustix::system::uname().nodename().to_string_lossy().into_owned();
         assert!(is_this_machine(&own.to_uppercase(), reached), "{own}");
-        for host in ["evil.example", "localhost.evil.example", "192.0.2.6", "[2001:db8::1]", "", "0x7f.1", "xlocalhost"] {
+        for host in ["evil.example", "localhost.evil.example", "192.0.2.6", "[2001:db8::1]", "", "0x7f.1", "xlocalhost"]
+        {
             assert!(!is_this_machine(host, reached), "{host}");
         }
     }

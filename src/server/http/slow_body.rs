@@ -55,15 +55,33 @@ pub fn paced<S>(inner: S, pace: Pace) -> impl Stream<Item = Result<Bytes, Payloa
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    Paced { inner, pace, waited: Duration::ZERO, received: 0, waiting: None }
+    Paced { inner, progress: Progress { pace, waited: Duration::ZERO, received: 0 }, waiting: None }
+}
+
+/// What has come within a window.
+struct Progress {
+    pace: Pace,
+    waited: Duration,
+    received: u64,
+}
+
+impl Progress {
+    /// How much longer the client may be waited for in this window.
+    fn left(&self) -> Duration {
+        self.pace.window.saturating_sub(self.waited)
+    }
+
+    /// Ends the window and begins the next; whether enough has come in this one.
+    fn is_enough(&mut self) -> bool {
+        let due = self.pace.rate as f64 * self.pace.window.as_secs_f64();
+        self.waited = Duration::ZERO;
+        std::mem::take(&mut self.received) as f64 >= due
+    }
 }
 
 struct Paced<S> {
     inner: S,
-    pace: Pace,
-    /// In this window.
-    waited: Duration,
-    received: u64,
+    progress: Progress,
     /// Since when the client is waited for, and until when in this window.
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
@@ -75,18 +93,18 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for Paced<S> 
         let this = &mut *self;
         loop {
             if let Poll::Ready(piece) = Pin::new(&mut this.inner).poll_next(cx) {
-                this.waited += this.waiting.take().map(|(since, _)| since.elapsed()).unwrap_or_default();
-                this.received += piece.as_ref().and_then(|piece| piece.as_ref().ok()).map_or(0, Bytes::len) as u64;
+                this.progress.waited += this.waiting.take().map(|(since, _)| since.elapsed()).unwrap_or_default();
+                let length = piece.as_ref().and_then(|piece| piece.as_ref().ok()).map_or(0, Bytes::len);
+                this.progress.received += length as u64;
                 return Poll::Ready(piece);
             }
-            let left = this.pace.window.saturating_sub(this.waited);
-            let (_, end) = this.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep_until(Instant::now() + left))));
-            ready!(end.as_mut().poll(cx));
-            let due = this.pace.rate.saturating_mul(this.pace.window.as_secs().max(1));
-            if this.received < due {
+            let left = this.progress.left();
+            let begin = || (Instant::now(), Box::pin(sleep_until(Instant::now() + left)));
+            ready!(this.waiting.get_or_insert_with(begin).1.as_mut().poll(cx));
+            if !this.progress.is_enough() {
                 return Poll::Ready(Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))));
             }
-            (this.waiting, this.waited, this.received) = (None, Duration::ZERO, 0);
+            this.waiting = None;
         }
     }
 }
@@ -112,39 +130,33 @@ impl Stream for SlowBody {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt as _;
-
     use super::*;
 
-    const PACE: Pace = Pace { rate: 100, window: Duration::from_secs(10) };
-
-    /// How many pieces of `size` bytes, one in `pause`, are let through of a hundred.
-    async fn passed(size: usize, pause: Duration) -> usize {
-        let pieces = futures_util::stream::iter(0..100).then(move |_| async move {
-            actix_rt::time::sleep(pause).await;
-            Ok(Bytes::from(vec![0; size]))
-        });
-        let pieces = paced(Box::pin(pieces), PACE).take_while(|piece| std::future::ready(piece.is_ok()));
-        pieces.count().await
-    }
-
-    #[actix_rt::test]
-    async fn a_crawl_ends_and_a_slow_line_does_not() {
-        tokio::time::pause();
-        // A byte in two seconds: over with the first window, though no pause is long.
-        assert!((4..=5).contains(&passed(1, Duration::from_secs(2)).await));
-        assert_eq!(passed(201, Duration::from_secs(2)).await, 100);
-        assert_eq!(passed(50_000, Duration::from_secs(9)).await, 100, "in bursts");
-    }
-
-    #[actix_rt::test]
-    async fn whoever_is_not_asked_is_not_slow() {
-        tokio::time::pause();
-        let pieces = futures_util::stream::repeat_with(|| Ok(Bytes::from_static(b"x"))).take(100);
-        let mut pieces = paced(Box::pin(pieces), PACE);
-        while let Some(piece) = pieces.next().await {
-            piece.unwrap();
-            actix_rt::time::sleep(Duration::from_secs(60)).await; // a disk that is slow
+    /// How many pieces of `size` bytes, each of which is waited for that long, come before it is too slow.
+    fn passed(size: u64, wait: Duration) -> u32 {
+        let pace = Pace { rate: 100, window: Duration::from_secs(10) };
+        let mut progress = Progress { pace, waited: Duration::ZERO, received: 0 };
+        for piece in 0..1000 {
+            let mut wait = wait;
+            while wait > progress.left() {
+                wait -= progress.left();
+                if !progress.is_enough() {
+                    return piece;
+                }
+            }
+            progress.waited += wait;
+            progress.received += size;
         }
+        1000
+    }
+
+    #[test]
+    fn a_crawl_ends_and_a_slow_line_does_not() {
+        let seconds = Duration::from_secs;
+        assert_eq!(passed(1, seconds(2)), 5, "over with the first window, though no pause is long");
+        assert_eq!(passed(199, seconds(2)), 5);
+        assert_eq!(passed(200, seconds(2)), 1000);
+        assert_eq!(passed(50_000, seconds(9)), 1000, "in bursts");
+        assert_eq!(passed(1, Duration::ZERO), 1000, "a server that is slow itself");
     }
 }

@@ -44,8 +44,8 @@ impl Hostile {
         while self.keys.is_none() {
             match self.socket.next().await.expect("the other side comes").unwrap() {
                 Socket::Text(text) => {
-                    let Ok(Signal::Paired { round }) = serde_json::from_str(&text) else { panic!("{text}") };
-                    let (started, frame) = Exchange::start(Role::Sender, round, Secret::Code(&self.code));
+                    let Ok(Signal::Paired { session }) = serde_json::from_str(&text) else { panic!("{text}") };
+                    let (started, frame) = Exchange::start(Role::Sender, session, Secret::Code(&self.code));
                     exchange = Some(started);
                     self.send(frame.into_bytes()).await;
                 }
@@ -198,7 +198,7 @@ async fn against(
         target: Target::Folder(place.chosen()),
         decide: Box::new(move |_| choice),
         stop,
-        saved: None,
+        resume: None,
     };
     let mut events = Vec::new();
     let mut tell = |event| events.push(event);

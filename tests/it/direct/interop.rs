@@ -47,12 +47,12 @@ fn exchange(role: Role, ours: &str, theirs: &str, context: &str) -> Result<(Stri
     let code: Code = ours.parse().unwrap();
     let (mut exchange, first) = Exchange::start(role, 1, Secret::Code(&code));
     let python = python(theirs, context, first);
-    let reply = exchange.take(Frame::Pake { round: 1, message: bytes(&python["message"]) })?;
+    let reply = exchange.take(Frame::Pake { session: 1, message: bytes(&python["message"]) })?;
     if let Step::Reply(Frame::Confirm { tag, .. }) = &reply {
         let right = python[role.as_str()] == hex(tag);
         assert_eq!(right, ours == theirs && context == CONTEXT, "what the receiver says first");
     }
-    match exchange.take(Frame::Confirm { round: 1, tag: bytes(&python[role.other().as_str()]) })? {
+    match exchange.take(Frame::Confirm { session: 1, tag: bytes(&python[role.other().as_str()]) })? {
         Step::Done(established, reply) => {
             if let Some(Frame::Confirm { tag, .. }) = reply {
                 assert_eq!(python[role.as_str()], hex(&tag), "what the sender says last");

@@ -104,9 +104,9 @@ impl Transfer {
         let (tell_code, codes) = mpsc::unbounded_channel();
         let (_go, stop) = watch::channel(false);
         let server = sender.parse().unwrap();
-        let sending = Sending { server, pace, route: routes.0, text, sources, stop: stop.clone(), saved: None };
+        let sending = Sending { server, pace, route: routes.0, text, sources, stop: stop.clone(), resume: None };
         let server = receiver.parse().unwrap();
-        let receiving = |code| Receiving { server, pace, route: routes.1, code, target, decide, stop, saved: None };
+        let receiving = |code| Receiving { server, pace, route: routes.1, code, target, decide, stop, resume: None };
         let (sent, received) = (Arc::default(), Arc::default());
         let both = async {
             tokio::join!(

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::Target;
-use super::kept::{At, Kept};
+use super::state::{At, State};
 use crate::client::direct::event::{Event, Failure, Summary};
 use crate::client::folder::{Folder, Partial, Reopened};
 use crate::protocol::direct::message::{Data, Entry, Start};
@@ -38,16 +38,16 @@ impl Files {
     ///
     /// # Errors
     /// [`Failure::Local`].
-    pub fn open(target: Target, kept: Option<&Kept>) -> Result<Files, Failure> {
-        let path = match (target, kept) {
+    pub fn open(target: Target, state: Option<&State>) -> Result<Files, Failure> {
+        let path = match (target, state) {
             (Target::Output(output), _) => return Ok(Files::new(Output::Stream(output))),
-            (Target::Folder(_), Some(kept)) => kept.folder.clone(),
+            (Target::Folder(_), Some(state)) => state.folder.clone(),
             (Target::Folder(path), None) => path,
         };
         let folder = Folder::open(&path).map_err(|error| Failure::Local(format!("{}: {error}", path.display())))?;
         let mut files = Files::new(Output::Folder(folder));
-        if let Some(kept) = kept {
-            files.restore(&kept.at);
+        if let Some(state) = state {
+            files.restore(&state.at);
         }
         Ok(files)
     }

@@ -2,8 +2,8 @@
 
 mod begin;
 mod files;
-mod kept;
 mod offer;
+mod state;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,13 +13,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::begin::{begin, spent};
 use self::files::Files;
-use self::kept::{Keeper, Kept};
 pub use self::offer::{Choice, Offered};
 use self::offer::{Deciding, never};
+use self::state::{Journal, State};
 use super::event::{Event, Failure, Summary};
 use super::peer::{Happening, Peer};
 use super::rate::{Rate, progress};
-use super::saved::Saved;
+use super::resume_state::ResumeState;
 use super::{Pace, Route, Stop, TICK, stopped};
 use crate::client::Server;
 use crate::protocol::direct::message::{Accept, Data, Offer};
@@ -43,7 +43,7 @@ pub struct Receiving {
     pub decide: Box<dyn FnOnce(Offered) -> Choice + Send>,
     pub stop: Stop,
     /// Where another process finds what it needs to go on; not for [`Target::Output`], which cannot be taken up again.
-    pub saved: Option<Saved>,
+    pub resume: Option<ResumeState>,
 }
 
 /// Where files go.
@@ -58,46 +58,46 @@ pub enum Target {
 /// # Errors
 /// [`Failure`]. The other side and the server have been told then, if they can be; no incomplete file is left.
 pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Result<Summary, Failure> {
-    let Receiving { server, pace, route, code, target, decide, mut stop, saved } = receiving;
-    let saved = saved.filter(|_| matches!(target, Target::Folder(_)));
-    let kept = saved.as_ref().and_then(Saved::load::<Kept>);
-    if let Some(unconfirmed) = kept.as_ref().filter(|kept| kept.master().is_none()) {
-        return Err(spent(&server, &pace, &unconfirmed.place, saved).await);
+    let Receiving { server, pace, route, code, target, decide, mut stop, resume } = receiving;
+    let resume = resume.filter(|_| matches!(target, Target::Folder(_)));
+    let state = resume.as_ref().and_then(ResumeState::load::<State>);
+    if let Some(unconfirmed) = state.as_ref().filter(|state| state.master().is_none()) {
+        return Err(spent(&server, &pace, &unconfirmed.place, resume).await);
     }
-    if kept.is_some() {
+    if state.is_some() {
         tell(Event::Resumed { code: code.to_string() });
     }
-    let folder = match (&kept, &target) {
-        (Some(kept), _) => kept.folder.clone(),
+    let folder = match (&state, &target) {
+        (Some(state), _) => state.folder.clone(),
         (None, Target::Folder(path)) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
         (None, Target::Output(_)) => PathBuf::new(),
     };
     // Before the connection is made: it may take longer than the server bears with a silent one.
-    let files = Files::open(target, kept.as_ref())?;
+    let files = Files::open(target, state.as_ref())?;
     let begun = tokio::select! {
-        begun = begin(&server, &code, &pace, kept.as_ref()) => begun,
+        begun = begin(&server, &code, &pace, state.as_ref()) => begun,
         () = stopped(&mut stop) => Err(Failure::Stopped),
     };
     let (link, place) = match begun {
         Ok(begun) => begun,
         Err(failure) => {
-            match (&failure, saved) {
+            match (&failure, resume) {
                 // The server may be there again in a moment.
                 (Failure::Unreachable(_) | Failure::Refused(_), Some(_)) => files.leave(),
-                (_, saved) => saved.iter().for_each(Saved::clear),
+                (_, resume) => resume.iter().for_each(ResumeState::clear),
             }
             return Err(failure);
         }
     };
     let mut peer = Peer::new(server, pace, route, place, code, link);
-    peer.master = kept.as_ref().and_then(Kept::master);
-    let wanted = kept.as_ref().and_then(Kept::wanted);
-    let mut keeper = Keeper { saved, kept };
-    keeper.joined(&peer.place, &folder);
+    peer.master = state.as_ref().and_then(State::master);
+    let wanted = state.as_ref().and_then(State::wanted);
+    let mut journal = Journal { resume, state };
+    journal.joined(&peer.place, &folder);
     let mut receiver = Receiver {
         peer,
         files,
-        keeper,
+        journal,
         offer: Offer::default(),
         offered: None,
         decide: Some(decide),
@@ -111,7 +111,7 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
         goodbye: pace.goodbye,
     };
     let result = receiver.run(&mut stop, tell).await;
-    receiver.keeper.saved.iter().for_each(Saved::clear);
+    receiver.journal.resume.iter().for_each(ResumeState::clear);
     receiver.peer.leave(&result).await;
     result
 }
@@ -119,7 +119,7 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
 struct Receiver {
     peer: Peer,
     files: Files,
-    keeper: Keeper,
+    journal: Journal,
     /// What has come of the offer in this round.
     offer: Offer,
     /// The offer of the first round; all later ones must be the same.
@@ -204,7 +204,7 @@ impl Receiver {
             Happening::Ready { again } => {
                 (self.offer, self.files.received, self.confirmed) = (Offer::default(), 0, 0);
                 if let Some(master) = &self.peer.master {
-                    self.keeper.confirmed(master);
+                    self.journal.confirmed(master);
                 }
                 happening.event().into_iter().for_each(&mut *tell);
                 if again {
@@ -270,7 +270,7 @@ impl Receiver {
         let wanted = self.wanted.as_deref().unwrap_or_default();
         if self.files.take(&data, wanted, &self.offer.entries, tell)? {
             let at = self.files.at().map_err(|error| Failure::Local(error.to_string()))?;
-            self.keeper.at(at);
+            self.journal.at(at);
         }
         self.rate.bytes += data.content.len() as u64;
         let much = self.files.received - self.confirmed >= CONFIRM;

@@ -58,7 +58,7 @@ impl Receiver {
         self.offered = Some(offer.clone());
         if self.wanted.is_some() {
             // It was chosen in another process.
-            if !self.keeper.kept.as_ref().is_some_and(|kept| kept.is_of(&offer)) {
+            if !self.journal.state.as_ref().is_some_and(|state| state.is_of(&offer)) {
                 return Err(Failure::Protocol("it offers something else than before"));
             }
             self.begin(tell);
@@ -89,7 +89,7 @@ impl Receiver {
                 return Err(Failure::ended(End::Declined));
             }
         };
-        self.keeper.chosen(offer, &wanted);
+        self.journal.chosen(offer, &wanted);
         self.wanted = Some(wanted);
         self.begin(tell);
         // The offer of this round may still be on its way, if the connection broke meanwhile.

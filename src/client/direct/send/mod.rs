@@ -9,12 +9,12 @@ use bytes::Bytes;
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use self::begin::{Keeper, begin};
+use self::begin::{Journal, begin};
 use self::round::Round;
 use super::event::{Event, Failure, Summary};
 use super::peer::{Happening, Peer};
 use super::rate::{Rate, progress};
-use super::saved::Saved;
+use super::resume_state::ResumeState;
 use super::source::{Piece, Reading, Source, Sources};
 use super::{Pace, Route, Stop, TICK, stopped};
 use crate::client::Server;
@@ -30,7 +30,7 @@ pub struct Sending {
     pub sources: Sources,
     pub stop: Stop,
     /// Where another process finds what it needs to go on.
-    pub saved: Option<Saved>,
+    pub resume: Option<ResumeState>,
 }
 
 /// Sends to whoever comes with the code, which is the first event, or after that the second one.
@@ -38,19 +38,19 @@ pub struct Sending {
 /// # Errors
 /// [`Failure`]. The other side and the server have been told then, if they can be.
 pub async fn send(sending: Sending, tell: &mut dyn FnMut(Event)) -> Result<Summary, Failure> {
-    let Sending { server, pace, route, text, sources, mut stop, saved } = sending;
+    let Sending { server, pace, route, text, sources, mut stop, resume } = sending;
     // A stream cannot be read again by another process.
-    let saved = saved.and_then(|saved| Some((saved, sources.digest(text.as_deref())?)));
+    let resume = resume.and_then(|resume| Some((resume, sources.digest(text.as_deref())?)));
     let offers = offers(text, sources.entries.clone()).map_err(|error| Failure::Local(error.to_string()))?;
     let begun = tokio::select! {
-        begun = begin(&server, &pace, saved, tell) => begun?,
+        begun = begin(&server, &pace, resume, tell) => begun?,
         () = stopped(&mut stop) => return Err(Failure::Stopped),
     };
     let mut peer = Peer::new(server, pace, route, begun.place, begun.code, begun.link);
     peer.master = begun.master;
     let mut sender = Sender {
         peer,
-        keeper: begun.keeper,
+        journal: begun.journal,
         offers,
         entries: sources.entries,
         sources: sources.sources,
@@ -64,14 +64,14 @@ pub async fn send(sending: Sending, tell: &mut dyn FnMut(Event)) -> Result<Summa
     };
     let result = sender.run(&mut stop, tell).await;
     sender.round = None; // it holds the connection's queue open
-    sender.keeper.clear();
+    sender.journal.clear();
     sender.peer.leave(&result).await;
     result
 }
 
 struct Sender {
     peer: Peer,
-    keeper: Keeper,
+    journal: Journal,
     offers: Vec<Offer>,
     entries: Vec<Entry>,
     sources: Vec<Source>,
@@ -138,7 +138,7 @@ impl Sender {
             }
             Happening::Ready { again } => {
                 if let Some(master) = &self.peer.master {
-                    self.keeper.confirmed(master);
+                    self.journal.confirmed(master);
                 }
                 happening.event().into_iter().for_each(&mut *tell);
                 if again {

@@ -18,12 +18,12 @@ use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin, post};
 use crate::server::auth::password::Verdict;
 use crate::server::auth::{Role, create_session, end_session};
-use crate::server::network::network_of;
 use crate::server::clock::after;
 use crate::server::error::{Error, Result};
 use crate::server::http::gate::Caller;
 use crate::server::http::json::{Json, present};
 use crate::server::http::peer::client_address;
+use crate::server::network::network_of;
 use crate::server::shares::Holder;
 
 /// A new account.

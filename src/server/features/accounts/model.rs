@@ -210,11 +210,7 @@ pub fn remember_network(conn: &mut Conn, user: &str, network: IpAddr, now: Naive
     if conn.update(known_networks::table.find((user, &network)), known_networks::seen_at.eq(now))? > 0 {
         return Ok(());
     }
-    let row = (
-        known_networks::user_id.eq(user),
-        known_networks::network.eq(&network),
-        known_networks::seen_at.eq(now),
-    );
+    let row = (known_networks::user_id.eq(user), known_networks::network.eq(&network), known_networks::seen_at.eq(now));
     conn.insert(known_networks::table, row)?;
     let of_user = known_networks::table.filter(known_networks::user_id.eq(user));
     let old: Vec<String> = of_user
@@ -295,7 +291,9 @@ mod tests {
             assert_eq!(canonical(spelling).as_deref(), Some("mark-k"), "{spelling}");
         }
         // KELVIN SIGN, LATIN SMALL LETTER LONG S, dotted and dotless I: lower or upper case of theirs is ASCII.
-        for other in ["mar\u{212A}-k", "ma\u{17F}k", "\u{130}an", "\u{131}an", "m\u{430}rk-k", " mark-k", "mark-k\0", ""] {
+        for other in
+            ["mar\u{212A}-k", "ma\u{17F}k", "\u{130}an", "\u{131}an", "m\u{430}rk-k", " mark-k", "mark-k\0", ""]
+        {
             assert_eq!(canonical(other), None, "{other:?}");
         }
     }

@@ -3,8 +3,8 @@
 use crate::server::features::batches::refusals::{batch_too_large, too_many_files};
 use crate::server::refusals::busy;
 use actix_multipart::Field;
-use actix_web::http::header::TRANSFER_ENCODING;
 use actix_web::error::PayloadError;
+use actix_web::http::header::TRANSFER_ENCODING;
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use bytesize::ByteSize;
@@ -16,11 +16,11 @@ use crate::protocol::file_name::FileName;
 use crate::server::app::App;
 use crate::server::blobs::rows::{self, NewBlob};
 use crate::server::blobs::{Account, Content, Reservation, receive};
-use crate::server::http::slow_body::{Pace, paced};
-use crate::server::shares::{Holder, Share};
 use crate::server::error::Result;
 use crate::server::http::form::{self, Allowance, FORM_OVERHEAD, content_length, file_name, malformed};
+use crate::server::http::slow_body::{Pace, paced};
 use crate::server::metrics::OpenTransfer;
+use crate::server::shares::{Holder, Share};
 
 /// What a file is called whose name nothing is left of.
 const UNNAMED: &str = "unnamed";
@@ -100,8 +100,10 @@ impl<'a> Incoming<'a> {
             return Ok(fields);
         }
         self.declared(req)?;
-        let mut form =
-            form::open(req.headers(), bounded(paced(payload, Pace::of(&self.app.config)), self.limits.bytes.saturating_add(2 * FORM_OVERHEAD)))?;
+        let mut form = form::open(
+            req.headers(),
+            bounded(paced(payload, Pace::of(&self.app.config)), self.limits.bytes.saturating_add(2 * FORM_OVERHEAD)),
+        )?;
         let mut others = Allowance::default();
         while let Some(part) = form.next().await {
             let mut part = part.map_err(malformed)?;

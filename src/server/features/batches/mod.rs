@@ -5,12 +5,12 @@
 //! passes the same guard.
 
 pub mod archive;
-mod custody;
 mod events;
 mod fetch;
 mod guard;
 mod handlers;
 mod incoming;
+mod lease;
 pub mod model;
 mod qr;
 pub mod refusals;

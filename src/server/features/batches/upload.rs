@@ -24,8 +24,8 @@ use crate::server::db::Conn;
 use crate::server::error::{Error, Result};
 use crate::server::http::form::broken_body;
 use crate::server::http::gate::{Caller, account_of};
-use crate::server::http::slow_body::{Pace, paced};
 use crate::server::http::peer::client_address;
+use crate::server::http::slow_body::{Pace, paced};
 
 /// Longest title and password, and shortest password, in characters.
 const TITLE: usize = 200;
@@ -196,7 +196,12 @@ pub async fn put(
     // The router leaves %2F as it is: in a name it is a slash.
     let segment = req.match_info().get("file").unwrap_or_default();
     let given = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
-    incoming.read_file(&given, paced(payload, Pace::of(&app.config)).map(|chunk| chunk.map_err(|error| broken_body(&error)))).await?;
+    incoming
+        .read_file(
+            &given,
+            paced(payload, Pace::of(&app.config)).map(|chunk| chunk.map_err(|error| broken_body(&error))),
+        )
+        .await?;
     finish(&req, &app, known, incoming).await
 }
 

@@ -17,10 +17,10 @@ use crate::server::blobs::rows::{self, NewBlob};
 use crate::server::blobs::{Account, receive};
 use crate::server::error::{Error, Result};
 use crate::server::http::form::{FORM_OVERHEAD, broken_body, content_length, malformed};
-use crate::server::shares::Holder;
-use crate::server::http::slow_body::{Pace, paced};
 use crate::server::http::gate::Operation;
+use crate::server::http::slow_body::{Pace, paced};
 use crate::server::office::{InspectError, inspect};
+use crate::server::shares::Holder;
 
 /// A document that is stored.
 #[derive(Serialize, ToSchema)]

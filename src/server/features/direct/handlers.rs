@@ -45,8 +45,8 @@ pub async fn send(
     match hub.open(caller.map(|caller| caller.session), address, outgoing.clone(), now) {
         Ok(admitted) => {
             let expires_in = (admitted.expires_at - now).num_seconds().unsigned_abs();
-            admitted.seat.welcome(&Signal::Code {
-                nameplate: admitted.seat.nameplate,
+            admitted.participant.welcome(&Signal::Code {
+                nameplate: admitted.participant.nameplate,
                 expires_at: admitted.expires_at.and_utc(),
                 expires_in,
                 token: admitted.token,
@@ -54,7 +54,7 @@ pub async fn send(
                 page_url,
                 ice_servers: ice_servers(&settings.ice_servers, now),
             });
-            actix_rt::spawn(serve(app, admitted.seat, incoming));
+            actix_rt::spawn(serve(app, admitted.participant, incoming));
         }
         Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),
     }
@@ -100,13 +100,13 @@ pub async fn receive(
     match hub.join(nameplate, address, outgoing.clone(), now) {
         Ok(admitted) => {
             app.throttle.forgive_guess(guess, address);
-            admitted.seat.welcome(&Signal::Joined {
+            admitted.participant.welcome(&Signal::Joined {
                 nameplate,
                 token: admitted.token,
                 grace: settings.rejoin_time.as_secs(),
                 ice_servers: ice_servers(&settings.ice_servers, now),
             });
-            actix_rt::spawn(serve(app, admitted.seat, incoming));
+            actix_rt::spawn(serve(app, admitted.participant, incoming));
         }
         Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),
     }

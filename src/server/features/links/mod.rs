@@ -16,9 +16,9 @@
 //! row gets `fetched_at`. So there are never two complete copies, even if the process dies between any two steps; and if
 //! it dies between the last two, the holder, who has all but one byte, may still fetch that byte by a Range.
 
-mod custody;
 mod download;
 mod handlers;
+mod lease;
 pub mod model;
 mod page;
 pub mod refusals;

@@ -5,6 +5,7 @@
 //! the same frame. All addresses in a page are relative, so that it works under every base path.
 
 mod assets;
+pub mod error_page;
 mod html;
 mod worker;
 
@@ -41,7 +42,7 @@ const SCREENS: &[Screen] = &[
         path: "/",
         title: "Hand a file over",
         summary: "Where people begin",
-        module: "screens/home.js",
+        module: "home/home.js",
         policy: PAGE,
         params: &[],
     },
@@ -49,7 +50,7 @@ const SCREENS: &[Screen] = &[
         path: "/desk",
         title: "Desk",
         summary: "The desk, for people",
-        module: "screens/desk.js",
+        module: "desk/desk.js",
         policy: PAGE,
         params: &[],
     },
@@ -57,7 +58,7 @@ const SCREENS: &[Screen] = &[
         path: "/direct",
         title: "Direct",
         summary: "Where people send and receive directly: `page_url`, with the code in the fragment",
-        module: "screens/direct.js",
+        module: "direct/direct.js",
         policy: PAGE_WITH_WORKER,
         params: &[],
     },
@@ -65,7 +66,7 @@ const SCREENS: &[Screen] = &[
         path: "/new",
         title: "New batch",
         summary: "Where people make a batch",
-        module: "screens/new.js",
+        module: "batch/new.js",
         policy: PAGE,
         params: &[],
     },
@@ -73,7 +74,7 @@ const SCREENS: &[Screen] = &[
         path: "/b/{id}",
         title: "Files for you",
         summary: "A batch, for people: `receiver_url`, and with the manage key in the fragment `sender_url`",
-        module: "screens/batch.js",
+        module: "batch/batch.js",
         policy: PAGE,
         params: &[Param { name: "id", place: "path", what: "The batch's id", kind: "string" }],
     },
@@ -81,7 +82,7 @@ const SCREENS: &[Screen] = &[
         path: "/room",
         title: "New room",
         summary: "Where people make a room",
-        module: "screens/room-new.js",
+        module: "room/new.js",
         policy: PAGE,
         params: &[],
     },
@@ -89,7 +90,7 @@ const SCREENS: &[Screen] = &[
         path: "/r/{room}",
         title: "Room",
         summary: "A room, for people: `url`; whoever comes with the manage key in the fragment becomes its maker here",
-        module: "screens/room.js",
+        module: "room/room.js",
         policy: PAGE,
         params: &[Param { name: "room", place: "path", what: "The room's code", kind: "string" }],
     },

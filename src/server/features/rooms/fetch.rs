@@ -20,7 +20,7 @@ use crate::server::audit::{Action, Entry, Origin};
 use crate::server::error::Error;
 use crate::server::error::Result;
 use crate::server::http::download::{Download, Wanted};
-use crate::server::http::file_body::{Custody, FileBody};
+use crate::server::http::file_body::{FileBody, Lease};
 use crate::server::metrics::OpenTransfer;
 
 /// How long a download may go on after its right to has ended.
@@ -62,7 +62,7 @@ pub async fn file(
             Err(error) => error,
         }
     })?;
-    let custody = RoomCustody {
+    let lease = RoomLease {
         _transfer: app.metrics.transfer("download"),
         app: app.clone(),
         rooms: rooms.get_ref().clone(),
@@ -76,12 +76,12 @@ pub async fn file(
         over: false,
     };
     let (mut response, range) = download.head(range);
-    Ok(response.body(FileBody::new(&req, contents, download.size, range, custody)))
+    Ok(response.body(FileBody::new(&req, contents, download.size, range, lease)))
 }
 
 /// The watch over one download: cuts it off when the member leaves, the file goes or the room ends, and tells whoever
 /// shared the file that it was fetched.
-struct RoomCustody {
+struct RoomLease {
     app: web::Data<App>,
     rooms: Rooms,
     origin: Origin,
@@ -96,7 +96,7 @@ struct RoomCustody {
     _transfer: OpenTransfer,
 }
 
-impl RoomCustody {
+impl RoomLease {
     fn may_go_on(&self) -> Result<()> {
         let now = self.app.clock.now();
         self.app.db.lookup(|conn| {
@@ -115,7 +115,7 @@ impl RoomCustody {
     }
 }
 
-impl Custody for RoomCustody {
+impl Lease for RoomLease {
     fn progressed(&mut self) -> io::Result<()> {
         let now = self.app.clock.now();
         if (now - self.looked).abs() >= LOOK {
@@ -170,7 +170,7 @@ impl Custody for RoomCustody {
     }
 }
 
-impl Drop for RoomCustody {
+impl Drop for RoomLease {
     fn drop(&mut self) {
         if !self.over {
             self.record(Action::RoomFetchBroken);

@@ -17,8 +17,8 @@ use crate::server::blobs::rows::{self, NewBlob};
 use crate::server::blobs::{commit_all, receive};
 use crate::server::db::Conn;
 use crate::server::error::{Error, Result};
-use crate::server::http::slow_body::{Pace, paced};
 use crate::server::http::form::{self, Allowance, file_name, malformed};
+use crate::server::http::slow_body::{Pace, paced};
 
 /// What a file is called whose name nothing is left of.
 const UNNAMED: &str = "unnamed";
