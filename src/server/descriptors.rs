@@ -4,15 +4,15 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What the server itself has open: the database, the log, running commands of people on the machine.
 const OWN: u64 = 128;
-/// A connection is one, and what it transfers another.
-const EACH: u64 = 2;
+/// Which part is kept for the files that connections transfer.
+const FILES: u64 = 4;
 /// Fewer would be no server.
 const FEWEST: u64 = 16;
 
 /// How many of the `wanted` connections there can be, once the process has been given all that it may have: with more, a
 /// connection or a file would fail in the middle of what people do.
 pub fn connections(wanted: u32) -> u32 {
-    let limit = raise(u64::from(wanted) * EACH + OWN);
+    let limit = raise((u64::from(wanted) + OWN) * FILES / (FILES - 1) + 1);
     let fit = connections_of(limit);
     if u64::from(wanted) > fit {
         tracing::warn!(
@@ -26,7 +26,7 @@ pub fn connections(wanted: u32) -> u32 {
 }
 
 fn connections_of(limit: u64) -> u64 {
-    (limit.saturating_sub(OWN) / EACH).max(FEWEST)
+    (limit - limit / FILES).saturating_sub(OWN).max(FEWEST)
 }
 
 /// Raises the limit to `needed`, or as far as it goes; the limit that is in force then.
@@ -51,8 +51,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_needs_two() {
-        assert_eq!((connections_of(1024), connections_of(40_128), connections_of(64)), (448, 20_000, FEWEST));
+    fn a_part_is_kept_for_files() {
+        assert_eq!((connections_of(1024), connections_of(26_838), connections_of(64)), (640, 20_001, FEWEST));
         assert_eq!(connections(10), 10);
     }
 }

@@ -209,7 +209,7 @@ impl Server {
         let limits = Limits { head: config.head_timeout, stall: config.stall_timeout };
         let (head, keep_alive) = (config.head_timeout, config.keep_alive);
         let most = descriptors::connections(config.max_connections) as usize;
-        let (connections, shares) = (most.div_ceil(workers), Shares::new(most, 4, false));
+        let (connections, shares) = (most.div_ceil(workers), Shares::new(most, 2, false));
         let builder = actix_server::Server::build()
             .workers(workers)
             .max_concurrent_connections(connections)

@@ -53,6 +53,11 @@ impl Shares {
         Shares(Arc::new(Places { all, strangers, network, user: 2 * network, taken: Mutex::default() }))
     }
 
+    /// How many places are taken.
+    pub fn taken(&self) -> usize {
+        self.0.taken().all
+    }
+
     /// A place until what is given back is dropped; `None` where there is none, for this one or for all.
     pub fn take(&self, holder: &Holder) -> Option<Share> {
         let places = &self.0;

@@ -8,3 +8,11 @@ CREATE TABLE known_networks (
     seen_at TIMESTAMP NOT NULL,
     PRIMARY KEY (user_id, network)
 ) WITHOUT ROWID;
+
+-- As what a member came, and who was sent away: neither comes in anew until the room is opened again.
+ALTER TABLE room_members ADD COLUMN came_as TEXT; -- "user:ID", or "network:" and where a guest came from
+CREATE TABLE room_exiles (
+    room_id TEXT NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+    came_as TEXT NOT NULL,
+    PRIMARY KEY (room_id, came_as)
+) WITHOUT ROWID;

@@ -131,6 +131,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    room_exiles (room_id, came_as) {
+        room_id -> Text,
+        came_as -> Text,
+    }
+}
+
+diesel::table! {
     room_fetches (file_id, member_id) {
         file_id -> Text,
         member_id -> Text,
@@ -162,6 +169,7 @@ diesel::table! {
         joined_at -> Timestamp,
         left_at -> Nullable<Timestamp>,
         session -> Nullable<Text>,
+        came_as -> Nullable<Text>,
     }
 }
 
@@ -224,6 +232,7 @@ diesel::joinable!(download_links -> documents (document_id));
 diesel::joinable!(download_links -> users (issued_to));
 diesel::joinable!(known_networks -> users (user_id));
 diesel::joinable!(room_events -> rooms (room_id));
+diesel::joinable!(room_exiles -> rooms (room_id));
 diesel::joinable!(room_fetches -> room_files (file_id));
 diesel::joinable!(room_files -> blobs (blob_id));
 diesel::joinable!(room_files -> rooms (room_id));
@@ -242,6 +251,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     download_links,
     known_networks,
     room_events,
+    room_exiles,
     room_fetches,
     room_files,
     room_members,

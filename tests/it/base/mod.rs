@@ -11,4 +11,5 @@ mod log_lines;
 mod matrix;
 mod memory;
 mod public_url;
+mod shares;
 mod smoke;

@@ -55,6 +55,17 @@ pub enum Signup {
     Code(String),
 }
 
+impl Signup {
+    /// The rule without what is secret of it: open, closed or code.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Signup::Open => "open",
+            Signup::Closed => "closed",
+            Signup::Code(_) => "code",
+        }
+    }
+}
+
 impl FromStr for Signup {
     type Err = String;
 

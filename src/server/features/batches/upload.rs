@@ -16,6 +16,7 @@ use super::guard::{Known, Managed};
 use super::incoming::{Fields, Incoming};
 use super::model::{self, NewBatch, files};
 use super::{secret, urls};
+use crate::protocol::names;
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::blobs::{Account, commit_all};
@@ -153,7 +154,7 @@ async fn new_batch(
 
 /// A title as it may be shown.
 pub fn title(given: String) -> Result<String> {
-    let title: String = given.chars().filter(|c| !c.is_control()).collect();
+    let title = names::plain(&given);
     match title.trim() {
         title if title.chars().count() <= TITLE => Ok(title.to_owned()),
         _ => Err(bad_request(format!("A title has {TITLE} characters at most."))),

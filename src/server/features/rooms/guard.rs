@@ -3,8 +3,10 @@
 use crate::server::features::rooms::refusals::{NOT_A_MEMBER, ROOM_KEY_REQUIRED, ROOM_NOT_FOUND};
 use std::future::{Ready, ready};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::http::header::COOKIE;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -16,9 +18,11 @@ use crate::protocol::rooms::code;
 use crate::protocol::secret;
 use crate::server::app::App;
 use crate::server::auth::Guess;
+use crate::server::clock::after;
 use crate::server::error::{Error, Result};
 use crate::server::http::gate::Caller;
 use crate::server::http::peer::client_address;
+use crate::server::http::socket::subprotocols;
 use crate::server::shares::Holder;
 
 /// Header with the key of whoever made the room.
@@ -80,6 +84,11 @@ impl Known {
         app.throttle.admit_member(self.address, app.clock.now())
     }
 
+    /// As whom somebody comes who is nobody's member yet.
+    pub fn came_as(&self) -> String {
+        members::came_as(self.caller.as_ref().map(|caller| caller.user.id.as_str()), self.address)
+    }
+
     /// The session that this is done in.
     pub fn session(&self) -> Option<String> {
         self.caller.as_ref().map(|caller| caller.session.clone())
@@ -116,14 +125,59 @@ fn holds_secret(req: &HttpRequest, room: &Room) -> Result<bool> {
         return Ok(true);
     }
     let query = web::Query::<Secrets>::from_query(req.query_string()).map(web::Query::into_inner).unwrap_or_default();
-    let token = header(MEMBER_TOKEN).or(query.token.as_deref()).map(Secret::Token);
-    let Some(secret) = token.or(query.key.as_deref().map(Secret::Key)) else { return Ok(false) };
+    let token = token_of(req).or(query.token.as_deref()).map(Secret::Token);
+    let secret = token.or(query.key.as_deref().map(Secret::Key));
     let app = app(req)?;
-    match app.db.lookup(|conn| members::find(conn, &room.id, secret, app.clock.now())) {
+    let found = match secret {
+        Some(secret) => app.db.lookup(|conn| members::find(conn, &room.id, secret, app.clock.now())),
+        None => by_cookie(req, &app, room),
+    };
+    match found {
         Ok(_) => Ok(true),
         Err(error) if error.is(&NOT_A_MEMBER) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// The member's token of a request: in its header or, for the handshake of a WebSocket, which a page can give no such
+/// header, in the subprotocol `member.TOKEN` that it offers. Neither stands in the logs of a proxy, as an address does.
+pub fn token_of(req: &HttpRequest) -> Option<&str> {
+    let header = req.headers().get(MEMBER_TOKEN).and_then(|token| token.to_str().ok());
+    header.or_else(|| subprotocols(req.headers()).find_map(|name| name.strip_prefix("member.")))
+}
+
+/// Cookie by which a browser fetches the files of one room by itself.
+const COOKIE_NAME: &str = "handover-room";
+/// How long it lasts without a new handshake. The member must be in the room all the same.
+const COOKIE_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What a member's browser is given with its socket, so that no secret has to stand in the addresses of files.
+pub fn cookie(app: &App, known: &Known, member: &Member) -> String {
+    let public = app.config.public_url.as_ref();
+    let base = public.map(|public| public.base_path()).unwrap_or_default();
+    let secure = if public.is_some_and(|public| public.is_https()) { "; Secure" } else { "" };
+    let grant = app.keys.sign_grant(&subject(&member.id), after(app.clock.now(), COOKIE_LIFE));
+    format!(
+        "{COOKIE_NAME}={}.{grant}; Path={base}/api/rooms/{}; Max-Age={}; HttpOnly; SameSite=Strict{secure}",
+        member.id,
+        known.code,
+        COOKIE_LIFE.as_secs(),
+    )
+}
+
+fn subject(member: &str) -> String {
+    format!("room member {member}")
+}
+
+/// The member in a room that a cookie of ours names.
+fn by_cookie(req: &HttpRequest, app: &App, room: &Room) -> Result<Member> {
+    let cookies = req.headers().get_all(COOKIE).filter_map(|cookies| cookies.to_str().ok());
+    let mut members = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| {
+        let (member, grant) = cookie.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('=')?.split_once('.')?;
+        app.keys.verify_grant(&subject(member), grant, app.clock.now()).then_some(member)
+    });
+    let member = members.next().ok_or(NOT_A_MEMBER)?;
+    app.db.lookup(|conn| members::find(conn, &room.id, Secret::Id(member), app.clock.now()))
 }
 
 /// Secrets in the address of what a browser asks for by itself.
@@ -176,23 +230,26 @@ impl FromRequest for Inside {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let inside = || {
             let known = Known::of(req)?;
-            let token = req.headers().get(MEMBER_TOKEN).and_then(|token| token.to_str().ok());
-            let member = find(req, &known, Secret::Token(token.ok_or(NOT_A_MEMBER)?))?;
+            let member = find(req, &known, Secret::Token(token_of(req).ok_or(NOT_A_MEMBER)?))?;
             Ok(Inside { known, member })
         };
         ready(inside())
     }
 }
 
-/// The member that may fetch files here, by its token or, for what a browser asks for by itself, the key in the address.
+/// The member that may fetch files here, by its token or, for what a browser asks for by itself, the [`cookie`] or, where it
+/// takes none, the key in the address.
 ///
 /// # Errors
 /// [`NOT_A_MEMBER`].
 pub fn fetcher(req: &HttpRequest, known: &Known, key: Option<&str>) -> Result<Member> {
-    match (req.headers().get(MEMBER_TOKEN).and_then(|token| token.to_str().ok()), key) {
+    match (token_of(req), key) {
         (Some(token), _) => find(req, known, Secret::Token(token)),
         (None, Some(key)) => find(req, known, Secret::Key(key)),
-        (None, None) => Err(NOT_A_MEMBER),
+        (None, None) => {
+            let app = app(req)?;
+            by_cookie(req, &app, &known.room)
+        }
     }
 }
 

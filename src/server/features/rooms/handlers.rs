@@ -12,6 +12,7 @@ use super::guard::{Inside, Known, Managed};
 use super::hub::Rooms;
 use super::leave;
 use super::model::{self, At, NewRoom, events, members};
+use crate::protocol::names;
 use crate::protocol::rooms::code;
 use crate::protocol::rooms::event::{Event, Leaving};
 use crate::server::app::App;
@@ -83,7 +84,7 @@ pub async fn make(
 
 /// A title as it may be shown.
 fn title(given: String) -> Result<String> {
-    let title: String = given.chars().filter(|c| !c.is_control()).collect();
+    let title = names::plain(&given);
     match title.trim() {
         title if title.chars().count() <= TITLE => Ok(title.to_owned()),
         _ => Err(bad_request(format!("A title has {TITLE} characters at most."))),
@@ -166,6 +167,9 @@ pub async fn change(
     let (id, limits, now, origin) = (known.room.id.clone(), rooms.limits(), app.clock.now(), Origin::of(&req, None));
     let ((), event) = happen(&app, &rooms, &known, move |conn| {
         let event = events::change(conn, At { room: &id, limits: &limits, now }, title, change.locked)?;
+        if change.locked == Some(false) {
+            members::pardon(conn, &id)?;
+        }
         origin.record(conn, now, Entry::new(Action::RoomChanged, model::topic(&id)))?;
         Ok(((), event))
     })
@@ -223,6 +227,8 @@ pub async fn remove_member(
     let (id, member) = (known.room.id.clone(), path.into_inner().1);
     let who = app.db.lookup(|conn| members::get(conn, &id, &member))?.who();
     let entry = Entry::new(Action::RoomMemberRemoved, &who.name).detail(model::topic(&id));
+    let room = id.clone();
+    app.db.write(move |conn| members::exile(conn, &room, &member)).await?;
     leave(&app, &rooms, &id, who, Leaving::Removed).await?;
     crate::server::audit::post(&app, Origin::of(&req, None), entry);
     Ok(HttpResponse::NoContent().finish())
