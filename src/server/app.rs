@@ -14,7 +14,7 @@ use crate::server::clock::Clock;
 use crate::server::config::Config;
 use crate::server::db::Db;
 use crate::server::metrics::Metrics;
-use crate::server::shares::Shares;
+use crate::server::places::Shares;
 
 pub struct App {
     pub config: Config,
@@ -27,6 +27,8 @@ pub struct App {
     pub budget: ByteBudget,
     /// Uploads that may still begin.
     pub uploads: Shares,
+    /// Inspections of large documents that may still begin: each keeps a core busy.
+    pub inspections: Arc<Semaphore>,
     /// Checks of readiness that may still begin: on a disk that hangs they do not pile up.
     pub checks: Arc<Semaphore>,
     pub keys: Keys,

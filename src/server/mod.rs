@@ -18,8 +18,8 @@ pub mod http;
 pub mod id;
 pub mod logging;
 pub mod metrics;
-pub mod network;
 pub mod office;
+pub mod places;
 pub mod refusals;
 pub mod settings;
 pub mod shares;
@@ -65,8 +65,8 @@ use crate::server::http::openapi::Api;
 use crate::server::http::route::{Endpoint, register};
 use crate::server::http::{cors, expect, headers, log};
 use crate::server::metrics::Metrics;
+use crate::server::places::{Holder, Shares};
 use crate::server::settings::Settings;
-use crate::server::shares::{Holder, Shares};
 use crate::server::sweeper::Sweep;
 
 /// All that is served, feature by feature.
@@ -186,6 +186,7 @@ impl Server {
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
             uploads: Shares::new(config.max_uploads.into(), 4, true),
+            inspections: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
             checks: Arc::new(Semaphore::new(1)),
             keys: Keys::new(&secret),
             throttle: Throttle::default(),
@@ -325,7 +326,7 @@ impl Live {
     fn new(app: &App, settings: Settings) -> Live {
         let config = &app.config;
         Live {
-            hub: direct::hub::Hub::new(config, &settings.direct, app.budget.clone()),
+            hub: direct::hub::Hub::new(app, &settings.direct),
             pipes: pipes::Pipes::new(config.code_life, config.max_transfers as usize),
             rooms: rooms::hub::Rooms::new(&settings.rooms),
             settings: Arc::new(settings),

@@ -1,121 +1,57 @@
-//! Places that are few, such as uploads at once, shared out: nobody takes them all, and whoever is signed in comes first.
+//! What one network may have of what all share: places, bytes. A subscriber has an IPv4 address or an IPv6 /64, and often a /56
+//! or a /48 (RFC 6177): whoever has many networks inside one of those is still one.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::{IpAddr, Ipv6Addr};
 
-use crate::server::network::networks_of;
+/// Of all places, what one network may have: by length of an IPv6 prefix, a fraction.
+const SHARES: [(u32, usize, usize); 3] = [(64, 1, 4), (56, 3, 8), (48, 1, 2)];
+/// Of all places, what those who have not signed in may have together: the rest is kept for whoever has.
+const GUESTS: (usize, usize) = (3, 4);
 
-/// Who takes a place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Holder {
-    /// Whoever comes from this address.
-    Address(IpAddr),
-    /// A user, by id, from wherever.
-    User(String),
+/// The networks that `address` lies in, smallest first; of IPv4 there is one.
+pub fn networks(address: IpAddr) -> impl Iterator<Item = IpAddr> {
+    let address = address.to_canonical();
+    let levels = if address.is_ipv6() { SHARES.len() } else { 1 };
+    SHARES[..levels].iter().map(move |(length, ..)| prefix(address, *length))
 }
 
-/// A number of places. Clones share them.
-#[derive(Clone)]
-pub struct Shares(Arc<Places>);
+/// How many networks an IPv6 address lies in.
+pub const LEVELS: usize = SHARES.len();
 
-struct Places {
-    all: usize,
-    /// What those without an account may have together.
-    strangers: usize,
-    /// What one network may have; a wider one has up to twice as much.
-    network: usize,
-    /// What one user may have.
-    user: usize,
-    taken: Mutex<Taken>,
+/// What one subscriber gets at least: an IPv4 address, or an IPv6 /64 (RFC 6177).
+pub fn network_of(address: IpAddr) -> IpAddr {
+    prefix(address, SHARES[0].0)
 }
 
-#[derive(Default)]
-struct Taken {
-    all: usize,
-    strangers: usize,
-    by: HashMap<Key, usize>,
+/// The network for which one more from `address` would be too many, where `others` have a place each of `most`.
+pub fn exceeded(address: IpAddr, most: usize, others: impl Iterator<Item = IpAddr> + Clone) -> Option<Network> {
+    let networks = networks(address).zip(SHARES);
+    let mut networks = networks.map(|(network, (length, part, of))| (Network(network, length), most * part / of));
+    let is_full = |(network, most): &(Network, usize)| {
+        others.clone().filter(|other| network.contains(*other)).count() >= (*most).max(1)
+    };
+    networks.find(is_full).map(|(network, _)| network)
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Key {
-    /// A network of the width of that number, see [`networks_of`].
-    Network(usize, IpAddr),
-    User(String),
-}
+/// A network and, of IPv6, the length of its prefix.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Network(IpAddr, u32);
 
-impl Shares {
-    /// `all` places, of which one network gets one in `part`, at least one, and a user twice as many. A quarter is kept
-    /// for users where `kept` is set.
-    pub fn new(all: usize, part: usize, kept: bool) -> Shares {
-        let network = all.div_ceil(part).max(1);
-        let strangers = if kept { all - all / 4 } else { all };
-        Shares(Arc::new(Places { all, strangers, network, user: 2 * network, taken: Mutex::default() }))
-    }
-
-    /// How many places are taken.
-    pub fn taken(&self) -> usize {
-        self.0.taken().all
-    }
-
-    /// A place until what is given back is dropped; `None` where there is none, for this one or for all.
-    pub fn take(&self, holder: &Holder) -> Option<Share> {
-        let places = &self.0;
-        let mut taken = places.taken();
-        let is_stranger = matches!(holder, Holder::Address(_));
-        let keys = places.keys(holder);
-        let has_room = keys.iter().all(|(key, most)| taken.by.get(key).is_none_or(|held| held < most));
-        if taken.all >= places.all || (is_stranger && taken.strangers >= places.strangers) || !has_room {
-            return None;
-        }
-        taken.all += 1;
-        taken.strangers += usize::from(is_stranger);
-        let keys: Vec<Key> = keys.into_iter().map(|(key, _)| key).collect();
-        for key in &keys {
-            *taken.by.entry(key.clone()).or_default() += 1;
-        }
-        Some(Share { places: places.clone(), keys, is_stranger })
+impl Network {
+    pub fn contains(&self, address: IpAddr) -> bool {
+        prefix(address, self.1) == self.0
     }
 }
 
-impl Places {
-    /// What a holder is counted by, with the most that each may have.
-    fn keys(&self, holder: &Holder) -> Vec<(Key, usize)> {
-        match holder {
-            Holder::User(id) => vec![(Key::User(id.clone()), self.user)],
-            Holder::Address(address) => networks_of(*address)
-                .enumerate()
-                .map(|(width, network)| (Key::Network(width, network), self.network * (width + 2) / 2))
-                .collect(),
-        }
-    }
-
-    /// The counts are plain numbers: a panic elsewhere cannot leave them half changed.
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// How many of `most` places those may have who have not signed in.
+pub fn of_guests(most: usize) -> usize {
+    (most * GUESTS.0 / GUESTS.1).max(1)
 }
 
-/// A place that is taken. It is given back when this is dropped.
-pub struct Share {
-    places: Arc<Places>,
-    keys: Vec<Key>,
-    is_stranger: bool,
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut taken = self.places.taken();
-        taken.all -= 1;
-        taken.strangers -= usize::from(self.is_stranger);
-        for key in &self.keys {
-            if let Some(held) = taken.by.get_mut(key) {
-                *held -= 1;
-                if *held == 0 {
-                    taken.by.remove(key);
-                }
-            }
-        }
+fn prefix(address: IpAddr, length: u32) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> (128 - length) << (128 - length))),
+        v4 => v4,
     }
 }
 
@@ -123,43 +59,25 @@ impl Drop for Share {
 mod tests {
     use super::*;
 
-    fn at(address: &str) -> Holder {
-        Holder::Address(address.parse().unwrap())
-    }
-
-    fn all_of(shares: &Shares, holder: &Holder) -> Vec<Share> {
-        std::iter::from_fn(|| shares.take(holder)).collect()
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
     }
 
     #[test]
-    fn one_network_has_its_part_and_gives_it_back() {
-        let shares = Shares::new(16, 4, false);
-        let held = all_of(&shares, &at("192.0.2.1"));
-        assert_eq!(held.len(), 4);
-        assert_eq!(all_of(&shares, &at("::ffff:192.0.2.1")).len(), 0, "mapped");
-        assert_eq!(all_of(&shares, &at("192.0.2.2")).len(), 4);
-        drop(held);
-        assert_eq!(all_of(&shares, &at("192.0.2.1")).len(), 4);
-        assert!(shares.0.taken().by.is_empty(), "nothing is kept of whoever holds nothing");
-    }
-
-    #[test]
-    fn whoever_has_many_networks_has_at_most_twice_as_much() {
-        let shares = Shares::new(16, 4, false);
-        let held: Vec<_> = (0..1000).filter_map(|i| shares.take(&at(&format!("2001:db8:1:{i:x}::1")))).collect();
-        assert_eq!(held.len(), 8, "a /48");
-        assert!(shares.take(&at("2001:db8:2::1")).is_some());
-    }
-
-    #[test]
-    fn a_quarter_is_kept_for_those_who_are_signed_in() {
-        let shares = Shares::new(16, 4, true);
-        let strangers: Vec<_> = (0..100).filter_map(|i| shares.take(&at(&format!("192.0.2.{i}")))).collect();
-        assert_eq!(strangers.len(), 12);
-        let user = Holder::User("ann".into());
-        assert_eq!(all_of(&shares, &user).len(), 4);
-        drop(strangers);
-        assert_eq!(all_of(&shares, &user).len(), 8, "nor does one of them take all");
-        assert!(Shares::new(1, 4, true).take(&at("192.0.2.1")).is_some(), "a single place is anybody's");
+    fn a_network_is_counted_with_those_around_it() {
+        let found: Vec<_> = networks(ip("2001:db8:1:2233:4:5:6:7")).collect();
+        assert_eq!(found, [ip("2001:db8:1:2233::"), ip("2001:db8:1:2200::"), ip("2001:db8:1::")]);
+        assert_eq!(networks(ip("::ffff:192.0.2.1")).collect::<Vec<_>>(), [ip("192.0.2.1")]);
+        let full = |address, others: &[IpAddr]| exceeded(address, 16, others.iter().copied()).is_some();
+        let many = |texts: Vec<String>| texts.into_iter().map(|text| ip(&text)).collect::<Vec<_>>();
+        let same = many(vec!["192.0.2.1".into(); 4]);
+        assert!(full(ip("192.0.2.1"), &same));
+        assert!(!full(ip("192.0.2.2"), &same));
+        let of_one_56 = many((0..6).map(|i| format!("2001:db8:1:{i}::1")).collect());
+        assert!(full(ip("2001:db8:1:ff::1"), &of_one_56));
+        assert!(!full(ip("2001:db8:1:100::1"), &of_one_56), "eight of a /48");
+        let of_one_48 = many((0..8).map(|i| format!("2001:db8:1:{i}00::1")).collect());
+        assert!(full(ip("2001:db8:1:ff00::1"), &of_one_48));
+        assert!(!full(ip("2001:db8:2::1"), &of_one_48));
     }
 }

@@ -15,7 +15,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::server::background::give_way;
 use crate::server::error::{Error, Result};
 use crate::server::metrics::Metrics;
-use crate::server::shares::{Holder, Shares};
+use crate::server::places::{Holder, Shares};
 
 /// OWASP Password Storage Cheat Sheet, first choice for argon2id: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1024;

@@ -19,7 +19,7 @@ use std::time::Duration;
 use chrono::NaiveDateTime;
 
 use crate::server::error::Result;
-use crate::server::network::{WIDTHS, network_of, networks_of};
+use crate::server::shares::{LEVELS, network_of, networks};
 
 /// Keys that are remembered in a set of buckets. A key takes about 150 bytes.
 const KEYS: usize = 20_000;
@@ -56,7 +56,7 @@ pub enum Guess {
     Long,
     /// So short that a thousand networks could find one: all strangers are slowed together.
     Short {
-        /// Whoever is signed in is no stranger.
+        /// Whoever is signed in is no stranger, and waits for none.
         signed_in: bool,
     },
 }
@@ -197,11 +197,13 @@ impl Throttle {
     /// [`too_many_attempts`] when the address has no guess left or, for a short code, all strangers together.
     pub fn guess(&self, guess: Guess, address: IpAddr, now: NaiveDateTime) -> Result<()> {
         let (mut guesses, mut all) = (lock(&self.guesses), lock(&self.all_guesses));
-        let is_shared = guess == Guess::Short { signed_in: false };
-        let shared = if is_shared { all.wait(&(), now) } else { Duration::ZERO };
+        let shared = match guess {
+            Guess::Short { signed_in: false } => all.wait(&(), now),
+            Guess::Short { signed_in: true } | Guess::Long => Duration::ZERO,
+        };
         admit(guesses.wait(&(), address, now).max(shared), too_many_attempts)?;
         guesses.add(&(), address, now);
-        if is_shared {
+        if guess != Guess::Long {
             all.add((), now);
         }
         Ok(())
@@ -210,7 +212,7 @@ impl Throttle {
     /// Takes back what [`Throttle::guess`] booked.
     pub fn forgive_guess(&self, guess: Guess, address: IpAddr) {
         lock(&self.guesses).remove(&(), address);
-        if guess == (Guess::Short { signed_in: false }) {
+        if guess != Guess::Long {
             lock(&self.all_guesses).remove(&());
         }
     }
@@ -256,7 +258,7 @@ impl Known {
 }
 
 /// Buckets for networks at each of their widths. A wider one holds twice as much as the one within, and drains as fast.
-struct Layers<K>([Buckets<(K, IpAddr)>; WIDTHS.len()]);
+struct Layers<K>([Buckets<(K, IpAddr)>; LEVELS]);
 
 impl<K: Hash + Eq + Clone> Layers<K> {
     fn new(rate: Rate) -> Self {
@@ -265,18 +267,18 @@ impl<K: Hash + Eq + Clone> Layers<K> {
     }
 
     fn wait(&self, key: &K, address: IpAddr, now: NaiveDateTime) -> Duration {
-        let layers = self.0.iter().zip(networks_of(address));
+        let layers = self.0.iter().zip(networks(address));
         layers.map(|(layer, network)| layer.wait(&(key.clone(), network), now)).max().unwrap_or_default()
     }
 
     fn add(&mut self, key: &K, address: IpAddr, now: NaiveDateTime) {
-        for (layer, network) in self.0.iter_mut().zip(networks_of(address)) {
+        for (layer, network) in self.0.iter_mut().zip(networks(address)) {
             layer.add((key.clone(), network), now);
         }
     }
 
     fn remove(&mut self, key: &K, address: IpAddr) {
-        for (layer, network) in self.0.iter_mut().zip(networks_of(address)) {
+        for (layer, network) in self.0.iter_mut().zip(networks(address)) {
             layer.remove(&(key.clone(), network));
         }
     }

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 
 use crate::server::config::Quota;
 use crate::server::error::Result;
-use crate::server::shares::Holder;
+use crate::server::places::Holder;
 
 /// The pot of everybody, and that of all guests.
 pub const EVERYBODY: &str = "";
@@ -30,7 +30,7 @@ impl Account {
         Account(id.to_owned())
     }
 
-    /// The account of the guests of `network`, as [`crate::server::network::network_of`] gives it.
+    /// The account of the guests of `network`, as [`crate::server::shares::network_of`] gives it.
     pub fn guest(network: IpAddr) -> Account {
         Account(format!("{GUESTS}{network}"))
     }

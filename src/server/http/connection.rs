@@ -30,7 +30,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 use super::no_request;
 use crate::server::metrics::Metrics;
-use crate::server::shares::Share;
+use crate::server::places::Share;
 
 /// Time limits of a connection.
 #[derive(Clone, Copy, Debug)]

@@ -22,7 +22,7 @@ use crate::server::http::origin::check_request;
 use crate::server::http::peer::client_address;
 use crate::server::http::request_id::RequestId;
 use crate::server::http::socket::subprotocols;
-use crate::server::network::network_of;
+use crate::server::shares::network_of;
 
 /// Who may call a route.
 #[derive(Clone, Copy)]

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use super::origin::authority;
 use crate::server::app::App;
 use crate::server::error::{Error, Result};
-use crate::server::network::network_of;
+use crate::server::shares::network_of;
 
 /// The client's address: the peer's, or, when the peer is a trusted proxy, the right-most address of X-Forwarded-For
 /// that is not a trusted proxy's. Whatever stands left of that was written by the client itself.

@@ -23,8 +23,8 @@ use crate::server::error::{Error, Result};
 use crate::server::http::gate::Caller;
 use crate::server::http::json::{Json, present};
 use crate::server::http::peer::client_address;
-use crate::server::network::network_of;
-use crate::server::shares::Holder;
+use crate::server::places::Holder;
+use crate::server::shares::network_of;
 
 /// A new account.
 #[derive(Default, Deserialize, ToSchema)]

@@ -20,7 +20,7 @@ use crate::server::auth::password::Verdict;
 use crate::server::clock::after;
 use crate::server::error::{Error, Result};
 use crate::server::http::peer::client_address;
-use crate::server::shares::Holder;
+use crate::server::places::Holder;
 
 /// Header with the key that changes a batch.
 pub const MANAGE_KEY: &str = "x-manage-key";

@@ -20,7 +20,7 @@ use crate::server::error::Result;
 use crate::server::http::form::{self, Allowance, FORM_OVERHEAD, content_length, file_name, malformed};
 use crate::server::http::slow_body::{Pace, paced};
 use crate::server::metrics::OpenTransfer;
-use crate::server::shares::{Holder, Share};
+use crate::server::places::{Holder, Share};
 
 /// What a file is called whose name nothing is left of.
 const UNNAMED: &str = "unnamed";
@@ -145,7 +145,7 @@ impl<'a> Incoming<'a> {
         let used = self.app.db.lookup(|conn| rows::usage(conn, &self.account, &self.limits.quota))?;
         let mut reservation = self.app.blobs.space().reserve(&self.account, used);
         let content = receive(&self.app.blobs, content, largest.min(room), &mut reservation, |_, _| Ok(())).await;
-        let content = content.map_err(|error| match error {
+        let (content, ()) = content.map_err(|error| match error {
             error if error.code() == "file_too_large" && room < largest => batch_too_large(ByteSize(self.limits.bytes)),
             error => error,
         })?;

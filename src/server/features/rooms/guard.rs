@@ -23,7 +23,7 @@ use crate::server::error::{Error, Result};
 use crate::server::http::gate::Caller;
 use crate::server::http::peer::client_address;
 use crate::server::http::socket::subprotocols;
-use crate::server::shares::Holder;
+use crate::server::places::Holder;
 
 /// Header with the key of whoever made the room.
 pub const MANAGE_KEY: &str = "x-manage-key";

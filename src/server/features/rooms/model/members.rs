@@ -18,7 +18,7 @@ use crate::server::auth::is_running;
 use crate::server::db::Conn;
 use crate::server::db::schema::{room_exiles, room_members as members, rooms};
 use crate::server::error::Result;
-use crate::server::network::network_of;
+use crate::server::shares::network_of;
 
 /// A member that is in the room.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
