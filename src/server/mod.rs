@@ -14,6 +14,7 @@ pub mod error;
 pub mod features;
 pub mod http;
 pub mod id;
+pub mod leases;
 pub mod logging;
 pub mod metrics;
 pub mod office;
@@ -59,6 +60,7 @@ use crate::server::http::connection::{Limits, Stream};
 use crate::server::http::openapi::Api;
 use crate::server::http::route::{Endpoint, register};
 use crate::server::http::{cors, expect, headers, log};
+use crate::server::leases::Transfers;
 use crate::server::metrics::Metrics;
 
 /// All that is served, feature by feature.
@@ -160,17 +162,19 @@ impl Server {
         let blobs = Blobs::open(&root, Space::new(config.quota()))
             .map_err(|cause| CannotStart::Blobs { path: root.display().to_string(), cause })?;
         // Whoever held a link has died with the process before; the lock says that there is no other.
-        let recovered = db.write(links::model::recover).await.map_err(CannotStart::Recover)?;
+        let now = clock.now();
+        let recovered = db.write(move |conn| links::model::recover(conn, now)).await.map_err(CannotStart::Recover)?;
         if recovered > 0 {
             tracing::info!(links = recovered, "links of broken downloads are open again");
         }
-        db.write(batches::model::claims::recover).await.map_err(CannotStart::Recover)?;
+        db.write(move |conn| batches::model::copies::recover(conn, now)).await.map_err(CannotStart::Recover)?;
         let app = App {
             clock,
             bus: Bus::new(config.max_connections as usize / 4, batches::MOST_WATCHERS),
             budget: ByteBudget::new(config.direct_quota.0, config.direct_total_quota.0),
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
+            transfers: Transfers::default(),
             uploads: Semaphore::new(config.max_uploads.into()),
             checks: Arc::new(Semaphore::new(1)),
             keys: Keys::new(&secret),

@@ -20,7 +20,7 @@ use crate::server::audit::{Action, Entry, Origin};
 use crate::server::error::Error;
 use crate::server::error::Result;
 use crate::server::http::download::{Download, Wanted};
-use crate::server::http::file_body::{FileBody, Lease};
+use crate::server::http::file_body::{FileBody, Lease, OnReset};
 use crate::server::metrics::OpenTransfer;
 
 /// How long a download may go on after its right to has ended.
@@ -62,7 +62,7 @@ pub async fn file(
             Err(error) => error,
         }
     })?;
-    let lease = RoomLease {
+    let mut lease = RoomLease {
         _transfer: app.metrics.transfer("download"),
         app: app.clone(),
         rooms: rooms.get_ref().clone(),
@@ -76,7 +76,8 @@ pub async fn file(
         over: false,
     };
     let (mut response, range) = download.head(range);
-    Ok(response.body(FileBody::new(&req, contents, download.size, range, lease)))
+    lease.whole = range.end == download.size;
+    Ok(response.body(FileBody::new(&req, contents, range, lease)))
 }
 
 /// The watch over one download: cuts it off when the member leaves, the file goes or the room ends, and tells whoever
@@ -90,7 +91,7 @@ struct RoomLease {
     file: File,
     preview: bool,
     looked: NaiveDateTime,
-    /// The last byte of the file has left, or may.
+    /// The body ends with the last byte of the file.
     whole: bool,
     over: bool,
     _transfer: OpenTransfer,
@@ -116,7 +117,7 @@ impl RoomLease {
 }
 
 impl Lease for RoomLease {
-    fn progressed(&mut self) -> io::Result<()> {
+    fn progressed(&mut self, _: u64) -> io::Result<()> {
         let now = self.app.clock.now();
         if (now - self.looked).abs() >= LOOK {
             self.looked = now;
@@ -125,20 +126,22 @@ impl Lease for RoomLease {
         Ok(())
     }
 
-    fn poll_release_last_byte(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.whole = true;
+    fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn part_ends(&mut self) {}
-
-    fn handed_on(&mut self) {}
-
-    fn delivered(&mut self) {
+    fn delivered(&mut self) -> Option<OnReset> {
         self.over = true;
-        if !self.whole && self.file.size > 0 {
-            return; // a range that ends before the last byte
+        if self.whole {
+            self.tell();
         }
+        None
+    }
+}
+
+impl RoomLease {
+    /// Tells whoever shared the file.
+    fn tell(&self) {
         self.record(Action::RoomFileFetched);
         if self.preview || self.who.id == self.file.member {
             return;
