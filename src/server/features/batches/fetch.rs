@@ -24,6 +24,7 @@ use crate::server::blobs::Blobs;
 use crate::server::clock::after;
 use crate::server::db::Conn;
 use crate::server::error::{Error, Result};
+use crate::server::features::page::error_page;
 use crate::server::http::download::{Download, Wanted};
 use crate::server::http::file_body::{FileBody, Lease, Segment};
 use crate::server::http::hold::{holder_of, proof_of};
@@ -37,9 +38,14 @@ pub async fn file(
     app: web::Data<App>,
     open: Open,
     path: web::Path<(String, String)>,
-) -> Result<HttpResponse> {
+) -> HttpResponse {
+    let answer = bring_file(&req, &app, &open, &path.1).await;
+    answer.unwrap_or_else(|error| error_page::refusal(&req, &error))
+}
+
+async fn bring_file(req: &HttpRequest, app: &web::Data<App>, open: &Open, file: &str) -> Result<HttpResponse> {
     let batch = &open.known.batch;
-    let file = app.db.lookup(|conn| files::find(conn, &batch.id, &path.1))?;
+    let file = app.db.lookup(|conn| files::find(conn, &batch.id, file))?;
     let download = Download {
         name: FileName::last(&file.name).to_owned(),
         media_type: "application/octet-stream",
@@ -50,7 +56,7 @@ pub async fn file(
     if req.method() == Method::HEAD {
         return Ok(download.without_body());
     }
-    let range = Wanted::of(&req).range_of(&download)?;
+    let range = Wanted::of(req).range_of(&download)?;
     let fetch = NewFetch {
         batch: batch.id.clone(),
         file: Some(file.id.clone()),
@@ -61,11 +67,11 @@ pub async fn file(
     };
     let which = Which::These(vec![file.id]);
     let (lease, hold) =
-        take(&req, &app, &open, Wish { fetch, which, content: &download.etag, range: range.clone() }).await?;
-    let contents = app.blobs.get(&file.blob).map_err(|error| gone(&app, batch, error))?;
+        take(req, app, open, Wish { fetch, which, content: &download.etag, range: range.clone() }).await?;
+    let contents = app.blobs.get(&file.blob).map_err(|error| gone(app, batch, error))?;
     let (mut response, range) = download.head(range);
     hold.map(|hold| response.insert_header((HOLD, hold)));
-    Ok(response.body(FileBody::new(&req, contents, range, lease)))
+    Ok(response.body(FileBody::new(req, contents, range, lease)))
 }
 
 #[derive(Deserialize)]
@@ -73,17 +79,17 @@ pub struct ZipQuery {
     files: Option<String>,
 }
 
-pub async fn zip(
-    req: HttpRequest,
-    app: web::Data<App>,
-    open: Open,
-    query: web::Query<ZipQuery>,
-) -> Result<HttpResponse> {
+pub async fn zip(req: HttpRequest, app: web::Data<App>, open: Open, query: web::Query<ZipQuery>) -> HttpResponse {
+    let answer = bring_zip(&req, &app, &open, query.files.as_deref()).await;
+    answer.unwrap_or_else(|error| error_page::refusal(&req, &error))
+}
+
+async fn bring_zip(req: &HttpRequest, app: &web::Data<App>, open: &Open, named: Option<&str>) -> Result<HttpResponse> {
     let batch = &open.known.batch;
     let id = batch.id.clone();
     let mut files = app.db.read(move |conn| files::list(conn, &id)).await?;
     let mut which = Which::UpTo(files.last().map_or_else(String::new, |file| file.id.clone()));
-    if let Some(named) = query.files.as_deref() {
+    if let Some(named) = named {
         which = Which::These(pick(&mut files, named)?);
     }
     let etag = etag(&files);
@@ -99,7 +105,7 @@ pub async fn zip(
     if req.method() == Method::HEAD {
         return Ok(download.without_body());
     }
-    let range = Wanted::of(&req).range_of(&download)?;
+    let range = Wanted::of(req).range_of(&download)?;
     let fetch = NewFetch {
         batch: batch.id.clone(),
         file: None,
@@ -109,12 +115,12 @@ pub async fn zip(
         address: None,
     };
     let (lease, hold) =
-        take(&req, &app, &open, Wish { fetch, which, content: &download.etag, range: range.clone() }).await?;
+        take(req, app, open, Wish { fetch, which, content: &download.etag, range: range.clone() }).await?;
     let (mut response, range) = download.head(range);
     hold.map(|hold| response.insert_header((HOLD, hold)));
     let store = app.blobs.clone();
     let segments = archive.pieces(range.clone()).map(move |piece| segment(&store, &blobs, piece));
-    Ok(response.body(FileBody::of_segments(&req, segments, range, lease)))
+    Ok(response.body(FileBody::of_segments(req, segments, range, lease)))
 }
 
 /// Opens a file of the archive when its turn has come: however many there are, one is open.

@@ -19,6 +19,7 @@ use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::error::Error;
 use crate::server::error::Result;
+use crate::server::features::page::error_page;
 use crate::server::http::download::{Download, Wanted};
 use crate::server::http::file_body::{FileBody, Lease, OnReset};
 use crate::server::metrics::OpenTransfer;
@@ -41,9 +42,22 @@ pub async fn file(
     known: Known,
     path: web::Path<(String, String)>,
     query: web::Query<Wish>,
+) -> HttpResponse {
+    let asked = req.clone();
+    let answer = bring(req, app, rooms, known, &path.1, query.into_inner()).await;
+    answer.unwrap_or_else(|error| error_page::refusal(&asked, &error))
+}
+
+async fn bring(
+    req: HttpRequest,
+    app: web::Data<App>,
+    rooms: web::Data<Rooms>,
+    known: Known,
+    file: &str,
+    query: Wish,
 ) -> Result<HttpResponse> {
     let member = fetcher(&req, &known, query.key.as_deref())?;
-    let file = app.db.lookup(|conn| files::find(conn, &known.room.id, &path.1))?;
+    let file = app.db.lookup(|conn| files::find(conn, &known.room.id, file))?;
     let download = Download {
         name: file.name.clone(),
         media_type: "application/octet-stream",
