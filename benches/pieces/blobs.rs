@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
 use futures_util::stream;
-use handover::server::blobs::{Account, Blobs, Content, Quota, Space, receive};
+use handover::server::blobs::{Account, Blobs, Content, Space, receive};
+use handover::server::config::Quota;
 
 use crate::support::crafted::noise;
 use crate::{SMALL, folder};
@@ -33,5 +34,5 @@ async fn put(blobs: &Blobs, mut bytes: Bytes) -> Content {
         let chunk = bytes.split_to(bytes.len().min(CHUNK));
         (!chunk.is_empty()).then_some(Ok(chunk))
     });
-    receive(blobs, stream::iter(chunks), u64::MAX, &mut reservation, |_, _| Ok(())).await.unwrap()
+    receive(blobs, stream::iter(chunks), u64::MAX, &mut reservation, |_, _| Ok(())).await.unwrap().0
 }

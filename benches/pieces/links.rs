@@ -7,9 +7,9 @@ use criterion::{BatchSize, Criterion, Throughput};
 use futures_util::future::join_all;
 use handover::server::audit::{Action, Entry, Origin};
 use handover::server::auth::Role;
-use handover::server::blobs::Quota;
 use handover::server::blobs::rows::NewBlob;
 use handover::server::clock::{Clock, after};
+use handover::server::config::Quota;
 use handover::server::db::{Conn, Db};
 use handover::server::error::Result;
 use handover::server::features::accounts;
@@ -78,6 +78,7 @@ impl Desk {
         let (operation, client) = (user("olga", Role::Operation)?, user("carl", Role::Client)?);
         let digest = blake3::hash(b"").to_hex().to_string();
         let document = desk::NewDocument {
+            notes: Vec::new(),
             name: NAME.into(),
             blob: NewBlob { id: id::new(), size: SIZE, blake3: digest.clone(), sha256: Some(digest), crc32: 0 },
             uploaded_by: operation,

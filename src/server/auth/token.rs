@@ -28,6 +28,8 @@ pub struct Keys {
     link: SigningKey,
     /// Of grants, which nobody but this server reads.
     grant: [u8; 32],
+    /// What the keys of others are derived from.
+    root: [u8; 32],
 }
 
 /// What an access token says (RFC 7519 section 4.1).
@@ -65,7 +67,13 @@ impl Keys {
             access: SigningKey::new("handover 2026-11 access tokens", "handover:access", secret),
             link: SigningKey::new("handover 2026-11 link tokens", "handover:link", secret),
             grant: blake3::derive_key("handover 2026-11 grants", secret),
+            root: blake3::derive_key("handover 2026-11 keys of features", secret),
         }
+    }
+
+    /// A key for one purpose, which `context` names and no other does.
+    pub fn derive(&self, context: &str) -> [u8; 32] {
+        blake3::derive_key(context, &self.root)
     }
 
     pub fn sign_access(
@@ -212,7 +220,7 @@ fn check_secret(secret: &[u8], path: String) -> Result<Vec<u8>, SecretError> {
 fn make_secret(path: &Path) -> io::Result<Vec<u8>> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let secret = hex(&rand::random::<[u8; 32]>());
+    let secret = hex::encode(&rand::random::<[u8; 32]>());
     let draft = path.with_extension("new");
     let _ = fs::remove_file(&draft);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
@@ -221,15 +229,6 @@ fn make_secret(path: &Path) -> io::Result<Vec<u8>> {
     fs::rename(&draft, path)?;
     fs::File::open(folder)?.sync_all()?;
     Ok(secret.into_bytes())
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -28,7 +28,6 @@ use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use rustix::pipe::{SpliceFlags, splice};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
-use super::file_body::OnReset;
 use super::no_request;
 use crate::server::metrics::Metrics;
 
@@ -40,6 +39,9 @@ pub struct Limits {
     /// In which a peer must take at least one byte of an answer.
     pub stall: Duration,
 }
+
+/// Called when the connection is reset behind an answer that has left whole: its client may not have read the end of it.
+pub type OnReset = Box<dyn FnOnce()>;
 
 /// The half of a connection that handlers and bodies see, from `HttpRequest::conn_data`.
 pub struct Connection {

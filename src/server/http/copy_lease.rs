@@ -12,7 +12,8 @@ use std::task::{Context, Poll, ready};
 use actix_web::web;
 use chrono::{NaiveDateTime, TimeDelta};
 
-use super::file_body::{Lease, OnReset};
+use super::connection::OnReset;
+use super::file_body::Lease;
 use crate::server::app::App;
 use crate::server::db::Conn;
 use crate::server::error::{Error, Result};

@@ -23,7 +23,7 @@ use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::connection::Connection;
+use super::connection::{Connection, OnReset};
 
 /// What is made sure to be in memory at a time, and the most that one sendfile(2) sends.
 const WINDOW: u64 = 2 << 20;
@@ -39,9 +39,6 @@ const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LAST_LOOK: Duration = Duration::from_millis(50);
 /// Times that others get their turn before that: on a near network it takes no longer.
 const TURNS: u32 = 4;
-
-/// Called when the connection is reset behind a body that has left whole: its client may not have read the end of it.
-pub type OnReset = Box<dyn FnOnce()>;
 
 /// The right to send, and who is told what becomes of it. Positions are those in the whole representation. Dropping it
 /// before [`Lease::delivered`] means that the download broke off.

@@ -88,7 +88,7 @@ fn concrete(path: &str) -> String {
         )
         .replace(
             "{version}/{folder}/{part}/{file}",
-            &format!("{}/parts/direct/code.js", handover::server::features::page::version()),
+            &format!("{}/direct/engine/code.js", handover::server::features::page::version()),
         )
         .replace("{download_token}", "x.y.z")
         // A good name would be waited under.

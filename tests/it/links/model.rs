@@ -21,7 +21,7 @@ fn database(clock: &Clock) -> (tempfile::TempDir, Conn) {
          INSERT INTO users (id, username, username_key, email, email_key, password_hash, role, created_at)
              VALUES ('u', 'ann', 'ann', 'a@b', 'a@b', '', 'client', '2026-01-01');
          INSERT INTO blobs VALUES ('b', 1000, '', NULL, 0, '2026-01-01');
-         INSERT INTO documents VALUES ('d', 'a.docx', 'a.docx', 1, 1, 'b', 'u', '2026-01-01', NULL);",
+         INSERT INTO documents VALUES ('d', 'a.docx', 'a.docx', 1, 1, 'b', 'u', '2026-01-01', NULL, '');",
     )
     .unwrap();
     let now = clock.now();

@@ -11,14 +11,16 @@ use crate::support::*;
 /// What everything together may weigh on the way, in bytes.
 const BUDGET: usize = 200 * 1024;
 
+/// What the server embeds; a worker is served at an address of its own.
+const FOLDERS: [&str; 9] = ["base", "batch", "desk", "direct", "direct/engine", "home", "link", "room", "vendor"];
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/features/page/assets")
 }
 
 /// All files that the server should have, as `folder/file` or `folder/part/file`.
 fn files() -> BTreeSet<String> {
-    let folders = ["parts", "parts/direct", "screens", "style", "vendor"];
-    let names = folders.iter().flat_map(|folder| {
+    let names = FOLDERS.iter().flat_map(|folder| {
         let entries = std::fs::read_dir(self::folder().join(folder)).unwrap();
         entries.map(move |entry| format!("{folder}/{}", entry.unwrap().file_name().into_string().unwrap()))
     });
@@ -52,7 +54,7 @@ async fn every_file_is_served_for_good_and_all_together_are_light() {
         weight += packed.bytes().await.unwrap().len();
     }
     assert!((10_000..BUDGET).contains(&weight), "{weight} bytes");
-    let words = server.get(&address("parts/direct/words.txt")).send().await.unwrap();
+    let words = server.get(&address("direct/engine/words.txt")).send().await.unwrap();
     assert_eq!(words.headers()["content-type"], "text/plain; charset=utf-8");
     assert_eq!(words.text().await.unwrap(), include_str!("../../../src/protocol/direct/words.txt"));
 }
@@ -60,10 +62,10 @@ async fn every_file_is_served_for_good_and_all_together_are_light() {
 #[tokio::test]
 async fn another_version_is_another_address() {
     let server = TestServer::start();
-    for path in ["/assets/0000000000000000/style/2-base.css", &address("style/none.css"), &address("style/../mod.rs")] {
+    for path in ["/assets/0000000000000000/base/2-base.css", &address("base/none.css"), &address("base/../mod.rs")] {
         crate::support::answers::expect(path, server.get(path), 404, "not_found", None).await;
     }
-    let refused = server.get(&address("style/2-base.css")).header("accept-encoding", "gzip;q=0").send().await.unwrap();
+    let refused = server.get(&address("base/2-base.css")).header("accept-encoding", "gzip;q=0").send().await.unwrap();
     assert!(!refused.headers().contains_key("content-encoding"));
 }
 

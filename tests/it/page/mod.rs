@@ -1,3 +1,4 @@
-//! The web page, as it is served.
+//! The web page: how it is served, and how it is built.
 
 mod assets;
+mod floors;

@@ -1,13 +1,15 @@
+use std::future::Future;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 
 use super::*;
+use crate::protocol::direct::Role;
 use crate::protocol::direct::exchange::Secret;
 use crate::protocol::direct::exchange::tests::run;
 
-/// An end in an open round, and the server's socket, which nobody reads.
+/// An end in an open session, and the server's socket, which nobody reads.
 async fn end(pace: Pace) -> (Peer, WebSocketStream<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server: Server = listener.local_addr().unwrap().to_string().parse().unwrap();
@@ -17,7 +19,7 @@ async fn end(pace: Pace) -> (Peer, WebSocketStream<TcpStream>) {
     let code: Code = "7-aardvark-yoyo".parse().unwrap();
     let (established, _) = run(Secret::Code(&code), Secret::Code(&code)).unwrap();
     let mut peer = Peer::new(server, pace, Route::Relayed, place, code, link.unwrap());
-    peer.stage = Stage::Open(Box::new(Round::new(Role::Sender, pace, established)));
+    peer.stage = Stage::Open(Box::new(Session::new(Role::Sender, pace, established)));
     (peer, socket)
 }
 
@@ -30,7 +32,7 @@ async fn soon<T>(work: impl Future<Output = T>) -> T {
 async fn a_line_that_takes_nothing_and_does_not_break_is_given_up() {
     let (mut peer, _socket) = end(Pace { silence: Duration::from_millis(100), ..Pace::default() }).await;
     let message = Message::Cancel { reason: "x".repeat(32 << 10) };
-    while peer.happened.is_none() {
+    while peer.happened.is_empty() {
         soon(peer.say(&message)).await.unwrap();
     }
     assert!(matches!(soon(peer.next()).await, Ok(Happening::ConnectionLost)));

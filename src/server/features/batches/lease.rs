@@ -16,8 +16,9 @@ use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::db::Conn;
 use crate::server::error::{Error, Result};
+use crate::server::http::connection::OnReset;
 use crate::server::http::copy_lease::{Books, CopyLease, Event};
-use crate::server::http::file_body::{Lease, OnReset};
+use crate::server::http::file_body::Lease;
 use crate::server::leases::{Ledger, Refused, Transfer};
 use crate::server::metrics::OpenTransfer;
 

@@ -16,8 +16,11 @@ mod qr;
 pub mod refusals;
 mod routes;
 mod secret;
+pub mod settings;
 mod upload;
 mod urls;
+
+pub use settings::Settings;
 
 pub use guard::PASSWORD;
 pub use routes::endpoints;
@@ -26,9 +29,19 @@ use serde_json::json;
 
 use crate::server::app::App;
 use crate::server::error::Result;
+use crate::server::sweeper::Sweep;
 
 /// Clients that may watch one batch.
 pub const MOST_WATCHERS: usize = 500;
+
+/// What the sweeper does for batches.
+pub const SWEEP: Sweep = Sweep { what: "batches", run: |app| Box::pin(async move { sweep(&app).await }) };
+
+async fn sweep(app: &App) -> Result<()> {
+    clear(app).await?;
+    app.metrics.batches.set(app.db.read(model::count).await?);
+    Ok(())
+}
 
 /// Removes what is left of batches that have ended or expired.
 pub async fn clear(app: &App) -> Result<()> {

@@ -12,9 +12,10 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web;
 
-use crate::server::http::gate::{Access, OPERATION_ONLY};
-use crate::server::http::openapi::schema_of;
+use crate::server::http::gate::Access;
+use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Part, PartKind, Request};
+use crate::server::refusals::OPERATION_ONLY;
 
 const TAG: &str = "Desk";
 
@@ -26,6 +27,7 @@ const UPLOAD_ERRORS: &[&str] = &[
     "invalid_file_type",
     "not_an_office_document",
     "wrong_office_kind",
+    "rights_managed_document",
     "macros_not_allowed",
     "damaged_document",
     "unsafe_document",

@@ -4,9 +4,8 @@ use crate::server::refusals::UPGRADE_REQUIRED;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::hub::{BOUNDS, Hub};
-use super::ice::ice_servers;
-use super::relay::{refuse, serve, serve_again};
+use super::hub::{Arrival, BOUNDS, Hub};
+use super::relay::{refuse, serve, serve_again, serve_receiver};
 use crate::protocol::direct::{Role, Signal};
 use crate::server::app::App;
 use crate::server::error::Result;
@@ -35,25 +34,27 @@ pub async fn send(
     let page_url = public_url(&req, &app, PAGE)?;
     let (response, incoming, outgoing) = Handshake::of(&req, &app)?.open(payload, BOUNDS);
     let hub = hub.get_ref().clone();
+    let who = Arrival { sign_in: caller.map(|caller| caller.session), address, outgoing, now };
     if let Some(nameplate) = again.rejoin {
-        actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Sender), address, incoming, outgoing));
+        actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Sender), who, incoming));
         return Ok(response);
     }
-    match hub.open(caller.map(|caller| caller.session), address, outgoing.clone(), now) {
+    let outgoing = who.outgoing.clone();
+    match hub.open(who) {
         Ok(admitted) => {
             let expires_in = (admitted.expires_at - now).num_seconds().unsigned_abs();
-            admitted.seat.welcome(&Signal::Code {
-                nameplate: admitted.seat.nameplate,
+            let code = Signal::Code {
+                nameplate: admitted.participant.nameplate,
                 expires_at: admitted.expires_at.and_utc(),
                 expires_in,
                 token: admitted.token,
-                grace: app.config.rejoin_time.as_secs(),
+                grace: hub.grace().as_secs(),
                 page_url,
-                ice_servers: ice_servers(&app.config.ice_servers, now),
-            });
-            actix_rt::spawn(serve(app, admitted.seat, incoming));
+            };
+            admitted.participant.welcome(&code, now);
+            actix_rt::spawn(serve(app, admitted.participant, incoming));
         }
-        Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),
+        Err(end) => drop(actix_rt::spawn(refuse((end, None), incoming, outgoing))),
     }
     Ok(response)
 }
@@ -87,22 +88,11 @@ pub async fn receive(
     // What is not a number is nobody's nameplate.
     let nameplate = nameplate.parse().unwrap_or_default();
     app.throttle.guess(address, now)?;
+    let who = Arrival { sign_in: None, address, outgoing, now };
     if again.rejoin {
-        actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Receiver), address, incoming, outgoing));
-        return Ok(response);
-    }
-    match hub.join(nameplate, address, outgoing.clone(), now) {
-        Ok(admitted) => {
-            app.throttle.forgive_guess(address);
-            admitted.seat.welcome(&Signal::Joined {
-                nameplate,
-                token: admitted.token,
-                grace: app.config.rejoin_time.as_secs(),
-                ice_servers: ice_servers(&app.config.ice_servers, now),
-            });
-            actix_rt::spawn(serve(app, admitted.seat, incoming));
-        }
-        Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),
+        actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Receiver), who, incoming));
+    } else {
+        actix_rt::spawn(serve_receiver(app, hub, nameplate, who, incoming));
     }
     Ok(response)
 }

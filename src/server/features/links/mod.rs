@@ -23,12 +23,17 @@ mod lease;
 pub mod model;
 mod page;
 pub mod refusals;
+pub mod settings;
+mod sweep;
+
+pub use settings::Settings;
+pub use sweep::{SWEEP, sweep};
 
 use actix_web::http::Method;
 use actix_web::web;
 
 use crate::server::http::gate::Access;
-use crate::server::http::openapi::schema_of;
+use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Request};
 use crate::server::office::Kind;
 

@@ -21,7 +21,7 @@ pub async fn show(req: HttpRequest, app: web::Data<App>, token: web::Path<String
                     ("expires", &expires.format("%-d %B %Y, %H:%M UTC").to_string()),
                 ],
             );
-            let frame = Frame { root: "../", title: &target.name, module: Some("screens/link.js"), main: &main };
+            let frame = Frame { root: "../", title: &target.name, module: Some("link/link.js"), main: &main };
             answer(HttpResponse::Ok()).body(frame.html())
         }
         Err(error) => error_page::refusal(&req, &error),

@@ -21,16 +21,18 @@ pub struct Frame<'a> {
 impl Frame<'_> {
     pub fn html(&self) -> String {
         let place = |path: &str| format!("{}{}", self.root, assets::path(path));
-        let styles = assets::styles().map(|path| format!("<link rel=\"stylesheet\" href=\"{}\">\n", place(path)));
+        let imports = self.module.map(assets::imports).unwrap_or_default();
+        let styles = assets::styles(&imports.iter().copied().chain(self.module).collect());
+        let styles = styles.map(|path| format!("<link rel=\"stylesheet\" href=\"{}\">\n", place(path)));
         let mut head: String = styles.collect();
         if let Some(module) = self.module {
             // All at once, instead of one round trip for each level of imports.
-            for path in assets::imports(module) {
+            for path in imports {
                 head += &format!("<link rel=\"modulepreload\" href=\"{}\">\n", place(path));
             }
             head += &format!("<script type=\"module\" src=\"{}\"></script>\n", place(module));
         }
-        let icon = place("style/icon.svg");
+        let icon = place("base/icon.svg");
         let title = escape(self.title);
         fill(
             include_str!("frame.html"),
@@ -89,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_title_is_text() {
-        let frame = Frame { root: "../", title: "</title><script>", module: Some("screens/home.js"), main: "" };
+        let frame = Frame { root: "../", title: "</title><script>", module: Some("home/home.js"), main: "" };
         let html = frame.html();
         assert!(html.contains("<title>&lt;/title&gt;&lt;script&gt; – Handover</title>"), "{html}");
         assert!(!html.contains("{{"), "{html}");

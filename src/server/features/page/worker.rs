@@ -36,5 +36,5 @@ async fn get() -> HttpResponse {
         .content_type("text/javascript; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-cache")))
         .insert_header((header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(WORKER)))
-        .body(include_str!("assets/worker/save.js"))
+        .body(include_str!("assets/direct/worker/save.js"))
 }

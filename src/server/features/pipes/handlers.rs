@@ -1,7 +1,7 @@
-//! The handlers: a name for a pipe, the two sides, and a look that changes nothing.
+//! The handlers: a name for a pipe, the two sides, and a peek that changes nothing.
 
 use crate::server::features::pipes::refusals::peer_lost;
-use crate::server::refusals::{bad_request, too_many_requests};
+use crate::server::refusals::bad_request;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::body::{PipeBody, over_quota};
 use super::feed::{Source, feed};
 use super::offer::Offer;
-use super::registry::{Comer, Pipes};
+use super::registry::{Arrival, Pipes};
 use crate::protocol::secret;
 use crate::server::app::App;
 use crate::server::error::{Error, Result};
@@ -27,7 +27,7 @@ use crate::server::http::peer::{client_network, public_url};
 /// Longest name.
 const LONGEST: usize = 128;
 /// How long a sender may go on after its session has ended.
-const LOOK: Duration = Duration::from_secs(1);
+const RIGHTS_CHECK: Duration = Duration::from_secs(1);
 
 /// A name that nobody guesses, and where it leads.
 #[derive(Serialize, ToSchema)]
@@ -75,8 +75,8 @@ pub async fn send(
     check_name(&name)?;
     let offer = Offer::of(&req, query.filename.as_deref())?;
     let source = Source { payload, length: offer.length, connection: Some((connection.clone(), hold)) };
-    let who = Comer { address: client_network(&req)?, now: app.clock.now() };
-    let spent = app.budget.of(who.address, who.now).ok_or(too_many_requests(LOOK.as_secs()))?;
+    let who = Arrival { address: client_network(&req)?, now: app.clock.now() };
+    let spent = app.budget.of(who.address, who.now);
     if let Some(limit) = spent.reached() {
         return Err(over_quota(limit));
     }
@@ -113,7 +113,7 @@ pub async fn receive(
     if is_robot(&req) {
         return Err(bad_request("Previews and robots receive nothing here. HEAD tells what there is.".into()));
     }
-    let who = Comer { address: client_network(&req)?, now: app.clock.now() };
+    let who = Arrival { address: client_network(&req)?, now: app.clock.now() };
     let waiting = pipes.claim(&name, who)?;
     let taken = tokio::select! {
         met = waiting.met => met.map_err(Error::internal)??,
@@ -176,7 +176,7 @@ fn is_robot(req: &HttpRequest) -> bool {
 async fn rights_end(app: &App, caller: Option<Caller>) -> Error {
     let Some(caller) = caller else { return std::future::pending().await };
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(RIGHTS_CHECK).await;
         if let Err(error) = caller.check(app) {
             return error;
         }

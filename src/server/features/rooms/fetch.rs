@@ -11,17 +11,18 @@ use serde::Deserialize;
 
 use super::guard::{Known, fetcher};
 use super::hub::Rooms;
-use super::model::events::Who;
 use super::model::files::{self, File};
+use super::model::log::Who;
 use super::model::{self, members};
-use crate::protocol::rooms::event::Word;
+use crate::protocol::rooms::event::ServerMessage;
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::error::Error;
 use crate::server::error::Result;
 use crate::server::features::page::error_page;
+use crate::server::http::connection::OnReset;
 use crate::server::http::download::{Download, Wanted};
-use crate::server::http::file_body::{FileBody, Lease, OnReset};
+use crate::server::http::file_body::{FileBody, Lease};
 use crate::server::metrics::OpenTransfer;
 
 /// How long a download may go on after its right to has ended.
@@ -171,8 +172,12 @@ impl RoomLease {
             },
             move |first| match first {
                 Ok(true) => {
-                    let word =
-                        Word::Fetched { of: file.seq, file_id: file.id.into(), by: who.name.into(), at: now.and_utc() };
+                    let word = ServerMessage::Fetched {
+                        of: file.seq,
+                        file_id: file.id.into(),
+                        by: who.name.into(),
+                        at: now.and_utc(),
+                    };
                     if let Some(room) = room {
                         room.whisper(&file.member, &word);
                     }

@@ -1,0 +1,52 @@
+// How far all uploads together are.
+
+import { h } from "../base/dom.js";
+import { announce } from "../base/announce.js";
+import { progressBar } from "../base/progress.js";
+import { size } from "../base/size.js";
+import { words } from "../base/words.js";
+
+/** @param {import("../base/queue.js").Queue} queue */
+export function totalProgress(queue) {
+  const bar = progressBar(words.sendingAll);
+  const text = h("p", { class: "number" });
+  const element = h(
+    "section",
+    { class: "total card", hidden: true, "aria-label": words.sendingAll },
+    text,
+    bar.element,
+  );
+  let asked = false;
+  let ran = false;
+
+  const show = () => {
+    asked = false;
+    const { uploads } = queue;
+    const all = uploads.reduce((sum, upload) => sum + upload.file.size, 0);
+    const sent = uploads.reduce((sum, upload) => sum + upload.sent, 0);
+    const speed = uploads.reduce((sum, upload) => sum + (upload.state === "sending" ? upload.speed : 0), 0);
+    const done = uploads.filter((upload) => upload.state === "done").length;
+    const failed = uploads.filter((upload) => upload.state === "broken" || upload.state === "refused").length;
+    element.hidden = uploads.length === 0;
+    if (queue.runs && !ran) bar.reset();
+    bar.show(all > 0 ? sent / all : 0);
+    bar.element.hidden = !queue.runs;
+    element.dataset.state = queue.runs ? "running" : failed > 0 ? "failed" : "done";
+    const parts = queue.runs
+      ? [
+          words.filesOf(done, uploads.length),
+          words.ofSize(size(sent), size(all)),
+          speed > 0 && words.secondsLeft((all - sent) / speed),
+        ]
+      : [failed > 0 ? words.someFailed(failed) : words.allSent(done)];
+    text.textContent = parts.filter((part) => !!part).join(" · ");
+    if (ran && !queue.runs) announce(text.textContent);
+    ran = queue.runs;
+  };
+  queue.addEventListener("change", () => {
+    if (asked) return;
+    asked = true;
+    setTimeout(show, 100); // a thousand files tell more often than anybody looks
+  });
+  return element;
+}
