@@ -71,6 +71,12 @@ impl Keys {
         }
     }
 
+    /// What tells this server from others, and nothing else of it.
+    pub fn identity(&self) -> String {
+        let id = self.derive("handover 2026-11 identity of the server");
+        id[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// A key for one purpose, which `context` names and no other does.
     pub fn derive(&self, context: &str) -> [u8; 32] {
         blake3::derive_key(context, &self.root)
@@ -220,7 +226,7 @@ fn check_secret(secret: &[u8], path: String) -> Result<Vec<u8>, SecretError> {
 fn make_secret(path: &Path) -> io::Result<Vec<u8>> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let secret = hex::encode(&rand::random::<[u8; 32]>());
+    let secret = hex::encode(rand::random::<[u8; 32]>());
     let draft = path.with_extension("new");
     let _ = fs::remove_file(&draft);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
