@@ -179,23 +179,3 @@ async fn a_new_server_takes_up_what_it_can_prove() {
     late.say(&again_with(&token)).await;
     assert_eq!(late.ended().await, "restarted");
 }
-
-/// Whoever was away for too long is told so, and whoever comes with the code likewise.
-#[tokio::test]
-async fn being_away_for_too_long_is_said() {
-    let server = TestServer::start();
-    let mut sender = Socket::to(&server, "/api/direct/send").await;
-    let (nameplate, token) = sender.code().await;
-    drop(sender);
-    eventually("it is given up", async || {
-        server.clock.advance(Duration::from_secs(20));
-        let metrics = server.get("/metrics").send().await.unwrap().text().await.unwrap();
-        metrics.contains("handover_direct_transfers{state=\"waiting\"} 0")
-    })
-    .await;
-    let mut back = Socket::to(&server, &format!("/api/direct/send?rejoin={nameplate}")).await;
-    back.say(&again_with(&token)).await;
-    assert!(["away_too_long", "expired_code"].contains(&back.ended().await));
-    let receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await.ended().await;
-    assert!(["away_too_long", "expired_code", "unknown_code"].contains(&receiver), "{receiver}");
-}
