@@ -285,7 +285,7 @@ impl Server {
             stop_on_signals(&server.handle())?;
         }
         started(server.handle());
-        let announcement = announce(config, address);
+        let announcement = announce(config, address, &app.keys.identity());
         let sweeper = actix_rt::spawn(sweeper::run(app.clone(), SWEEPS));
         let watches = [
             actix_rt::spawn(direct::watch(app.clone(), live.hub.clone())),
