@@ -238,3 +238,35 @@ async fn a_download_that_takes_longer_than_the_grace_time_is_cut_off() {
     assert_eq!(response.status(), 200);
     assert!(response.bytes().await.unwrap().len() > LARGE);
 }
+
+/// Whoever reads the log may go away, or read no more: requests are answered and signals heard all the same.
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_up_nothing() {
+    for closes in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = handover(&["serve", "--bind", "127.0.0.1:0", "--free-space-floor", "1MiB"])
+            .arg("--data")
+            .arg(dir.path().join("data"))
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().filter(|_| !closes);
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let url = first.trim_end().split_once("is listening on ").unwrap().1.to_owned();
+        let http = reqwest::Client::new();
+        // More lines than a pipe holds.
+        for _ in 0..1000 {
+            let answer = http.get(format!("{url}/readyz")).timeout(PATIENCE).send().await.unwrap();
+            assert_eq!(answer.status(), 200, "closed: {closes}");
+        }
+        if closes {
+            let metrics = http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
+            let dropped = metrics.lines().find_map(|line| line.strip_prefix("handover_log_lines_dropped_total "));
+            assert!(dropped.unwrap().parse::<u64>().unwrap() > 500, "{dropped:?}");
+        }
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let ended = tokio::task::spawn_blocking(move || child.wait().unwrap());
+        assert!(tokio::time::timeout(PATIENCE, ended).await.expect("it stops").unwrap().success());
+        drop(stderr);
+    }
+}

@@ -1,5 +1,6 @@
 //! Making batches and putting files into them.
 
+use crate::protocol::names;
 use crate::server::refusals::{NO_FILE, bad_request};
 use std::time::Duration;
 
@@ -156,7 +157,7 @@ async fn new_batch(
 
 /// A title as it may be shown.
 pub fn title(given: String) -> Result<String> {
-    let title: String = given.chars().filter(|c| !c.is_control()).collect();
+    let title = names::plain(&given);
     match title.trim() {
         title if title.chars().count() <= TITLE => Ok(title.to_owned()),
         _ => Err(bad_request(format!("A title has {TITLE} characters at most."))),

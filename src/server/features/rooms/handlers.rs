@@ -1,5 +1,6 @@
 //! Making, looking at, changing and ending a room.
 
+use crate::protocol::names;
 use crate::server::refusals::bad_request;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -92,7 +93,7 @@ pub async fn make(
 
 /// A title as it may be shown.
 fn title(given: String) -> Result<String> {
-    let title: String = given.chars().filter(|c| !c.is_control()).collect();
+    let title = names::plain(&given);
     match title.trim() {
         title if title.chars().count() <= TITLE => Ok(title.to_owned()),
         _ => Err(bad_request(format!("A title has {TITLE} characters at most."))),

@@ -1,5 +1,6 @@
 //! Members of a room as rows: present from joining to leaving, whether connected or for a moment not.
 
+use crate::protocol::names;
 use crate::server::features::rooms::refusals::{MEMBER_NOT_FOUND, NOT_A_MEMBER, ROOM_LOCKED, room_crowded, room_full};
 use bytesize::ByteSize;
 use chrono::NaiveDateTime;
@@ -74,7 +75,7 @@ pub fn join(conn: &mut Conn, at: At<'_>, new: &NewMember) -> Result<(Member, Eve
             members::id.eq(&member.id),
             members::room_id.eq(room),
             members::name.eq(&member.name),
-            members::name_key.eq(member.name.to_lowercase()),
+            members::name_key.eq(names::key(&member.name)),
             members::token_digest.eq(digest(&new.token)),
             members::key_digest.eq(digest(&new.key)),
             members::joined_at.eq(now),
@@ -93,7 +94,7 @@ fn free_name(conn: &mut Conn, room: &str, name: &str) -> Result<String> {
     for number in 2.. {
         let taken = members::table
             .filter(members::room_id.eq(room))
-            .filter(members::name_key.eq(free.to_lowercase()))
+            .filter(members::name_key.eq(names::key(&free)))
             .filter(members::left_at.is_null());
         if conn.first::<_, String>(taken.select(members::id)).optional()?.is_none() {
             break;
