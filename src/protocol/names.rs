@@ -61,7 +61,8 @@ mod tests {
         ] {
             assert_eq!(key(one), key(other), "{one} {other}");
         }
-        for (one, other) in [("Ann", "Anna"), ("Jose", "José"), ("Ann", "Ann (2)"), ("見積", "見積書"), ("Ян", "Яна")] {
+        for (one, other) in [("Ann", "Anna"), ("Jose", "José"), ("Ann", "Ann (2)"), ("見積", "見積書"), ("Ян", "Яна")]
+        {
             assert_ne!(key(one), key(other), "{one} {other}");
         }
     }

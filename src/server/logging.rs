@@ -29,8 +29,11 @@ static OVERFLOWN: OnceLock<ErrorCounter> = OnceLock::new();
 pub fn start(config: &Config) -> Result<WorkerGuard, String> {
     let filter = EnvFilter::try_new(&config.log_filter)
         .map_err(|error| format!("the log filter {:?} cannot be read: {error}", config.log_filter))?;
-    let (writer, guard) =
-        NonBlockingBuilder::default().lossy(true).buffered_lines_limit(MOST_LINES).thread_name("log").finish(Lines::open());
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(MOST_LINES)
+        .thread_name("log")
+        .finish(Lines::open());
     let _ = OVERFLOWN.set(writer.error_counter()); // a second log cannot be started anyhow
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
     let started = match config.log {

@@ -85,7 +85,8 @@ fn path_of(typed: &str) -> PathBuf {
     if plain.exists() {
         return plain;
     }
-    let address = typed.strip_prefix("file://").map(|path| PathBuf::from(percent_decode_str(path).decode_utf8_lossy().as_ref()));
+    let address =
+        typed.strip_prefix("file://").map(|path| PathBuf::from(percent_decode_str(path).decode_utf8_lossy().as_ref()));
     address.or_else(|| unquoted(typed).map(|path| below_home(&path))).filter(|path| path.exists()).unwrap_or(plain)
 }
 

@@ -1,6 +1,7 @@
 //! `handover serve`: how it starts, why it does not, and how it stops.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
@@ -8,13 +9,13 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection as _;
 use handover::server::db::Conn;
 use reqwest::Method;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::binary::LARGE;
 use crate::support::binary::link_to_large_document;
-use crate::support::binary::{Running, one_line, run, text};
-use crate::support::peer::Raw;
+use crate::support::binary::{Running, handover, one_line, run, text};
+use crate::support::peer::{PATIENCE, Raw};
 use crate::support::*;
 
 /// Tries to start a server that cannot; gives the line that says why.

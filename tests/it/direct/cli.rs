@@ -135,7 +135,10 @@ async fn what_was_left_out_is_told_at_the_end() {
     let (received, (code, said)) = (text(&output.stderr), sender.end());
     assert_eq!((output.status.code(), code), (Some(8), Some(8)), "{received} {said}");
     for said in [&received, &said] {
-        assert!(said.contains("left out: sent/gone.txt: its sender cannot read it") && said.contains("1 left out"), "{said}");
+        assert!(
+            said.contains("left out: sent/gone.txt: its sender cannot read it") && said.contains("1 left out"),
+            "{said}"
+        );
     }
     assert!(!received.contains(sent.to_str().unwrap()), "{received}");
     assert!(to.join("sent/there.txt").exists());
