@@ -69,7 +69,9 @@ pub fn exit_code(failure: &Failure) -> ExitCode {
             | End::Replaced
             | End::SignedOut
             | End::Stopping
-            | End::BadMessage => 5,
+            | End::BadMessage
+            | End::AwayTooLong
+            | End::Restarted => 5,
         },
         Failure::Unconfirmed => 3,
         Failure::PeerCancelled(_) => 4,

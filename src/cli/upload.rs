@@ -51,7 +51,9 @@ async fn upload_all(api: &Api, files: &[PathBuf], renderer: Renderer) -> Result<
             Ok(stored) => {
                 let name = printable(stored["filename"].as_str().unwrap_or_default());
                 let size = ByteSize(stored["size"].as_u64().unwrap_or_default());
-                say(&format!("{name}  version {}  {size}", stored["version"]))
+                let notes = stored["notes"].as_array().into_iter().flatten().filter_map(|note| note["msg"].as_str());
+                let notes: String = notes.map(|note| format!("\n  {}", printable(note))).collect();
+                say(&format!("{name}  version {}  {size}{notes}", stored["version"]))
                     .map_err(|error| Failure::Local(format!("standard output cannot be written: {error}")))?;
             }
             Err(failure) => {

@@ -266,6 +266,8 @@ fn why_not(code: &str, why: WhyNot) -> String {
     match why {
         WhyNot::FilesChanged => format!("The code {code} ends: what it was for has changed since."),
         WhyNot::Gone => format!("The code {code} has ended meanwhile."),
+        WhyNot::Away => format!("The connection was away for too long, and the code {code} has ended."),
+        WhyNot::Restarted => format!("The server was started anew, and the code {code} has ended."),
     }
 }
 

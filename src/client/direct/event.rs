@@ -117,6 +117,21 @@ pub enum WhyNot {
     FilesChanged,
     /// The server has given it up, or the receiver has.
     Gone,
+    /// The connection was away for longer than the server keeps a place.
+    Away,
+    /// The server was started anew, and does not know it any more.
+    Restarted,
+}
+
+impl WhyNot {
+    /// Why a code ended that nobody has used, where it is not over for another reason.
+    pub fn of(failure: &Failure) -> Option<WhyNot> {
+        match failure {
+            Failure::Ended { code: End::AwayTooLong, .. } => Some(WhyNot::Away),
+            Failure::Ended { code: End::Restarted, .. } => Some(WhyNot::Restarted),
+            _ => None,
+        }
+    }
 }
 
 /// What was transferred.

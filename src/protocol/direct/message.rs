@@ -12,7 +12,7 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{LARGEST_FRAME, PIECE, seal};
+use super::{End, LARGEST_FRAME, PIECE, seal};
 
 /// Largest text of an [`Offer`], in bytes.
 pub const LARGEST_TEXT: usize = 32 << 10;
@@ -58,6 +58,9 @@ pub enum Message {
     /// How many bytes of content it has verified and written in this session.
     Ack {
         bytes: u64,
+        /// How many may be on their way from now on; as many as before if it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window: Option<u64>,
     },
     /// Every file that it accepted is in its place.
     Received,
@@ -65,6 +68,12 @@ pub enum Message {
     // Either says
     /// It is there, and has nothing else to say.
     Alive,
+    /// Asks for a word at once, which may be [`Message::Alive`].
+    Probe,
+    /// It is over, as the hub is told, too: on a direct path, where the hub's own word may never come.
+    Ended {
+        code: End,
+    },
     /// It stops for a while, or goes on.
     Paused {
         paused: bool,
@@ -360,7 +369,10 @@ mod tests {
             Message::Skipped { entry: 3, reason: Skip::Changed },
             Message::Have { files: vec![Had { entry: 3, offset: 7, digest: "ab".into() }] },
             Message::Decline,
-            Message::Ack { bytes: 1 << 33 },
+            Message::Ack { bytes: 1 << 33, window: None },
+            Message::Ack { bytes: 0, window: Some(1 << 26) },
+            Message::Probe,
+            Message::Ended { code: End::Cancelled },
             Message::Received,
             Message::Alive,
             Message::Paused { paused: true },

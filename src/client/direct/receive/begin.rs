@@ -14,7 +14,7 @@ use crate::protocol::direct::{Code, Role, Signal};
 /// A process was killed before it knew whether its guess was taken, and another one must not guess again. The sender, which
 /// would wait for it, is told.
 pub async fn spent(server: &Server, pace: &Pace, place: &Place, resume: Option<ResumeState>) -> Failure {
-    match rejoin(server, pace, place).await {
+    match rejoin(server, pace, place, false).await {
         Ok(link) => link.give_up(pace.goodbye).await,
         Err(Failure::Ended { .. }) => {} // it knows
         Err(failure) => return failure,
@@ -26,7 +26,9 @@ pub async fn spent(server: &Server, pace: &Pace, place: &Place, resume: Option<R
 /// Takes the place at the server: the one that a killed process had, else a new one.
 pub async fn begin(server: &Server, code: &Code, pace: &Pace, state: Option<&State>) -> Result<(Link, Place), Failure> {
     match state {
-        Some(state) => rejoin(server, pace, &state.place).await.map(|link| (link, state.place.clone())),
+        Some(state) => {
+            rejoin(server, pace, &state.place, state.master().is_some()).await.map(|link| (link, state.place.clone()))
+        }
         None => open(server, code, pace).await,
     }
 }

@@ -214,7 +214,7 @@ impl Receiver {
     ) -> Result<(), Failure> {
         match happening {
             Happening::Joined if self.offered.is_none() => tell(Event::PeerJoined),
-            Happening::Ready { again } => {
+            Happening::Ready { again, .. } => {
                 (self.offer, self.files.received, self.confirmed) = (Offer::default(), 0, 0);
                 if let Some(master) = &self.peer.master {
                     self.journal.confirmed(master);
@@ -299,7 +299,7 @@ impl Receiver {
 
     async fn confirm(&mut self) -> Result<(), Failure> {
         (self.confirmed, self.confirmed_at) = (self.files.received, Instant::now());
-        self.peer.say(&Message::Ack { bytes: self.files.received }).await
+        self.peer.say(&Message::Ack { bytes: self.files.received, window: None }).await
     }
 
     async fn check_complete(&mut self) -> Result<(), Failure> {

@@ -57,7 +57,7 @@ pub async fn begin(
     let state = resume.as_ref().and_then(|(resume, _)| resume.load::<State>());
     if let Some((state, code)) = state.and_then(|state| state.code.parse::<Code>().ok().map(|code| (state, code))) {
         let is_same = resume.as_ref().is_some_and(|(_, offered)| state.offered == *offered);
-        let why = match rejoin(server, pace, &state.place).await {
+        let why = match rejoin(server, pace, &state.place, state.master.is_some()).await {
             Ok(link) if is_same => return Ok(go_on(link, state, code, resume, tell)),
             Ok(link) => {
                 // The receiver would wait for what is not there any more.
@@ -65,7 +65,7 @@ pub async fn begin(
                 WhyNot::FilesChanged
             }
             Err(Failure::Ended { .. }) if !is_same => WhyNot::FilesChanged,
-            Err(Failure::Ended { .. }) => WhyNot::Gone,
+            Err(failure @ Failure::Ended { .. }) => WhyNot::of(&failure).unwrap_or(WhyNot::Gone),
             Err(failure) => return Err(failure),
         };
         tell(Event::NotResumed { code: code.to_string(), why });
@@ -124,6 +124,12 @@ impl Journal {
             state.master = Some(master.to_bytes());
             self.store();
         }
+    }
+
+    /// The code is over, and the place is for the next one.
+    pub fn take(&mut self) -> Option<(ResumeState, String)> {
+        self.clear();
+        self.0.take().map(|(resume, state)| (resume, state.offered))
     }
 
     /// It is over.

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::begin::{Journal, begin};
 use self::round::Round;
-use super::event::{Event, Failure, Summary};
+use super::event::{Event, Failure, Summary, WhyNot};
 use super::peer::{Happening, Peer};
 use super::rate::{Rate, progress};
 use super::resume_state::ResumeState;
@@ -46,7 +46,7 @@ pub async fn send(sending: Sending, tell: &mut dyn FnMut(Event)) -> Result<Summa
         begun = begin(&server, &pace, resume, tell) => begun?,
         () = stopped(&mut stop) => return Err(Failure::Stopped),
     };
-    let mut peer = Peer::new(server, pace, route, begun.place, begun.code, begun.link);
+    let mut peer = Peer::new(server.clone(), pace, route.clone(), begun.place, begun.code, begun.link);
     peer.master = begun.master;
     let mut sender = Sender {
         peer,
@@ -65,7 +65,25 @@ pub async fn send(sending: Sending, tell: &mut dyn FnMut(Event)) -> Result<Summa
         left_out: BTreeSet::new(),
         same: BTreeSet::new(),
     };
-    let result = sender.run(&mut stop, tell).await;
+    let result = loop {
+        let result = sender.run(&mut stop, tell).await;
+        let why = result.as_ref().err().and_then(WhyNot::of).filter(|_| sender.expires.is_some());
+        let Some(why) = why else { break result };
+        // Nobody has come with the code, and nobody can any more.
+        tell(Event::NotResumed { code: sender.peer.code.to_string(), why });
+        let begun = tokio::select! {
+            begun = begin(&server, &pace, sender.journal.take(), tell) => begun,
+            () = stopped(&mut stop) => Err(Failure::Stopped),
+        };
+        match begun {
+            Ok(begun) => {
+                sender.peer = Peer::new(server.clone(), pace, route.clone(), begun.place, begun.code, begun.link);
+                sender.journal = begun.journal;
+                sender.expires = begun.life.map(|life| Instant::now() + life);
+            }
+            Err(failure) => break Err(failure),
+        }
+    };
     sender.round = None; // it holds the connection's queue open
     sender.journal.clear();
     sender.peer.leave(&result).await;
@@ -144,7 +162,7 @@ impl Sender {
                     tell(Event::PeerJoined);
                 }
             }
-            Happening::Ready { again } => {
+            Happening::Ready { again, .. } => {
                 if let Some(master) = &self.peer.master {
                     self.journal.confirmed(master);
                 }
@@ -164,7 +182,7 @@ impl Sender {
                 }
                 happening.event().into_iter().for_each(tell);
             }
-            Happening::PeerLost { .. } | Happening::ConnectionLost => {
+            Happening::PeerLost { .. } | Happening::ConnectionLost | Happening::Interrupted => {
                 self.round = None;
                 happening.event().into_iter().for_each(tell);
             }
@@ -182,13 +200,14 @@ impl Sender {
             Message::Have { files } => self.note_had(files)?,
             Message::Accept(accept) => self.begin(accept, tell)?,
             Message::Decline => return Err(Failure::Ended { code: End::Declined, by: Some(Role::Receiver) }),
-            Message::Ack { bytes } => {
+            Message::Ack { bytes, window } => {
                 if let Some(round) = &mut self.round {
                     if bytes > round.sent || bytes < round.acked {
                         return Err(Failure::Protocol("it confirms what was not sent"));
                     }
                     self.rate.bytes += bytes - round.acked;
                     round.acked = bytes;
+                    round.window = window.map_or(round.window, |window| window.max(PIECE as u64));
                     while let Some((_, entry)) = round.unconfirmed.pop_front_if(|(end, _)| *end <= bytes) {
                         let Entry { path, size, folder, .. } = &self.entries[entry as usize];
                         if !folder {
