@@ -170,18 +170,17 @@ async fn a_link_names_its_server_and_a_target_that_is_none_spends_nothing() {
 async fn texts_move_no_cursor() {
     let dir = tempfile::tempdir().unwrap();
     let server = Running::start(&dir.path().join("data"), &[]);
-    let path = file(dir.path(), "a.txt", 10, 1);
+    let path = dir.path().join("a.txt");
+    fs::write(&path, "plain\n").unwrap();
     let evil = "a\u{1b}]0;title\u{7}\u{1b}[2J\nb\u{202e}c";
     for args in [&["--yes"][..], &["--to", "-"], &["--yes", "--json"]] {
         let sender = Sender::start(&server, &["--text", evil, path.to_str().unwrap()], b"");
-        let to = dir.path().join("to");
         let mut command = handover(&[&["receive", "--server", &server.url, &sender.code], args].concat());
         let output = command.env("HANDOVER_X", "").current_dir(dir.path()).stdin(Stdio::null()).output().unwrap();
         let all = [text(&output.stderr), String::from_utf8_lossy(&output.stdout).into_owned()].concat();
         assert_eq!(output.status.code(), Some(0), "{all}");
         assert!(!all.contains(['\u{1b}', '\u{7}', '\u{202e}']) && all.contains("title"), "{args:?} {all:?}");
         assert_eq!(sender.end().0, Some(0));
-        drop(to);
     }
 }
 
@@ -190,7 +189,9 @@ async fn texts_move_no_cursor() {
 fn empty_variables_are_not_set() {
     let mut command = handover(&["send", "--text", "x", "--no-qr"]);
     let variables = ["HANDOVER_SERVER", "HANDOVER_TOKEN", "HANDOVER_PUBLIC_URL", "HANDOVER_GUESTS"];
-    variables.iter().for_each(|name| drop(command.env(name, "")));
+    for name in variables {
+        command.env(name, "");
+    }
     let said = text(&command.env("HANDOVER_RELAY", "").arg("--server").arg("127.0.0.1:1").output().unwrap().stderr);
     assert!(said.contains("cannot be reached"), "{said}");
     let mut command = handover(&["doctor", "--live"]);
