@@ -15,8 +15,8 @@ use crate::server::config::Config;
 use crate::server::db::Db;
 use crate::server::leases::Transfers;
 use crate::server::metrics::Metrics;
-use crate::server::tally::Tally;
 use crate::server::places::Shares;
+use crate::server::tally::Tally;
 
 pub struct App {
     pub config: Config,
