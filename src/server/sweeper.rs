@@ -11,6 +11,7 @@ use crate::server::db::schema::{audit, blobs, download_links, sessions};
 use crate::server::error::{Chain, Error, Result};
 use crate::server::features::batches;
 use crate::server::features::links;
+use crate::server::http::idempotency;
 
 /// How often rows are swept, and how often the files.
 const ROWS: Duration = Duration::from_secs(30);
@@ -47,6 +48,7 @@ pub async fn rows(app: &App) -> Result<()> {
     app.db
         .write(move |conn| {
             links::model::expire(conn, now)?;
+            idempotency::expire(conn, now)?;
             diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(conn)?;
             diesel::delete(audit::table.filter(audit::at.lt(oldest))).execute(conn)?;
             diesel::delete(

@@ -38,6 +38,7 @@ diesel::table! {
         running -> Integer,
         complete -> Integer,
         starts -> Integer,
+        modified_at -> Nullable<Timestamp>,
     }
 }
 
@@ -108,6 +109,16 @@ diesel::table! {
         lease_until -> Nullable<Timestamp>,
         fetched_at -> Nullable<Timestamp>,
         fetched_from -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    idempotency (id) {
+        id -> Text,
+        request -> Text,
+        status -> Integer,
+        answer -> Binary,
+        expires_at -> Timestamp,
     }
 }
 
@@ -230,6 +241,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     blobs,
     documents,
     download_links,
+    idempotency,
     room_events,
     room_fetches,
     room_files,

@@ -7,6 +7,7 @@ pub mod file_body;
 pub mod form;
 pub mod gate;
 pub mod headers;
+pub mod idempotency;
 pub mod json;
 pub mod log;
 mod no_request;

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use actix_web::web;
 use chrono::{NaiveDateTime, TimeDelta};
 
+use super::events;
 use super::model::claims::{self, Claim};
 use super::model::fetches::{self, NewFetch};
 use super::model::{still_open, topic};
@@ -105,7 +106,7 @@ impl Custody for BatchCustody {
     fn delivered(&mut self) {
         let (state, now) = (std::mem::replace(&mut self.state, State::Over), self.app.clock.now());
         let (fetch, origin, claim) = (self.fetch.clone(), self.origin.clone(), self.claim.take());
-        let by_sender = self.by_sender;
+        let (by_sender, is_counted, app) = (self.by_sender, claim.is_some(), self.app.clone());
         self.app.db.writer().post("end a download of a batch", move |conn| {
             match (claim, state) {
                 // A range that ends before the last byte.
@@ -116,6 +117,9 @@ impl Custody for BatchCustody {
             }
             if !by_sender {
                 fetches::record(conn, &fetch, now)?;
+            }
+            if is_counted {
+                events::counted(&app, conn, &fetch);
             }
             origin.record(conn, now, Entry::new(Action::BatchFetched, &fetch.what).detail(topic(&fetch.batch)))
         });

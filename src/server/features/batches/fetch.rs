@@ -8,7 +8,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::archive::{Archive, Entry, Piece};
+use super::archive::{Archive, Entry, Piece, portable};
 use super::custody::BatchCustody;
 use super::guard::Open;
 use super::model::claims::{self, Claim, Which};
@@ -77,7 +77,9 @@ pub async fn zip(
         which = Which::These(pick(&mut files, named)?);
     }
     let etag = etag(&files);
-    let (entries, blobs): (Vec<_>, Vec<_>) = files.into_iter().map(|file| (entry(&file), file.blob)).unzip();
+    let names = portable(&files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>());
+    let named = files.into_iter().zip(names);
+    let (entries, blobs): (Vec<_>, Vec<_>) = named.map(|(file, name)| (entry(&file, name), file.blob)).unzip();
     let archive = Arc::new(Archive::new(entries));
     let download = Download {
         name: zip_name(&batch.title),
@@ -128,12 +130,12 @@ fn pick(files: &mut Vec<files::File>, named: &str) -> Result<Vec<String>> {
     if files.len() == ids.len() { Ok(ids) } else { Err(FILE_NOT_FOUND) }
 }
 
-fn entry(file: &files::File) -> Entry {
+fn entry(file: &files::File, name: String) -> Entry {
     Entry {
-        name: file.name.clone(),
+        name,
         size: file.size_bytes(),
         crc32: u32::try_from(file.crc32).unwrap_or_default(),
-        modified: file.added_at,
+        modified: file.modified_at.unwrap_or(file.added_at),
     }
 }
 
@@ -141,7 +143,8 @@ fn entry(file: &files::File) -> Entry {
 fn etag(files: &[files::File]) -> String {
     let mut hasher = blake3::Hasher::new();
     for file in files {
-        for part in [file.name.as_str(), &file.blake3, &file.added_at.and_utc().timestamp().to_string()] {
+        let date = file.modified_at.unwrap_or(file.added_at).and_utc().timestamp().to_string();
+        for part in [file.name.as_str(), &file.blake3, &date] {
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
         }
     }
