@@ -57,7 +57,7 @@ test("the address bar has the address to pass on, and this browser the key", asy
   assert.match(link, /#[a-z2-9]{32}$/);
   const phone = await browser.person(server.url);
   await phone.goto(link);
-  await phone.getByRole("button", { name: "End batch" }).waitFor();
+  await phone.getByRole("textbox", { name: "Address of the link" }).waitFor();
   assert.equal(phone.url(), address);
   await phone.goto("about:blank");
   await phone.goto(address);
@@ -119,7 +119,8 @@ test("what a proxy refuses is told in words", async () => {
   const refusal = { status: 413, contentType: "text/html", body: "<h1>413 Request Entity Too Large</h1>" };
   await page.route("**/api/batches/*/files", (route) => route.fulfill(refusal));
   await page.getByRole("button", { name: /^Send/ }).click();
-  await page.getByText("Something between this browser and the server takes no file of this size.").waitFor();
+  const row = page.locator("li.upload");
+  await row.getByText("Something between this browser and the server takes no file of this size.").waitFor();
 });
 
 test("files stand in the order that people expect, whichever arrives first", async () => {
@@ -160,7 +161,7 @@ test("thousands of small files go together, without a row for each, with their d
     await utimes(path, dated, dated);
   }
   const page = await chosen(folder, true);
-  await page.getByRole("button", { name: /^Send 2,000 files/ }).waitFor();
+  await page.getByRole("button", { name: /^Send 2,000 files/ }).waitFor({ timeout: 60_000 });
   let requests = 0;
   page.on("request", (request) => (requests += /\/api\/batches\/\w+\/files$/.test(request.url()) ? 1 : 0));
   await page.evaluate(() => {

@@ -24,7 +24,7 @@ test("a browser that keeps nothing has every page", async () => {
   try {
     for (const [path, heading] of [
       ["", "Hand a file over"],
-      ["desk", "Desk"],
+      ["desk", "Sign in"],
       ["direct", "Hand over directly"],
       ["new", "New batch"],
       [batch.path.slice(1), "For you"],

@@ -8,6 +8,9 @@ import { words } from "../batch/words.js";
 
 /** @typedef {import("../batch/api.js").BatchFile} BatchFile */
 
+/** Between two looks at the whole, in milliseconds. */
+const SHOWN = 100;
+
 /**
  * @param {string} label
  * @param {string} empty what to say while there is none
@@ -24,8 +27,17 @@ export function batchList(label, empty, action, changed) {
   const list = h("ul", { class: "rows long", "aria-label": label });
   const nothing = h("p", { class: "empty quiet" }, empty);
   const element = h("div", {}, list, nothing);
+  let rest = 0;
+  let isDue = false;
+  /** At once, and then ten times a second at most: thousands of files come faster than anybody reads. */
   const show = () => {
+    if (rest) return void (isDue = true);
+    isDue = false;
     nothing.hidden = rows.size > 0;
+    rest = setTimeout(() => {
+      rest = 0;
+      if (isDue) show();
+    }, SHOWN);
     changed();
   };
   return {
