@@ -2,6 +2,12 @@
 //! the real binary in three processes. `cargo bench --bench direct` prints a table; `-- SIZE` sets the MiB, 1024 if left out.
 //! Nothing is asserted: read the ratios, and compare runs on one quiet machine.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "what cannot be measured fails, and what was measured is printed"
+)]
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;

@@ -7,8 +7,10 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "server")]
 pub mod cli;
 pub mod client;
 pub mod interface;
 pub mod protocol;
+#[cfg(feature = "server")]
 pub mod server;

@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
 use futures_util::stream;
-use handover::server::blobs::{Account, Blobs, Content, Quota, Space, receive};
+use handover::server::blobs::{Account, Blobs, Content, Space, receive};
+use handover::server::config::Quota;
 
 use crate::support::crafted::noise;
 use crate::{SMALL, folder};

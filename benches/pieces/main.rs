@@ -3,6 +3,14 @@
 //!
 //! What has to be durable is written below target/: a /tmp in memory would be synced for nothing.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "what cannot be measured fails, and what was measured is printed"
+)]
+
 mod auth;
 mod blobs;
 mod hand_over;

@@ -11,9 +11,12 @@ use diesel::prelude::*;
 use super::Outcome;
 use crate::server::auth::token::load_secret;
 use crate::server::blobs::{Blobs, Space};
-use crate::server::config::{Config, Guests, OperationSignup};
+use crate::server::config::{Config, Guests};
 use crate::server::db::open_to_look;
 use crate::server::db::schema::users;
+use crate::server::features::accounts::settings::OperationSignup;
+use crate::server::features::direct;
+use crate::server::settings::Settings;
 
 /// What a check finds.
 enum Finding {
@@ -25,7 +28,8 @@ enum Finding {
 use Finding::{Bad, Good, Warning};
 
 /// Runs all checks. Fails if one of them finds that the server would not work.
-pub fn run(config: &Config) -> Outcome {
+pub fn run(settings: &Settings) -> Outcome {
+    let config = &settings.base;
     let findings = [
         data(config),
         secret(config),
@@ -33,9 +37,9 @@ pub fn run(config: &Config) -> Outcome {
         blobs(config),
         port(config),
         exposure(config),
-        signup(config),
+        signup(settings),
         guests(config),
-        ice(config),
+        ice(&settings.direct),
     ];
     let mut bad = 0;
     for finding in &findings {
@@ -148,8 +152,9 @@ fn exposure(config: &Config) -> Finding {
     }
 }
 
-fn signup(config: &Config) -> Finding {
-    match config.operation_signup() {
+fn signup(settings: &Settings) -> Finding {
+    let config = &settings.base;
+    match settings.accounts.operation_signup(config) {
         OperationSignup::Open if !config.is_local() => {
             Warning("anybody on the network may register as an operation user and upload".into())
         }
@@ -168,8 +173,8 @@ fn guests(config: &Config) -> Finding {
     }
 }
 
-fn ice(config: &Config) -> Finding {
-    let servers: Vec<String> = config.ice_servers.iter().map(ToString::to_string).collect();
+fn ice(settings: &direct::Settings) -> Finding {
+    let servers: Vec<String> = settings.ice_servers.iter().map(ToString::to_string).collect();
     Good(match servers.is_empty() {
         true => "pages send past the server on one network, and over it everywhere else; --ice-servers would help them"
             .into(),

@@ -3,7 +3,7 @@
 pub mod address;
 mod content;
 pub mod download;
-pub mod kept;
+pub mod resume;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use bytesize::ByteSize;
 use rustix::fs::FileType;
 use serde_json::json;
 
-use super::progress::Shown;
+use super::progress::Renderer;
 use super::run::run_to_end;
-use super::{Outcome, say};
+use super::{Outcome, output, say};
 use crate::client::folder::{Folder, Partial, local_name};
 use crate::client::{Failure, printable};
 use download::{Download, Fetched, Sink};
-use kept::Keeper;
+use resume::Journal;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -42,16 +42,16 @@ pub struct Args {
 
 pub fn run(args: Args) -> Outcome {
     let to_output = args.output.as_deref() == Some(Path::new("-"));
-    let shown = Shown::of(args.json && !to_output);
+    let renderer = Renderer::of(args.json && !to_output);
     let url = match args.url {
         Some(url) => url,
         None => ask()?,
     };
     let place = if to_output { None } else { Some(Place::of(args.output, args.force)?) };
-    let fetched = run_to_end(fetch(&url, place, shown)).inspect_err(|failure| shown.failed(None, failure))?;
+    let fetched = run_to_end(fetch(&url, place, renderer)).inspect_err(|failure| renderer.failed(None, failure))?;
     let Some((path, Fetched { bytes, verified })) = fetched else { return Ok(()) };
     let path = path.display().to_string();
-    shown.event(&json!({"event": "done", "path": path, "bytes": bytes, "verified": verified}));
+    renderer.event(&json!({"event": "done", "path": path, "bytes": bytes, "verified": verified}));
     match args.json {
         true => Ok(()),
         false => say(&printable(&path)),
@@ -60,47 +60,46 @@ pub fn run(args: Args) -> Outcome {
 
 fn ask() -> Result<String, Failure> {
     if std::io::stdin().is_terminal() {
-        eprint!("Link: ");
-        let _ = std::io::stderr().flush();
+        output::ask("Link: ");
     }
     let line = super::login::line();
     line.map_err(|error| Failure::Local(format!("standard input cannot be read: {error}")))
 }
 
-async fn fetch(url: &str, place: Option<Place>, shown: Shown) -> Result<Option<(PathBuf, Fetched)>, Failure> {
+async fn fetch(url: &str, place: Option<Place>, renderer: Renderer) -> Result<Option<(PathBuf, Fetched)>, Failure> {
     let address = address::resolve(url).await?;
     let Some(place) = place else {
-        let mut download = Download::open(address, shown).await?;
+        let mut download = Download::open(address, renderer).await?;
         let mut output = std::io::stdout();
         let fetched = download.run(&mut Sink::Output(&mut output)).await?;
         output.flush().map_err(unwritable)?;
-        note(shown, &download, &fetched);
+        note(renderer, &download, &fetched);
         return Ok(None);
     };
-    let mut keeper = Keeper::of(url, &place.folder, place.name.as_deref());
+    let mut journal = Journal::of(url, &place.folder, place.name.as_deref());
     let mut download =
-        Download::open(address, shown).await.inspect_err(|failure| place.give_up(&mut keeper, failure))?;
-    let (mut partial, before) = place.begin(&download, &keeper)?;
-    let fetched = match download.run(&mut Sink::File(&mut partial, &mut keeper)).await {
+        Download::open(address, renderer).await.inspect_err(|failure| place.give_up(&mut journal, failure))?;
+    let (mut partial, before) = place.begin(&download, &journal)?;
+    let fetched = match download.run(&mut Sink::File(&mut partial, &mut journal)).await {
         Ok(fetched) => fetched,
         Err(failure) if failure.may_pass() => return Err(failure),
         Err(failure) => {
             partial.remove();
-            keeper.forget();
+            journal.forget();
             return Err(failure);
         }
     };
     // The link is used up: this may be the only copy.
     partial.sync().map_err(unwritable)?;
     let name = if before.replace { partial.replace() } else { partial.finish() }.map_err(unwritable)?;
-    keeper.forget();
-    note(shown, &download, &fetched);
+    journal.forget();
+    note(renderer, &download, &fetched);
     Ok(Some((before.path(&name), fetched)))
 }
 
-fn note(shown: Shown, download: &Download, fetched: &Fetched) {
+fn note(renderer: Renderer, download: &Download, fetched: &Fetched) {
     let verified = if fetched.verified.is_some() { ", verified" } else { "" };
-    shown.note(&format!("{}, {}{verified}", printable(&download.name), ByteSize(fetched.bytes)));
+    renderer.note(&format!("{}, {}{verified}", printable(&download.name), ByteSize(fetched.bytes)));
 }
 
 fn unwritable(error: std::io::Error) -> Failure {
@@ -141,18 +140,18 @@ impl Place {
     }
 
     /// Begins the file, before anything of the link is spent. What has its name is in the way unless it may be replaced.
-    fn begin(self, download: &Download, keeper: &Keeper) -> Result<(Partial, Place), Failure> {
+    fn begin(self, download: &Download, journal: &Journal) -> Result<(Partial, Place), Failure> {
         let name = self.name.clone().unwrap_or_else(|| local_name(&download.name));
         let shown = self.path(&name);
         let shown = shown.display();
         let wrong = |error: std::io::Error| Failure::Local(format!("{shown} cannot be written: {error}"));
         let folder = Folder::open(&self.folder).map_err(wrong)?;
-        match folder.look(&name).map_err(wrong)? {
+        match folder.peek(&name).map_err(wrong)? {
             Some(FileType::Directory) => Err(Failure::Local(format!("{shown} is a folder"))),
             Some(_) if !self.replace => Err(Failure::Local(format!(
                 "{shown} is there already; say --force to replace it, or -o NAME to choose another. The link is not spent"
             ))),
-            _ => match keeper.reopen(&folder, download.etag()) {
+            _ => match journal.reopen(&folder, download.etag()) {
                 Some(left) => Ok((left, self)),
                 None => Ok((folder.begin_as(&name).map_err(wrong)?, self)),
             },
@@ -160,11 +159,11 @@ impl Place {
     }
 
     /// What is left of a link that leads nowhere any more is of no use.
-    fn give_up(&self, keeper: &mut Keeper, failure: &Failure) {
+    fn give_up(&self, journal: &mut Journal, failure: &Failure) {
         if !failure.may_pass()
             && let Ok(folder) = Folder::open(&self.folder)
         {
-            keeper.discard(&folder);
+            journal.discard(&folder);
         }
     }
 }

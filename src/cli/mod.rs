@@ -7,6 +7,7 @@ mod find;
 mod link;
 pub mod login;
 mod openapi;
+mod output;
 mod progress;
 mod prompt;
 mod qr;
@@ -28,8 +29,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::client::direct::Failure;
 use crate::client::printable;
-use crate::server::config::{Config, Store};
+use crate::server::config::Store;
 use crate::server::error::Error;
+use crate::server::settings::Settings;
 
 /// Hands files from one person to another: a server with a JSON API, and its tools.
 ///
@@ -42,13 +44,13 @@ struct Cli {
     command: Option<Command>,
 
     #[command(flatten)]
-    config: Config,
+    settings: Settings,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Start the server (also what happens without a command)
-    Serve(Config),
+    Serve(Settings),
     /// Send files, folders or a text to somebody who is there now
     Send(send::Args),
     /// Receive what somebody sends with a code
@@ -78,7 +80,7 @@ enum Command {
     /// Check a set-up and say in plain words what is wrong with it
     Doctor {
         #[command(flatten)]
-        config: Config,
+        settings: Settings,
         /// Only ask the running server whether it is ready: for a container's health check
         #[arg(long)]
         live: bool,
@@ -94,8 +96,8 @@ enum Command {
 pub fn main(before_serving: fn()) -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit());
     let result = match cli.command {
-        None => serve::run(cli.config, before_serving),
-        Some(Command::Serve(config)) => serve::run(config, before_serving),
+        None => serve::run(cli.settings, before_serving),
+        Some(Command::Serve(settings)) => serve::run(settings, before_serving),
         Some(Command::Send(args)) => send::run(args),
         Some(Command::Receive(args)) => receive::run(args),
         Some(Command::Room(command)) => room::run(command),
@@ -106,8 +108,8 @@ pub fn main(before_serving: fn()) -> ExitCode {
         Some(Command::Link(args)) => link::run(args),
         Some(Command::Fetch(args)) => fetch::run(args),
         Some(Command::Users { store, command }) => users::run(&store, command),
-        Some(Command::Doctor { config, live: true }) => doctor::live(&config),
-        Some(Command::Doctor { config, live: false }) => doctor::run(&config),
+        Some(Command::Doctor { settings, live: true }) => doctor::live(&settings.base),
+        Some(Command::Doctor { settings, live: false }) => doctor::run(&settings),
         Some(Command::Openapi) => openapi::run(),
     };
     match result {
@@ -121,7 +123,7 @@ pub fn main(before_serving: fn()) -> ExitCode {
                 true => printable(&text),
                 false => text.split('\n').map(printable).collect::<Vec<_>>().join("\n"),
             };
-            eprintln!("handover: {text}");
+            output::tell(&format!("handover: {text}"));
             exit_code(error.as_ref())
         }
     }
@@ -130,6 +132,9 @@ pub fn main(before_serving: fn()) -> ExitCode {
 fn exit_code(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     if let Some(failure) = error.downcast_ref() {
         return transfer::exit_code(failure);
+    }
+    if error.downcast_ref::<transfer::LeftOut>().is_some() {
+        return ExitCode::from(transfer::LEFT_OUT);
     }
     let several = error.downcast_ref::<upload::Several>().map(|several| &several.first);
     several.or_else(|| error.downcast_ref()).map_or(ExitCode::FAILURE, run::exit_code)
@@ -154,7 +159,9 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 /// Writes a line to standard output. Whoever reads it through a closed pipe has no need of it.
 fn say(text: &str) -> Outcome {
     match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("standard output cannot be written: {error}").into())
+        }
         _ => Ok(()),
     }
 }

@@ -1,11 +1,12 @@
 //! What `upload` and `fetch` show: bars for a person, or events as JSON lines, or next to nothing.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::output;
 use crate::client::{Failure, printable};
 
 /// Between two events of progress.
@@ -13,29 +14,29 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// See the module.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
+pub enum Renderer {
     Person,
     Json,
     /// Something else is shown.
     Nothing,
 }
 
-impl Shown {
-    pub fn of(json: bool) -> Shown {
-        if json { Shown::Json } else { Shown::Person }
+impl Renderer {
+    pub fn of(json: bool) -> Renderer {
+        if json { Renderer::Json } else { Renderer::Person }
     }
 
     /// A line for a person.
     pub fn note(self, line: &str) {
-        if self == Shown::Person {
-            eprintln!("{line}");
+        if self == Renderer::Person {
+            output::tell(line);
         }
     }
 
     /// A line for a program; whoever reads this through a closed pipe has no need of it.
     pub fn event(self, event: &Value) {
-        if self == Shown::Json {
-            let _ = writeln!(std::io::stdout(), "{event}");
+        if self == Renderer::Json {
+            output::json(&event.to_string());
         }
     }
 
@@ -49,7 +50,7 @@ impl Shown {
 
     /// The progress of one file of so many bytes, if that is known.
     pub fn meter(self, name: &str, total: Option<u64>) -> Meter {
-        let target = match self == Shown::Person && std::io::stderr().is_terminal() {
+        let target = match self == Renderer::Person && std::io::stderr().is_terminal() {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
         };
@@ -59,7 +60,7 @@ impl Shown {
             None => style("{spinner} {bytes}  {bytes_per_sec}  {wide_msg}"),
         });
         bar.set_message(printable(name));
-        Meter { shown: self, bar, told: Instant::now() }
+        Meter { renderer: self, bar, told: Instant::now() }
     }
 }
 
@@ -72,9 +73,9 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// See [`Shown::meter`]. The bar goes when this is dropped.
+/// See [`Renderer::meter`]. The bar goes when this is dropped.
 pub struct Meter {
-    shown: Shown,
+    renderer: Renderer,
     bar: ProgressBar,
     told: Instant,
 }
@@ -82,15 +83,15 @@ pub struct Meter {
 impl Meter {
     pub fn at(&mut self, bytes: u64) {
         self.bar.set_position(bytes);
-        if self.shown == Shown::Json && self.told.elapsed() >= TICK {
+        if self.renderer == Renderer::Json && self.told.elapsed() >= TICK {
             self.told = Instant::now();
-            self.shown.event(&json!({"event": "progress", "bytes": bytes, "total": self.bar.length()}));
+            self.renderer.event(&json!({"event": "progress", "bytes": bytes, "total": self.bar.length()}));
         }
     }
 
     /// A line for a person while the bar is there.
     pub fn note(&self, line: &str) {
-        self.bar.suspend(|| self.shown.note(line));
+        self.bar.suspend(|| self.renderer.note(line));
     }
 }
 

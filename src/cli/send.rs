@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use super::Outcome;
 use super::find::{Choice, find};
 use super::login::{meant, token_for};
-use super::transfer::{Link, Shown, run_to_end, saved};
+use super::transfer::{Link, Renderer, resume_state, run_to_end};
 use crate::client::Server;
-use crate::client::direct::{Pace, Saved, Sending, Sources, send};
+use crate::client::direct::{Pace, ResumeState, Sending, Sources, send};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -48,31 +48,31 @@ pub fn run(args: Args) -> Outcome {
             false => sources.add(path)?,
         }
     }
-    let mut shown = Shown::sending(args.link.json, !args.no_qr);
+    let mut renderer = Renderer::sending(args.link.json, !args.no_qr);
     for skipped in &sources.skipped {
-        shown.note(&format!("left out: {skipped}"));
+        renderer.note(&format!("left out: {skipped}"));
     }
     if sources.entries.is_empty() && args.text.is_none() {
         return Err("there is nothing to send".into());
     }
     let route = args.link.route();
     let Choice { server, is_meant } = find(meant(args.link.server)?)?;
-    let saved = place(&server, &args.paths, args.text.as_deref());
-    if let Some(saved) = saved.as_ref().filter(|_| args.new) {
-        saved.clear();
+    let resume = place(&server, &args.paths, args.text.as_deref());
+    if let Some(resume) = resume.as_ref().filter(|_| args.new) {
+        resume.clear();
     }
     let token = args.token.filter(|_| is_meant).map_or_else(|| token_for(&server), |token| Ok(Some(token)))?;
     let server = server.with_token(token);
-    run_to_end(&mut shown, async |stop, tell| {
-        send(Sending { server, pace: Pace::default(), route, text: args.text, sources, stop, saved }, tell).await
+    run_to_end(&mut renderer, async |stop, tell| {
+        send(Sending { server, pace: Pace::default(), route, text: args.text, sources, stop, resume }, tell).await
     })
 }
 
 /// The same for the same paths on the same server.
-fn place(server: &Server, paths: &[PathBuf], text: Option<&str>) -> Option<Saved> {
+fn place(server: &Server, paths: &[PathBuf], text: Option<&str>) -> Option<ResumeState> {
     let paths: Vec<PathBuf> = paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
     let mut words = vec![b"send".as_slice(), server.url().as_bytes()];
     words.extend(paths.iter().map(|path| path.as_os_str().as_bytes()));
     words.extend(text.map(str::as_bytes));
-    saved(&words)
+    resume_state(&words)
 }

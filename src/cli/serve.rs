@@ -5,15 +5,16 @@ use std::io::Write as _;
 use super::Outcome;
 use crate::server::Server;
 use crate::server::clock::Clock;
-use crate::server::config::{Config, OperationSignup};
+use crate::server::features::accounts::settings::OperationSignup;
 use crate::server::logging;
+use crate::server::settings::Settings;
 
-pub fn run(config: Config, before_serving: fn()) -> Outcome {
+pub fn run(settings: Settings, before_serving: fn()) -> Outcome {
     before_serving();
-    logging::start(&config)?;
+    logging::start(&settings.base)?;
     actix_rt::System::new().block_on(async move {
         ignore_file_size_signal();
-        let server = Server::start(config, Clock::System).await?;
+        let server = Server::start(settings, Clock::System).await?;
         let greeting = greeting(&server);
         server
             .run(true, |_| {
@@ -32,7 +33,7 @@ fn greeting(server: &Server) -> String {
     let local = format!("http://{}", server.address);
     let address = config.public_url.as_ref().map_or(local, |public| public.join(""));
     let data = config.store.data.canonicalize().unwrap_or_else(|_| config.store.data.clone());
-    let next = match config.operation_signup() {
+    let next = match server.live.settings.accounts.operation_signup(config) {
         OperationSignup::Open => "open it in a browser, or follow the README's tour with curl",
         _ => "add an operation user with `handover users add NAME EMAIL --operation`",
     };

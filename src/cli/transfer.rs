@@ -2,17 +2,17 @@
 //!
 //! People read standard error; standard output is for what was received, and for events as JSON lines.
 
-mod shown;
-mod underway;
+mod progress;
+mod render;
 
 use std::process::ExitCode;
 
 use tokio::sync::watch;
 
-pub use self::shown::Shown;
+pub use self::render::Renderer;
 use super::Outcome;
 use crate::client::Server;
-use crate::client::direct::{Event, Failure, Route, Saved, Stop, Summary};
+use crate::client::direct::{Event, Failure, ResumeState, Route, Stop, Summary};
 use crate::protocol::direct::End;
 
 #[derive(clap::Args)]
@@ -39,9 +39,9 @@ impl Link {
 
 /// Where another process finds what it needs to go on with the transfer that these words name; without one it runs all the
 /// same.
-pub fn saved(words: &[&[u8]]) -> Option<Saved> {
-    Saved::open(&Saved::base()?, words)
-        .inspect_err(|error| tracing::debug!(cause = %error, "nothing can be saved"))
+pub fn resume_state(words: &[&[u8]]) -> Option<ResumeState> {
+    ResumeState::open(&ResumeState::base()?, words)
+        .inspect_err(|error| tracing::debug!(cause = %error, "nothing can be resume"))
         .ok()
 }
 
@@ -54,6 +54,7 @@ pub fn saved(words: &[&[u8]]) -> Option<Saved> {
 /// | 4 | the other side cancelled or declined |
 /// | 5 | the server or the other side cannot be reached, or not any more |
 /// | 6 | what arrived is not what was sent |
+/// | 8 | some of it was left out, because it could not be read or had changed; all else is there |
 /// | 130 | Ctrl-C |
 pub fn exit_code(failure: &Failure) -> ExitCode {
     ExitCode::from(match failure {
@@ -78,9 +79,22 @@ pub fn exit_code(failure: &Failure) -> ExitCode {
     })
 }
 
+/// See [`exit_code`].
+pub const LEFT_OUT: u8 = 8;
+
+/// A transfer has come to its end, and not all that was offered could be sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} of the files and folders could not be sent")]
+pub struct LeftOut(u64);
+
+/// The server whose page for codes this is.
+pub fn code_page(url: &str) -> Option<Server> {
+    url.trim_end_matches('/').strip_suffix("/direct")?.parse().ok()
+}
+
 /// Runs a transfer; the first Ctrl-C asks it to stop, the second ends the process.
 pub fn run_to_end(
-    shown: &mut Shown,
+    renderer: &mut Renderer,
     transfer: impl AsyncFnOnce(Stop, &mut dyn FnMut(Event)) -> Result<Summary, Failure>,
 ) -> Outcome {
     const INTERRUPTED: i32 = 130;
@@ -94,17 +108,17 @@ pub fn run_to_end(
                 }
             }
         });
-        transfer(stop, &mut |event| shown.tell(event)).await
+        transfer(stop, &mut |event| renderer.tell(event)).await
     });
     // Somebody may still be asked at the terminal.
     runtime.shutdown_background();
     match result {
         Ok(summary) => {
-            shown.tell(Event::Done(summary));
-            Ok(())
+            renderer.tell(Event::Done(summary));
+            if summary.skipped > 0 { Err(Box::new(LeftOut(summary.skipped))) } else { Ok(()) }
         }
         Err(failure) => {
-            shown.tell(Event::Failed { code: failure.code(), msg: failure.to_string() });
+            renderer.tell(Event::Failed { code: failure.code(), msg: failure.to_string() });
             Err(failure.into())
         }
     }

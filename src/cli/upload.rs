@@ -8,10 +8,10 @@ use reqwest::header::CONTENT_LENGTH;
 use serde_json::{Value, json};
 
 use super::login::Desk;
-use super::progress::Shown;
+use super::progress::Renderer;
 use super::run::run_to_end;
 use super::source::Source;
-use super::{Outcome, say};
+use super::{Outcome, output, say};
 use crate::client::{Api, Failure, IDEMPOTENCY_KEY, answer, printable, until_answered};
 
 #[derive(clap::Args)]
@@ -29,10 +29,10 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Outcome {
-    let shown = Shown::of(args.json);
+    let renderer = Renderer::of(args.json);
     let api = args.desk.api()?.patient()?;
     let count = args.files.len();
-    let failures = run_to_end(upload_all(&api, &args.files, shown))?;
+    let failures = run_to_end(upload_all(&api, &args.files, renderer))?;
     let failed = failures.len();
     match failures.into_iter().next() {
         None => Ok(()),
@@ -42,12 +42,12 @@ pub fn run(args: Args) -> Outcome {
 }
 
 /// Uploads one file after another; one that fails does not keep the others. Returns why some did.
-async fn upload_all(api: &Api, files: &[PathBuf], shown: Shown) -> Result<Vec<Failure>, Failure> {
+async fn upload_all(api: &Api, files: &[PathBuf], renderer: Renderer) -> Result<Vec<Failure>, Failure> {
     let mut failures = Vec::new();
     for path in files {
         let shown_path = printable(&path.display().to_string());
-        match until_answered(|key| upload(api, path, key, shown)).await {
-            Ok(stored) if shown == Shown::Json => shown.event(&stored),
+        match until_answered(|key| upload(api, path, key, renderer)).await {
+            Ok(stored) if renderer == Renderer::Json => renderer.event(&stored),
             Ok(stored) => {
                 let name = printable(stored["filename"].as_str().unwrap_or_default());
                 let size = ByteSize(stored["size"].as_u64().unwrap_or_default());
@@ -55,12 +55,12 @@ async fn upload_all(api: &Api, files: &[PathBuf], shown: Shown) -> Result<Vec<Fa
                     .map_err(|error| Failure::Local(format!("standard output cannot be written: {error}")))?;
             }
             Err(failure) => {
-                shown.failed(Some(&shown_path), &failure);
+                renderer.failed(Some(&shown_path), &failure);
                 if let Failure::SignIn(_) = failure {
                     return Err(failure); // nobody comes further without
                 }
                 if files.len() > 1 {
-                    eprintln!("handover: {shown_path}: {failure}");
+                    output::tell(&format!("handover: {shown_path}: {failure}"));
                 }
                 failures.push(failure);
             }
@@ -78,11 +78,11 @@ pub struct Several {
     pub first: Failure,
 }
 
-async fn upload(api: &Api, path: &Path, key: String, shown: Shown) -> Result<Value, Failure> {
+async fn upload(api: &Api, path: &Path, key: String, renderer: Renderer) -> Result<Value, Failure> {
     let source = Source::open(path).await?;
     let (name, size) = (source.name.clone(), source.size);
-    shown.event(&json!({"event": "file_started", "file": name, "size": size}));
-    let meter = shown.meter(&name, Some(size));
+    renderer.event(&json!({"event": "file_started", "file": name, "size": size}));
+    let meter = renderer.meter(&name, Some(size));
     let (body, sent) = source.body(meter);
     let request = api.request(Method::PUT, &["upload", &name], &[]).header(IDEMPOTENCY_KEY, key);
     let request = request.header(CONTENT_LENGTH, size).body(body);

@@ -15,11 +15,9 @@ impl FromStr for Server {
 
     fn from_str(url: &str) -> Result<Server, String> {
         let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-        let uri: actix_web::http::Uri = url.parse().map_err(|_| "this is not a URL")?;
-        match (uri.scheme_str(), uri.host(), uri.query()) {
-            (Some("http" | "https"), Some(_), None) => {
-                Ok(Server { url: url.trim_end_matches('/').to_owned(), token: None })
-            }
+        let parsed = reqwest::Url::parse(&url).map_err(|_| "this is not a URL")?;
+        match (parsed.scheme(), parsed.host_str(), parsed.query()) {
+            ("http" | "https", Some(_), None) => Ok(Server { url: url.trim_end_matches('/').to_owned(), token: None }),
             _ => Err("a server has the form https://HOST or https://HOST/PATH".into()),
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod direct;
 pub mod discovery;
+#[cfg(feature = "server")]
 pub mod disposition;
 pub mod file_name;
 pub mod rooms;

@@ -1,8 +1,5 @@
 //! The audit: who did what, when and from where. Rows are added and, after their time, dropped; never changed.
 
-use actix_web::HttpMessage as _;
-use actix_web::dev::ServiceRequest;
-use actix_web::{HttpRequest, web};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -10,9 +7,6 @@ use crate::server::app::App;
 use crate::server::db::Conn;
 use crate::server::db::schema::audit;
 use crate::server::error::{Error, Result};
-use crate::server::http::gate::Caller;
-use crate::server::http::peer::client_address;
-use crate::server::http::request_id::RequestId;
 
 /// What happened. The words are part of the API: filters and exports use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,14 +160,6 @@ pub struct Origin {
 }
 
 impl Origin {
-    pub fn of(req: &HttpRequest, caller: Option<&Caller>) -> Origin {
-        Origin {
-            actor: caller.map(|caller| (caller.user.id.clone(), caller.user.username.clone())),
-            address: client_address(req).map(|address| address.to_string()),
-            request_id: req.extensions().get::<RequestId>().map(|id| id.0.clone()),
-        }
-    }
-
     /// Adds a row, within the transaction that does what the row tells of.
     pub fn record(&self, conn: &mut Conn, now: NaiveDateTime, entry: Entry) -> Result<()> {
         let (actor_id, actor) = self.actor.clone().unzip();
@@ -196,12 +182,6 @@ impl Origin {
 }
 
 /// Records what has no transaction of its own, such as a refusal. Nobody waits for it.
-pub fn record(req: &ServiceRequest, caller: Option<&Caller>, entry: Entry) {
-    let Some(app) = req.app_data::<web::Data<App>>() else { return };
-    post(app, Origin::of(req.request(), caller), entry);
-}
-
-/// See [`record`].
 pub fn post(app: &App, origin: Origin, entry: Entry) {
     let now = app.clock.now();
     app.db.writer().post("audit", move |conn| origin.record(conn, now, entry));

@@ -1,8 +1,5 @@
 //! Settings: each is a flag and an environment variable, read and checked once at the start.
 
-mod ice;
-
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -11,10 +8,6 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
-
-use crate::server::blobs::Quota;
-
-pub use ice::{IceAccess, IceServer};
 
 /// Where the rows and the secrets are: what every command that touches them needs.
 #[derive(Args, Clone, Debug)]
@@ -72,18 +65,6 @@ pub struct Config {
     )]
     pub announce: Announce,
 
-    /// STUN and TURN servers with which two pages on different networks find a direct way, e.g. stun:stun.example.org or
-    /// turn:USER:PASSWORD@HOST; turn:SECRET@HOST with coturn's static-auth-secret
-    #[arg(
-        long,
-        env = "HANDOVER_ICE_SERVERS",
-        hide_env_values = true,
-        value_name = "SERVER",
-        value_delimiter = ',',
-        help_heading = "Network"
-    )]
-    pub ice_servers: Vec<IceServer>,
-
     /// Networks of the reverse proxies whose X-Forwarded-For is believed, e.g. 127.0.0.1/32,10.0.0.0/8
     #[arg(long, env = "HANDOVER_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network, help_heading = "Network")]
     pub trusted_proxies: Vec<IpNet>,
@@ -91,16 +72,6 @@ pub struct Config {
     /// Origins of other web sites whose pages may call the API, e.g. https://intranet.example.org
     #[arg(long, env = "HANDOVER_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', help_heading = "Network")]
     pub cors_origins: Vec<String>,
-
-    /// Who may register as an operation user: open, closed or code:SECRET [default: open where the server is for this machine alone, else closed]
-    #[arg(
-        long,
-        env = "HANDOVER_OPERATION_SIGNUP",
-        hide_env_values = true,
-        value_name = "RULE",
-        help_heading = "Accounts"
-    )]
-    pub operation_signup: Option<OperationSignup>,
 
     /// File with the secret that tokens are signed with, 32 bytes or more [default: DATA/keys/token.key, made at the first start]
     #[arg(long, env = "HANDOVER_SECRET_FILE", value_name = "FILE", help_heading = "Accounts")]
@@ -148,43 +119,9 @@ pub struct Config {
     )]
     pub free_space_floor: ByteSize,
 
-    /// How long a one-time link lives when the client asks for nothing else
-    #[arg(long, env = "HANDOVER_LINK_LIFE", default_value = "10m", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
-    pub link_life: Duration,
-
-    /// The longest life of a link that a client may ask for
-    #[arg(long, env = "HANDOVER_MAX_LINK_LIFE", default_value = "7days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
-    pub max_link_life: Duration,
-
-    /// Largest batch, all of its files together
-    #[arg(
-        long,
-        env = "HANDOVER_MAX_BATCH_SIZE",
-        default_value = "20GiB",
-        value_name = "SIZE",
-        help_heading = "Limits"
-    )]
-    pub max_batch_size: ByteSize,
-
-    /// Files of a batch; a download of all as a ZIP takes some 200 bytes of memory for each
-    #[arg(long, env = "HANDOVER_MAX_BATCH_FILES", default_value_t = 10_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Limits")]
-    pub max_batch_files: u32,
-
-    /// How long a batch lives when its maker asks for nothing else
-    #[arg(long, env = "HANDOVER_BATCH_LIFE", default_value = "7days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
-    pub batch_life: Duration,
-
-    /// The longest life of a batch that its maker may ask for
-    #[arg(long, env = "HANDOVER_MAX_BATCH_LIFE", default_value = "30days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
-    pub max_batch_life: Duration,
-
     /// How long the code of a direct transfer waits for its receiver, and each side of a pipe for the other
     #[arg(long, env = "HANDOVER_CODE_LIFE", default_value = "10m", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
     pub code_life: Duration,
-
-    /// Codes of direct transfers that may wait at once; one address may have a quarter of them
-    #[arg(long, env = "HANDOVER_MAX_CODES", default_value_t = 10_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
-    pub max_codes: u32,
 
     /// Direct transfers at once, and as many pipes, each of which takes up to 0.5 MiB of memory; one address may have a quarter of them
     #[arg(long, env = "HANDOVER_MAX_TRANSFERS", default_value_t = 1_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
@@ -203,26 +140,6 @@ pub struct Config {
         help_heading = "Limits"
     )]
     pub direct_total_quota: ByteSize,
-
-    /// Rooms at once; one account, or the guests of one address, may have a quarter of them
-    #[arg(long, env = "HANDOVER_MAX_ROOMS", default_value_t = 10_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
-    pub max_rooms: u32,
-
-    /// Members of a room
-    #[arg(long, env = "HANDOVER_MAX_ROOM_MEMBERS", default_value_t = 1_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = "Limits")]
-    pub max_room_members: u32,
-
-    /// What all messages and files of a room may have together
-    #[arg(long, env = "HANDOVER_MAX_ROOM_SIZE", default_value = "5GiB", value_name = "SIZE", help_heading = "Limits")]
-    pub max_room_size: ByteSize,
-
-    /// How long a room lives without a word
-    #[arg(long, env = "HANDOVER_ROOM_LIFE", default_value = "24h", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
-    pub room_life: Duration,
-
-    /// Messages a second that a member of a room may send for long; five times as many at once
-    #[arg(long, env = "HANDOVER_ROOM_MESSAGE_RATE", default_value_t = 5, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Limits")]
-    pub room_message_rate: u32,
 
     /// How long the audit is kept
     #[arg(long, env = "HANDOVER_AUDIT_LIFE", default_value = "400days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
@@ -243,14 +160,6 @@ pub struct Config {
     /// Time in which a running transfer, either way, must move at least one byte
     #[arg(long, env = "HANDOVER_STALL_TIMEOUT", default_value = "60s", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Time limits")]
     pub stall_timeout: Duration,
-
-    /// How long a side of a direct transfer whose connection broke may take to come back
-    #[arg(long, env = "HANDOVER_REJOIN_TIME", default_value = "3m", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Time limits")]
-    pub rejoin_time: Duration,
-
-    /// How long a member of a room whose connection broke may take to come back, before it has left
-    #[arg(long, env = "HANDOVER_ROOM_GRACE", default_value = "60s", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Time limits")]
-    pub room_grace: Duration,
 
     /// How long an idle connection is kept open
     #[arg(long, env = "HANDOVER_KEEP_ALIVE", default_value = "75s", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Time limits")]
@@ -286,14 +195,6 @@ impl Config {
         self.bind.ip().is_loopback() && !is_published
     }
 
-    /// The rule for operation sign-up: what was set, else open for this machine alone.
-    pub fn operation_signup(&self) -> OperationSignup {
-        self.operation_signup.clone().unwrap_or(match self.is_local() {
-            true => OperationSignup::Open,
-            false => OperationSignup::Closed,
-        })
-    }
-
     /// The rule for guests: what was set, else allow for this machine alone.
     pub fn guests(&self) -> Guests {
         self.guests.unwrap_or(match self.is_local() {
@@ -312,6 +213,26 @@ impl Config {
             floor: self.free_space_floor.0,
         }
     }
+}
+
+/// Limits on what is stored, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// For one user.
+    pub user: u64,
+    /// For the guests behind one address.
+    pub guest: u64,
+    /// For all guests together.
+    pub guests: u64,
+    /// For everybody together.
+    pub total: u64,
+    /// What uploads leave free on the disk.
+    pub floor: u64,
+}
+
+impl Quota {
+    /// No limits.
+    pub const NONE: Quota = Quota { user: u64::MAX, guest: u64::MAX, guests: u64::MAX, total: u64::MAX, floor: 0 };
 }
 
 /// Whether people without an account may put files here.
@@ -419,41 +340,6 @@ impl FromStr for PublicUrl {
     }
 }
 
-/// Who may register as an operation user.
-#[derive(Clone, PartialEq, Eq)]
-pub enum OperationSignup {
-    Open,
-    Closed,
-    /// Whoever sends this as `signup_code`.
-    Code(String),
-}
-
-impl FromStr for OperationSignup {
-    type Err = String;
-
-    fn from_str(rule: &str) -> Result<Self, String> {
-        match rule {
-            "open" => Ok(OperationSignup::Open),
-            "closed" => Ok(OperationSignup::Closed),
-            _ => match rule.strip_prefix("code:") {
-                Some(code) if code.chars().count() >= 8 => Ok(OperationSignup::Code(code.to_owned())),
-                Some(_) => Err("a sign-up code has at least 8 characters".into()),
-                None => Err("the rule is open, closed or code:SECRET".into()),
-            },
-        }
-    }
-}
-
-impl fmt::Debug for OperationSignup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            OperationSignup::Open => "open",
-            OperationSignup::Closed => "closed",
-            OperationSignup::Code(_) => "code:…",
-        })
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     Text,
@@ -505,13 +391,6 @@ mod tests {
         for bad in ["files.example.org", "ftp://x", "https://x/?q=1", "/handover"] {
             assert!(bad.parse::<PublicUrl>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn signup_codes_are_long_enough_and_never_shown() {
-        assert!("code:short".parse::<OperationSignup>().is_err());
-        let rule: OperationSignup = "code:correct horse".parse().unwrap();
-        assert!(!format!("{rule:?}").contains("horse"));
     }
 
     #[test]

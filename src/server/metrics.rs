@@ -174,12 +174,15 @@ impl Metrics {
         self.pipes.get_or_create(&StateLabel { state: "running" }).set(running as i64);
     }
 
-    /// The text that Prometheus reads, with the database's gauges as they are now.
-    pub fn render(&self, db: &crate::server::db::Db) -> Result<String, fmt::Error> {
-        let (open, idle) = db.readers().state();
+    /// Sets how many connections read, how many of them do nothing, and how many writes wait.
+    pub fn database(&self, open: u32, idle: u32, waiting: usize) {
         self.readers.get_or_create(&StateLabel { state: "idle" }).set(i64::from(idle));
         self.readers.get_or_create(&StateLabel { state: "busy" }).set(i64::from(open.saturating_sub(idle)));
-        self.writes_waiting.set(db.writer().waiting() as i64);
+        self.writes_waiting.set(waiting as i64);
+    }
+
+    /// The text that Prometheus reads.
+    pub fn render(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)

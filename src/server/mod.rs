@@ -4,6 +4,7 @@ pub mod announce;
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod background;
 pub mod blobs;
 pub mod bus;
 pub mod byte_budget;
@@ -18,6 +19,7 @@ pub mod logging;
 pub mod metrics;
 pub mod office;
 pub mod refusals;
+pub mod settings;
 pub mod sweeper;
 
 use crate::server::refusals::{NOT_FOUND, bad_request};
@@ -51,16 +53,17 @@ use crate::server::blobs::{Blobs, Digester, Space};
 use crate::server::bus::Bus;
 use crate::server::byte_budget::ByteBudget;
 use crate::server::clock::Clock;
-use crate::server::config::Config;
 use crate::server::db::{Db, StartError};
 use crate::server::error::Error;
 use crate::server::features::{accounts, batches, desk, direct, links, page, pipes, rooms, service};
+use crate::server::http::connection::{Limits, Stream};
 use crate::server::http::idempotency::Running;
 use crate::server::http::openapi::Api;
 use crate::server::http::route::{Endpoint, register};
-use crate::server::http::wire::{Connection, Limits};
 use crate::server::http::{cors, expect, headers, log};
 use crate::server::metrics::Metrics;
+use crate::server::settings::Settings;
+use crate::server::sweeper::Sweep;
 
 /// All that is served, feature by feature.
 pub fn api() -> &'static Api {
@@ -95,6 +98,9 @@ pub fn api() -> &'static Api {
     &API
 }
 
+/// What the features let end.
+const SWEEPS: &[Sweep] = &[links::SWEEP, batches::SWEEP];
+
 /// All routes.
 pub fn endpoints() -> &'static [Endpoint] {
     &api().endpoints
@@ -105,6 +111,7 @@ pub struct Server {
     /// Where it listens; with the real port where port 0 was asked for.
     pub address: SocketAddr,
     pub app: web::Data<App>,
+    pub live: Live,
     listener: TcpListener,
     writer: JoinHandle<()>,
     _lock: FolderLock,
@@ -141,7 +148,8 @@ fn hint(cause: &io::Error) -> &'static str {
 
 impl Server {
     /// Opens everything and listens. Needs a running actix system; blocks for as long as migrations take.
-    pub async fn start(config: Config, clock: Clock) -> Result<Server, CannotStart> {
+    pub async fn start(settings: Settings, clock: Clock) -> Result<Server, CannotStart> {
+        let config = settings.base.clone();
         let data = &config.store.data;
         let path = data.display().to_string();
         let unusable = |cause| CannotStart::Data { path: path.clone(), cause };
@@ -181,14 +189,15 @@ impl Server {
             metrics,
             config,
         };
-        Ok(Server { address, app: web::Data::new(app), listener, writer, _lock: lock })
+        let live = Live::new(&app, settings);
+        Ok(Server { address, app: web::Data::new(app), live, listener, writer, _lock: lock })
     }
 
     /// Serves until it is stopped: by `stop` or, when `signals` is set, by SIGTERM, SIGINT or SIGQUIT, which are taken from
     /// before `started` is called. Running transfers get the grace time; whatever was acknowledged is on disk when this
     /// returns.
     pub async fn run(self, signals: bool, started: impl FnOnce(ServerHandle)) -> io::Result<()> {
-        let Server { address, app, listener, writer, _lock } = self;
+        let Server { address, app, live, listener, writer, _lock } = self;
         listener.set_nonblocking(true)?;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let config = &app.config;
@@ -201,7 +210,6 @@ impl Server {
             .shutdown_timeout(whole_seconds(config.grace))
             .disable_signals(); // actix gives running transfers no time after Ctrl-C
         let (stopping, stopped) = (builder.graceful_shutdown_signal(), builder.graceful_shutdown_signal());
-        let live = Live::new(&app);
         let shared = (app.clone(), live.clone());
         let server = builder
             .listen("http", listener, move || {
@@ -220,11 +228,11 @@ impl Server {
                     // How long the rest of a refused upload is read and dropped before the connection is cut.
                     .client_disconnect_timeout(LINGER)
                     .local_addr(address)
-                    .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.wire())))
+                    .on_connect_ext(|stream: &Stream, data| drop(data.insert(stream.connection())))
                     .h1(application());
                 fn_service(move |tcp: TcpStream| {
                     let peer = tcp.peer_addr().ok();
-                    std::future::ready(Ok((Connection::new(tcp, limits, metrics.clone()), peer)))
+                    std::future::ready(Ok((Stream::new(tcp, limits, metrics.clone()), peer)))
                 })
                 .and_then(service)
             })?
@@ -234,7 +242,7 @@ impl Server {
         }
         started(server.handle());
         let announcement = announce(config, address);
-        let sweeper = actix_rt::spawn(sweeper::run(app.clone()));
+        let sweeper = actix_rt::spawn(sweeper::run(app.clone(), SWEEPS));
         let watches = [
             actix_rt::spawn(direct::watch(app.clone(), live.hub.clone())),
             actix_rt::spawn(pipes::watch(app.clone(), live.pipes.clone())),
@@ -287,23 +295,25 @@ fn whole_seconds(time: Duration) -> u64 {
 /// See `client_disconnect_timeout` above.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Who is connected to whom. Nothing of it outlives the server.
+/// What the features keep in memory: who is connected to whom, and their settings. Nothing of it outlives the server.
 #[derive(Clone)]
 pub struct Live {
     pub hub: direct::hub::Hub,
     pub pipes: pipes::Pipes,
     pub rooms: rooms::hub::Rooms,
     pub running: Running,
+    pub settings: Arc<Settings>,
 }
 
 impl Live {
-    pub fn new(app: &App) -> Live {
+    fn new(app: &App, settings: Settings) -> Live {
         let config = &app.config;
         Live {
-            hub: direct::hub::Hub::new(config, app.budget.clone()),
+            hub: direct::hub::Hub::new(config, &settings.direct, app.budget.clone()),
             pipes: pipes::Pipes::new(config.code_life, config.max_transfers as usize),
-            rooms: rooms::hub::Rooms::new(config),
             running: Running::default(),
+            rooms: rooms::hub::Rooms::new(&settings.rooms),
+            settings: Arc::new(settings),
         }
     }
 }
@@ -327,6 +337,10 @@ pub fn application(
         |error: actix_web::error::QueryPayloadError| bad_request(format!("The query does not fit: {error}."));
     actix_web::App::new()
         .app_data(app)
+        .app_data(web::Data::new(live.settings.accounts.clone()))
+        .app_data(web::Data::new(live.settings.links.clone()))
+        .app_data(web::Data::new(live.settings.batches.clone()))
+        .app_data(web::Data::new(live.settings.direct.clone()))
         .app_data(web::Data::new(live.hub))
         .app_data(web::Data::new(live.pipes))
         .app_data(web::Data::new(live.rooms))

@@ -173,6 +173,9 @@ pub fn range_not_satisfiable(size: u64) -> Error {
     .with("content-range", format!("bytes */{size}"))
 }
 
+/// What operation routes say to client users, uploads apart.
+pub const OPERATION_ONLY: &str = "Only operation users can do this.";
+
 /// One of each, for the API's document.
 pub fn catalogue() -> Vec<Error> {
     vec![
@@ -195,7 +198,7 @@ pub fn catalogue() -> Vec<Error> {
         NOT_BEARER,
         INVALID_TOKEN,
         SIGN_IN_REQUIRED,
-        operation_only(crate::server::http::gate::OPERATION_ONLY),
+        operation_only(OPERATION_ONLY),
         CLIENT_ONLY,
         NO_FILE,
         malformed_upload("The upload broke off before its end.".into()),

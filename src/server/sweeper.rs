@@ -1,24 +1,29 @@
-//! What time ends: links, batches and sessions past their end, old audit rows, files that nothing refers to.
+//! What time ends: sessions past their end, old audit rows, files that nothing refers to, and what each feature lets end.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use actix_web::web;
 use diesel::prelude::*;
+use futures_util::future::LocalBoxFuture;
 
 use crate::server::app::App;
-use crate::server::db::schema::{audit, blobs, download_links, sessions};
+use crate::server::db::schema::{audit, blobs, sessions};
 use crate::server::error::{Chain, Error, Result};
-use crate::server::features::batches;
-use crate::server::features::links;
 use crate::server::http::idempotency;
 
 /// How often rows are swept, and how often the files.
 const ROWS: Duration = Duration::from_secs(30);
 const FILES: Duration = Duration::from_secs(6 * 3600);
 
+/// What a feature lets end, and what it calls that in the log.
+pub struct Sweep {
+    pub what: &'static str,
+    pub run: fn(web::Data<App>) -> LocalBoxFuture<'static, Result<()>>,
+}
+
 /// Sweeps until the runtime ends. A sweep that fails is logged and tried again the next time.
-pub async fn run(app: web::Data<App>) {
+pub async fn run(app: web::Data<App>, features: &[Sweep]) {
     let mut ticks = 0u32;
     loop {
         if ticks == 0
@@ -26,8 +31,10 @@ pub async fn run(app: web::Data<App>) {
         {
             tracing::warn!(cause = %Chain(&error), "the files could not be swept");
         }
-        if let Err(error) = batches::clear(&app).await {
-            tracing::warn!(cause = %Chain(&error), "the batches could not be swept");
+        for sweep in features {
+            if let Err(error) = (sweep.run)(app.clone()).await {
+                tracing::warn!(what = sweep.what, cause = %Chain(&error), "what has ended could not be swept");
+            }
         }
         if let Err(error) = rows(&app).await {
             tracing::warn!(cause = %Chain(&error), "the rows could not be swept");
@@ -41,32 +48,19 @@ pub async fn run(app: web::Data<App>) {
     }
 }
 
-/// Ends links and sessions past their time, drops what is older than the audit is kept, and counts links.
+/// Ends sessions past their time, and drops what is older than the audit is kept.
 pub async fn rows(app: &App) -> Result<()> {
     let now = app.clock.now();
     let oldest = now - chrono::TimeDelta::from_std(app.config.audit_life).unwrap_or(chrono::TimeDelta::MAX);
     app.db
         .write(move |conn| {
-            links::model::expire(conn, now)?;
             idempotency::expire(conn, now)?;
             diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(conn)?;
             diesel::delete(audit::table.filter(audit::at.lt(oldest))).execute(conn)?;
-            diesel::delete(
-                download_links::table
-                    .filter(download_links::expires_at.lt(oldest))
-                    .filter(download_links::state.ne(links::model::CLAIMED)),
-            )
-            .execute(conn)?;
             Ok(())
         })
         .await?;
-    app.metrics.batches.set(app.db.read(batches::model::count).await?);
     app.metrics.subscribers.set(app.bus.subscribers() as i64);
-    let counts = app.db.read(links::model::count).await?;
-    for state in links::model::STATES {
-        let number = counts.iter().find(|(counted, _)| counted == state).map_or(0, |(_, number)| *number);
-        app.metrics.links(state, number);
-    }
     Ok(())
 }
 

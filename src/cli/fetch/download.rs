@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep};
 
 use super::address::Address;
 use super::content::{Check, Content, Offer};
-use super::kept::Keeper;
+use super::resume::Journal;
 use super::unwritable;
-use crate::cli::progress::{Meter, Shown};
+use crate::cli::progress::{Meter, Renderer};
 use crate::client::folder::Partial;
 use crate::client::{Failure, accepted, printable};
 use crate::protocol::disposition;
@@ -30,7 +30,7 @@ const IN_TWO: u64 = 1 << 20;
 /// Where the bytes go.
 pub enum Sink<'a> {
     /// May hold what a download before this one has brought.
-    File(&'a mut Partial, &'a mut Keeper),
+    File(&'a mut Partial, &'a mut Journal),
     /// Cannot begin again.
     Output(&'a mut (dyn Write + Send)),
 }
@@ -45,7 +45,7 @@ pub struct Fetched {
 /// A download that may begin.
 pub struct Download {
     address: Address,
-    shown: Shown,
+    renderer: Renderer,
     /// What the server calls it.
     pub name: String,
     offer: Offer,
@@ -56,7 +56,7 @@ impl Download {
     ///
     /// # Errors
     /// [`Failure`].
-    pub async fn open(address: Address, shown: Shown) -> Result<Download, Failure> {
+    pub async fn open(address: Address, renderer: Renderer) -> Result<Download, Failure> {
         let head =
             address.http.request(Method::HEAD, address.url.clone()).headers(address.headers.clone()).send().await?;
         let head = match head.status().is_success() {
@@ -68,7 +68,7 @@ impl Download {
         };
         let name = head.headers().get(CONTENT_DISPOSITION).and_then(|value| disposition::name_of(value.as_bytes()));
         let offer = Offer::of(head.headers());
-        Ok(Download { address, shown, name: name.unwrap_or_else(|| "file".into()), offer })
+        Ok(Download { address, renderer, name: name.unwrap_or_else(|| "file".into()), offer })
     }
 
     /// The tag of the content, where parts of it can be had.
@@ -81,8 +81,8 @@ impl Download {
     /// # Errors
     /// [`Failure`].
     pub async fn run(&mut self, sink: &mut Sink<'_>) -> Result<Fetched, Failure> {
-        self.shown.event(&json!({"event": "file_started", "file": self.name, "size": self.offer.size}));
-        let mut meter = self.shown.meter(&self.name, self.offer.size);
+        self.renderer.event(&json!({"event": "file_started", "file": self.name, "size": self.offer.size}));
+        let mut meter = self.renderer.meter(&self.name, self.offer.size);
         let mut content = self.left(sink).map_err(unwritable)?;
         if content.begun && !self.is_short_of(&content) {
             return self.judge(content);
@@ -106,7 +106,7 @@ impl Download {
             if !content.begun || moved.elapsed() > PATIENCE {
                 return Err(broken);
             }
-            self.shown.event(&json!({"event": "connection_lost", "bytes": content.bytes}));
+            self.renderer.event(&json!({"event": "connection_lost", "bytes": content.bytes}));
             meter.note("The connection broke; trying again …");
             let asked = match &broken {
                 Failure::Refused { retry_after, .. } => retry_after.unwrap_or_default(),
@@ -129,8 +129,8 @@ impl Download {
             return Ok(Content::default());
         }
         let note = format!("Going on with {}, of which {} are here.", printable(&self.name), ByteSize(content.bytes));
-        self.shown.note(&note);
-        self.shown.event(&json!({"event": "resumed", "bytes": content.bytes}));
+        self.renderer.note(&note);
+        self.renderer.event(&json!({"event": "resumed", "bytes": content.bytes}));
         Ok(Content { begun: true, ..content })
     }
 
@@ -154,8 +154,8 @@ impl Download {
         }
         if !content.begun {
             *content = Content { begun: true, bytes: 0, check: Check::of(&self.offer, self.address.tag_is_digest) };
-            if let (Sink::File(partial, keeper), Some(etag)) = (&mut *sink, self.etag()) {
-                keeper.keep(partial, etag, self.offer.size);
+            if let (Sink::File(partial, journal), Some(etag)) = (&mut *sink, self.etag()) {
+                journal.keep(partial, etag, self.offer.size);
             }
         }
         while let Some(chunk) = response.chunk().await.map_err(|error| Broken::ForNow(error.into()))? {

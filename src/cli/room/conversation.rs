@@ -12,16 +12,16 @@ use reqwest::StatusCode;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use super::actions::{Actions, Done};
 use super::command::{self, Command, HELP, MAKERS_HELP, Manage};
-use super::doing::{Doing, Done};
 use super::input::{self, Line};
 use super::jobs::{Desk, Order, Saved};
-use super::known::Known;
-use super::shown::{Shown, quoted};
+use super::render::{Renderer, quoted};
+use super::roster::Roster;
 use crate::cli::run::Stop;
 use crate::client::rooms::{Happening, Talk};
 use crate::client::{Failure, printable};
-use crate::protocol::rooms::event::{Event, LARGEST_TEXT, Welcome, Word};
+use crate::protocol::rooms::event::{Event, LARGEST_TEXT, ServerMessage, Welcome};
 
 /// Messages that wait to be confirmed.
 const MOST_UNSENT: usize = 32;
@@ -37,10 +37,10 @@ pub struct Options {
 /// See the module.
 pub struct Conversation {
     talk: Talk,
-    doing: Doing,
-    shown: Shown,
+    actions: Actions,
+    renderer: Renderer,
     options: Options,
-    known: Known,
+    roster: Roster,
     /// `None` when it has ended.
     input: Option<mpsc::Receiver<Line>>,
     /// All is told that happened before.
@@ -55,13 +55,13 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    pub fn new(talk: Talk, desk: Desk, shown: Shown, options: Options) -> Conversation {
+    pub fn new(talk: Talk, desk: Desk, renderer: Renderer, options: Options) -> Conversation {
         Conversation {
             talk,
-            doing: Doing::new(desk),
-            shown,
+            actions: Actions::new(desk),
+            renderer,
             options,
-            known: Known::default(),
+            roster: Roster::default(),
             input: Some(input::lines()),
             is_in: false,
             leaves: false,
@@ -77,7 +77,7 @@ impl Conversation {
     /// [`Failure`]: why it has ended, or the first thing that was not done.
     pub async fn run(mut self, mut stop: Stop) -> Result<(), Failure> {
         let ended = self.converse(&mut stop).await;
-        self.doing.stop().await;
+        self.actions.stop().await;
         self.talk.leave().await;
         match ended {
             Err(Failure::Refused { code, .. }) if self.ends && code == "room_ended" => Ok(()),
@@ -88,19 +88,19 @@ impl Conversation {
 
     async fn converse(&mut self, stop: &mut Stop) -> Result<(), Failure> {
         loop {
-            self.doing.start(&self.talk);
+            self.actions.start(&self.talk);
             self.is_in |= self.talk.is_settled();
-            if self.leaves && self.talk.is_settled() && self.doing.is_done() {
+            if self.leaves && self.talk.is_settled() && self.actions.is_done() {
                 return Ok(());
             }
-            let has_room = !self.doing.has_the_turn() && !self.doing.is_full() && self.talk.unsent() < MOST_UNSENT;
+            let has_room = !self.actions.has_the_turn() && !self.actions.is_full() && self.talk.unsent() < MOST_UNSENT;
             let reads = self.is_in && !self.leaves && has_room;
-            let listens = !self.doing.is_full() || !self.talk.is_up();
+            let listens = !self.actions.is_full() || !self.talk.is_up();
             tokio::select! {
                 Ok(_) = stop.wait_for(|stop| *stop) => return Err(Failure::Stopped),
                 happening = self.talk.next(), if listens => self.happened(happening?),
                 line = next(&mut self.input), if reads => self.read(line),
-                done = self.doing.next() => self.done(done),
+                done = self.actions.next() => self.done(done),
             }
         }
     }
@@ -109,20 +109,20 @@ impl Conversation {
         match happening {
             Happening::Welcome { welcome, again } => self.welcome(&welcome, again),
             Happening::Event(event) => self.event(&event),
-            Happening::Word(word) => self.word(&word),
+            Happening::Message(word) => self.word(&word),
             Happening::Refused { text, failure } => self.fail(&text, failure),
             Happening::Lost => {
-                self.shown.json(&json!({"type": "connection_lost"}));
-                self.shown.note("The connection broke; trying again …");
+                self.renderer.json(&json!({"type": "connection_lost"}));
+                self.renderer.note("The connection broke; trying again …");
             }
         }
     }
 
     fn welcome(&mut self, welcome: &Welcome, again: bool) {
-        self.known.welcome(welcome);
-        self.shown.json(welcome);
+        self.roster.welcome(welcome);
+        self.renderer.json(welcome);
         if again {
-            return self.shown.note("Connected again.");
+            return self.renderer.note("Connected again.");
         }
         let others: Vec<_> = welcome.members.iter().filter(|other| other.id != welcome.you.id).collect();
         let others = match &others[..] {
@@ -131,48 +131,48 @@ impl Conversation {
             others => format!("{} others are here", others.len()),
         };
         let title = if welcome.room.title.is_empty() { "the room".into() } else { quoted(&welcome.room.title) };
-        self.shown
+        self.renderer
             .note(&format!("You are {} in {title}; {others}. /help lists the commands.", printable(&welcome.you.name)));
         if welcome.more {
-            self.shown.note("There is more from before; --after 0 tells all.");
+            self.renderer.note("There is more from before; --after 0 tells all.");
         }
     }
 
     fn event(&mut self, event: &Event) {
         let is_own = match event {
-            Event::Message { from_id, .. } => self.talk.is_mine(from_id) && self.shown.is_typed,
+            Event::Message { from_id, .. } => self.talk.is_mine(from_id) && self.renderer.is_typed,
             Event::Joined { member, .. } => self.talk.is_mine(member),
             _ => false,
         };
         // What one has typed stands there already.
-        if self.shown.json || !is_own {
-            self.shown.event(event, &self.known, self.doing.desk.is_makers());
+        if self.renderer.json || !is_own {
+            self.renderer.event(event, &self.roster, self.actions.desk.is_makers());
         }
-        self.known.happened(event);
+        self.roster.happened(event);
         match event {
             Event::File { id, from_id, .. } if self.options.save && !self.talk.is_mine(from_id) => {
-                if let Some(file) = self.known.file(&id.to_string()) {
-                    self.doing.save(file.clone());
+                if let Some(file) = self.roster.file(&id.to_string()) {
+                    self.actions.save(file.clone());
                 }
             }
-            Event::Removed { of, .. } => self.doing.forget(*of),
+            Event::Removed { of, .. } => self.actions.forget(*of),
             _ => {}
         }
     }
 
-    fn word(&mut self, word: &Word<'_>) {
-        self.known.said(word);
-        self.shown.json(word);
+    fn word(&mut self, word: &ServerMessage<'_>) {
+        self.roster.said(word);
+        self.renderer.json(word);
         match word {
-            Word::Fetched { of, by, .. } => {
-                let name = printable(self.known.file_name(*of).unwrap_or("a file"));
-                self.shown.note(&format!("{} has fetched {name}.", printable(by)));
+            ServerMessage::Fetched { of, by, .. } => {
+                let name = printable(self.roster.file_name(*of).unwrap_or("a file"));
+                self.renderer.note(&format!("{} has fetched {name}.", printable(by)));
             }
-            Word::Ending { expires_in, .. } => {
+            ServerMessage::Ending { expires_in, .. } => {
                 let left = humantime::format_duration(Duration::from_secs(*expires_in));
-                self.shown.note(&format!("The room ends in {left}, unless something is said."));
+                self.renderer.note(&format!("The room ends in {left}, unless something is said."));
             }
-            Word::Error { msg, .. } => self.shown.note(&printable(msg)),
+            ServerMessage::Error { msg, .. } => self.renderer.note(&printable(msg)),
             _ => {}
         }
     }
@@ -194,9 +194,9 @@ impl Conversation {
         match command {
             None => {}
             Some(Command::Say(text)) => self.talk.say(text),
-            Some(Command::Share(path)) => self.doing.share(path),
+            Some(Command::Share(path)) => self.actions.share(path),
             Some(Command::Save(which)) => self.save(&which),
-            Some(Command::Who) => self.shown.who(&self.known.members()),
+            Some(Command::Who) => self.renderer.who(&self.roster.members()),
             Some(Command::Leave) => self.leaves = true,
             Some(Command::Help) => self.help(),
             Some(Command::Manage(manage)) => self.manage(manage),
@@ -205,18 +205,18 @@ impl Conversation {
     }
 
     fn help(&self) {
-        self.shown.note(HELP);
-        if self.doing.desk.is_makers() {
-            self.shown.note(MAKERS_HELP);
+        self.renderer.note(HELP);
+        if self.actions.desk.is_makers() {
+            self.renderer.note(MAKERS_HELP);
         }
-        if self.shown.is_typed {
-            self.shown.note("Ctrl-R shows again what you were typing when something came in between.");
+        if self.renderer.is_typed {
+            self.renderer.note("Ctrl-R shows again what you were typing when something came in between.");
         }
     }
 
     fn save(&mut self, which: &str) {
-        match self.known.file(which).cloned() {
-            Some(file) => self.doing.save(file),
+        match self.roster.file(which).cloned() {
+            Some(file) => self.actions.save(file),
             None => {
                 self.fail(&format!("/save {which}"), unknown("file_not_found", "There is no such file in the room."))
             }
@@ -230,7 +230,7 @@ impl Conversation {
             Manage::Unlock => ("/unlock".into(), Order::Lock(false)),
             Manage::Delete(number) => (format!("/delete {number}"), Order::RemoveEvent(number)),
             Manage::End => ("/end".into(), Order::End),
-            Manage::Remove(name) => match self.known.member(&name) {
+            Manage::Remove(name) => match self.roster.member(&name) {
                 Some(member) => (format!("/remove {name}"), Order::RemoveMember(member.id.clone())),
                 None => {
                     let msg = "There is no such member in the room.";
@@ -238,34 +238,34 @@ impl Conversation {
                 }
             },
         };
-        if !self.doing.desk.is_makers() {
+        if !self.actions.desk.is_makers() {
             let msg = "Only the maker of the room may do this; join by the maker's link.";
             return self.fail(&what, Failure::refused(StatusCode::FORBIDDEN, "manage_key_required", msg));
         }
         self.ends |= matches!(order, Order::End);
-        self.doing.manage(what, order);
+        self.actions.manage(what, order);
     }
 
     fn done(&mut self, done: Done) {
         match done {
             Done::Shared { what, event } => {
-                self.shown.json(&json!({"type": "shared", "what": what, "of": event.id()}));
-                self.shown.note(&format!("{}: done", printable(&what)));
+                self.renderer.json(&json!({"type": "shared", "what": what, "of": event.id()}));
+                self.renderer.note(&format!("{}: done", printable(&what)));
             }
             Done::Managed => {}
             Done::Saved { file, saved: Saved { path, bytes, verified } } => {
                 let (of, path) = (file.number, path.display().to_string());
-                self.shown
+                self.renderer
                     .json(&json!({"type": "saved", "of": of, "path": path, "bytes": bytes, "verified": verified}));
                 let how = if verified.is_some() { ", verified" } else { "" };
-                self.shown.note(&format!("Saved {}, {}{how}.", printable(&path), ByteSize(bytes)));
+                self.renderer.note(&format!("Saved {}, {}{how}.", printable(&path), ByteSize(bytes)));
             }
             Done::Failed { what, failure } => self.fail(&what, failure),
         }
     }
 
     fn fail(&mut self, what: &str, failure: Failure) {
-        self.shown.failed(what, &failure);
+        self.renderer.failed(what, &failure);
         if !self.is_watched {
             self.failed.get_or_insert(failure);
         }

@@ -9,11 +9,11 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::known::SharedFile;
+use super::roster::SharedFile;
 use crate::cli::fetch::address::Address;
 use crate::cli::fetch::download::{Download, Sink};
-use crate::cli::fetch::kept::Keeper;
-use crate::cli::progress::Shown;
+use crate::cli::fetch::resume::Journal;
+use crate::cli::progress::Renderer;
 use crate::cli::source::Source;
 use crate::client::folder::{Folder, local_name};
 use crate::client::{Api, Failure, IDEMPOTENCY_KEY, SILENCE, Server, accepted, answer, http, until_answered};
@@ -76,7 +76,7 @@ impl Desk {
                     let request = request.ok_or_else(|| Failure::Local("the request cannot be sent again".into()))?;
                     let source = Source::open(&path).await?;
                     let (name, size) = (source.name.clone(), source.size);
-                    let (body, sent) = source.body(Shown::Nothing.meter(&name, Some(size)));
+                    let (body, sent) = source.body(Renderer::Nothing.meter(&name, Some(size)));
                     let part = Part::stream_with_length(body, size).file_name(name);
                     let request = request.header(IDEMPOTENCY_KEY, key).multipart(Form::new().part("file", part));
                     sent.explain(answer(request).await)
@@ -99,10 +99,10 @@ impl Desk {
             sleep(wait).await;
             let unwritable =
                 |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}", to.display()));
-            let mut download = Download::open(begun?, Shown::Nothing).await?;
+            let mut download = Download::open(begun?, Renderer::Nothing).await?;
             let folder = Folder::open(&to).map_err(unwritable)?;
-            let mut partial = folder.begin(&local_name(&file.name)).map_err(unwritable)?;
-            let fetched = download.run(&mut Sink::File(&mut partial, &mut Keeper::default())).await?;
+            let mut partial = folder.begin(&local_name(&file.name), None).map_err(unwritable)?;
+            let fetched = download.run(&mut Sink::File(&mut partial, &mut Journal::default())).await?;
             if fetched.bytes != file.size {
                 return Err(Failure::Damaged("it does not have the size that was told".into()));
             }

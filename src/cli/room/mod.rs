@@ -1,13 +1,13 @@
 //! `handover room`: a room in the terminal, for people, bots and scripts.
 
+mod actions;
 mod address;
 mod command;
 mod conversation;
-mod doing;
 mod input;
 mod jobs;
-mod known;
-mod shown;
+mod render;
+mod roster;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use serde_json::json;
 use self::address::Address;
 use self::conversation::{Conversation, Options};
 use self::jobs::Desk;
-use self::shown::Shown;
+use self::render::Renderer;
 use super::find::{Choice, find};
 use super::login::{meant, stored, token_for};
 use super::run::{Stop, run_until_stopped};
@@ -117,20 +117,20 @@ struct Made {
 
 fn make(mut args: Make) -> Outcome {
     let server = args.member.server()?;
-    let shown = args.member.shown();
+    let renderer = args.member.renderer();
     let code = run_until_stopped(async |stop| {
         let api = Api::new(&server, server.token().map(str::to_owned))?;
         let request = api.request(Method::POST, &["api", "rooms"], &[]).json(&json!({"title": args.title}));
         let made: Made = unless_stopped(&stop, answer(request)).await?;
-        tell(&made, &args, &shown);
+        tell(&made, &args, &renderer);
         let code = made.room.clone();
         if !args.no_join {
             let address = Address { server: None, code: made.room, key: Some(made.manage_key) };
-            args.member.talk(&server, address, None, shown, stop).await?;
+            args.member.talk(&server, address, None, renderer, stop).await?;
         }
         Ok(code)
     })
-    .inspect_err(|failure| shown.over(failure))?;
+    .inspect_err(|failure| renderer.over(failure))?;
     match args.no_join && !args.member.json {
         true => say(&code),
         false => Ok(()),
@@ -138,17 +138,17 @@ fn make(mut args: Make) -> Outcome {
 }
 
 /// Tells the maker what to pass on, and what to keep.
-fn tell(made: &Made, args: &Make, shown: &Shown) {
+fn tell(made: &Made, args: &Make, renderer: &Renderer) {
     let Made { room, url, manage_key, .. } = made;
     let makers = format!("{url}#{manage_key}");
     if args.member.json {
         let expires_at = made.expires_at;
-        return shown.json(&json!({
+        return renderer.json(&json!({
             "type": "made", "room": room, "url": url, "manage_key": manage_key, "maker_url": makers, "expires_at": expires_at,
         }));
     }
     if let Some(qr) = (!args.no_qr).then(|| qr::shown(url)).flatten() {
-        shown.note(&qr);
+        renderer.note(&qr);
     }
     for (what, text) in [
         ("Code:    ", room.clone()),
@@ -156,7 +156,7 @@ fn tell(made: &Made, args: &Make, shown: &Shown) {
         ("Browser: ", url.clone()),
         ("Maker:   ", format!("{makers}  (keep it to yourself: it locks and ends the room)")),
     ] {
-        shown.note(&format!("{what} {}", printable(&text)));
+        renderer.note(&format!("{what} {}", printable(&text)));
     }
 }
 
@@ -166,10 +166,10 @@ fn join(mut args: Join) -> Outcome {
         Some(server) => args.member.server_of_link(server)?,
         None => args.member.server()?,
     };
-    let shown = args.member.shown();
+    let renderer = args.member.renderer();
     let after = args.after;
-    run_until_stopped(async |stop| args.member.talk(&server, address, after, shown, stop).await)
-        .inspect_err(|failure| shown.over(failure))?;
+    run_until_stopped(async |stop| args.member.talk(&server, address, after, renderer, stop).await)
+        .inspect_err(|failure| renderer.over(failure))?;
     Ok(())
 }
 
@@ -192,8 +192,8 @@ impl Member {
         Ok(server.with_token(token))
     }
 
-    fn shown(&self) -> Shown {
-        Shown { json: self.json, is_typed: std::io::stdin().is_terminal() && std::io::stdout().is_terminal() }
+    fn renderer(&self) -> Renderer {
+        Renderer { json: self.json, is_typed: std::io::stdin().is_terminal() && std::io::stdout().is_terminal() }
     }
 
     /// Joins the room and talks in it, to the end.
@@ -202,7 +202,7 @@ impl Member {
         server: &Server,
         address: Address,
         after: Option<i64>,
-        shown: Shown,
+        renderer: Renderer,
         stop: Stop,
     ) -> Result<(), Failure> {
         let name = self.name.take().unwrap_or_else(|| own_name(server));
@@ -211,7 +211,7 @@ impl Member {
         let joining = Joining { server: server.clone(), room, name, after, pace: Pace::default() };
         let talk = unless_stopped(&stop, Talk::join(joining)).await?;
         let options = Options { save: self.save, stay: self.stay };
-        Conversation::new(talk, desk, shown, options).run(stop).await
+        Conversation::new(talk, desk, renderer, options).run(stop).await
     }
 }
 

@@ -7,15 +7,15 @@ pub mod path;
 mod peer;
 mod rate;
 mod receive;
-mod round;
-pub mod saved;
+pub mod resume_state;
 mod send;
+mod session;
 mod source;
 
 pub use event::{Event, Failure, Summary, WhyNot};
 pub use path::Route;
 pub use receive::{Choice, Offered, Receiving, Target, receive};
-pub use saved::Saved;
+pub use resume_state::ResumeState;
 pub use send::{Sending, send};
 pub use source::{Source, Sources};
 

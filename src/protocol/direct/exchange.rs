@@ -1,6 +1,6 @@
 //! How the two ends agree on keys, without the hub learning them.
 //!
-//! **The first round**: SPAKE2, symmetric, over edwards25519 (the `spake2` of Rust and of Python, the page by
+//! **The first session**: SPAKE2, symmetric, over edwards25519 (the `spake2` of Rust and of Python, the page by
 //! @noble/curves), identity and password
 //!
 //! ```text
@@ -15,22 +15,22 @@
 //! wrong. A receiver whose connection breaks between the two tags cannot know whether its guess was taken, and must not
 //! try again.
 //!
-//! **Later rounds**, after a connection has broken: a nonce of 32 bytes each way, and the master key from before.
+//! **Later sessions**, after a connection has broken: a nonce of 32 bytes each way, and the master key from before.
 //!
-//! **Keys of a round**, one for each direction, `fresh` being the SPAKE2 messages or the nonces:
+//! **Keys of a session**, one for each direction, `fresh` being the SPAKE2 messages or the nonces:
 //!
 //! ```text
-//!   HKDF-Expand(master, "handover direct 1 keys sender"   ‖ round ‖ fresh of the sender ‖ fresh of the receiver, 44)
-//!   HKDF-Expand(master, "handover direct 1 keys receiver" ‖ round ‖ fresh of the sender ‖ fresh of the receiver, 44)
+//!   HKDF-Expand(master, "handover direct 1 keys sender"   ‖ session ‖ fresh of the sender ‖ fresh of the receiver, 44)
+//!   HKDF-Expand(master, "handover direct 1 keys receiver" ‖ session ‖ fresh of the sender ‖ fresh of the receiver, 44)
 //! ```
 //!
 //! each 32 bytes of key and 12 of base nonce; see [`super::seal`].
 //!
-//! **A direct path** of a round (see "Paths" in [`super`]) is opened with a tag each way:
+//! **A direct path** of a session (see "Paths" in [`super`]) is opened with a tag each way:
 //!
 //! ```text
-//!   HKDF-Expand(master, "handover direct 1 path connect" ‖ round ‖ path, 1 byte, 32)       by the end that connects, first
-//!   HKDF-Expand(master, "handover direct 1 path accept"  ‖ round ‖ path, 1 byte, 32)       the answer, if that was right
+//!   HKDF-Expand(master, "handover direct 1 path connect" ‖ session ‖ path, 1 byte, 32)       by the end that connects, first
+//!   HKDF-Expand(master, "handover direct 1 path accept"  ‖ session ‖ path, 1 byte, 32)       the answer, if that was right
 //! ```
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -78,10 +78,10 @@ impl Master {
         out
     }
 
-    /// What proves that a direct path of a round leads to the other end.
-    pub fn path_tags(&self, round: u32, path: u8) -> PathTags {
-        let round = round.to_be_bytes();
-        let tag = |end: &[u8]| self.expand(&[CONTEXT.as_bytes(), b" path ", end, &round, &[path]]);
+    /// What proves that a direct path of a session leads to the other end.
+    pub fn path_tags(&self, session: u32, path: u8) -> PathTags {
+        let session = session.to_be_bytes();
+        let tag = |end: &[u8]| self.expand(&[CONTEXT.as_bytes(), b" path ", end, &session, &[path]]);
         PathTags { connect: tag(b"connect"), accept: tag(b"accept") }
     }
 
@@ -89,20 +89,20 @@ impl Master {
         self.expand(&[CONTEXT.as_bytes(), b" confirm ", role.as_str().as_bytes()])
     }
 
-    fn keys(&self, role: Role, round: u32, of_sender: &[u8], of_receiver: &[u8]) -> [u8; 44] {
-        let round = round.to_be_bytes();
-        self.expand(&[CONTEXT.as_bytes(), b" keys ", role.as_str().as_bytes(), &round, of_sender, of_receiver])
+    fn keys(&self, role: Role, session: u32, of_sender: &[u8], of_receiver: &[u8]) -> [u8; 44] {
+        let session = session.to_be_bytes();
+        self.expand(&[CONTEXT.as_bytes(), b" keys ", role.as_str().as_bytes(), &session, of_sender, of_receiver])
     }
 
-    fn established(&self, own: Role, round: u32, own_fresh: &[u8], their_fresh: &[u8]) -> Established {
+    fn established(&self, own: Role, session: u32, own_fresh: &[u8], their_fresh: &[u8]) -> Established {
         let (of_sender, of_receiver) = match own {
             Role::Sender => (own_fresh, their_fresh),
             Role::Receiver => (their_fresh, own_fresh),
         };
         Established {
             master: self.clone(),
-            sealer: Sealer::new(&self.keys(own, round, of_sender, of_receiver)),
-            opener: Opener::new(&self.keys(own.other(), round, of_sender, of_receiver)),
+            sealer: Sealer::new(&self.keys(own, session, of_sender, of_receiver)),
+            opener: Opener::new(&self.keys(own.other(), session, of_sender, of_receiver)),
         }
     }
 }
@@ -127,7 +127,7 @@ pub enum Disagreement {
     Unconfirmed,
 }
 
-/// The keys of a round.
+/// The keys of a session.
 pub struct Established {
     pub master: Master,
     pub sealer: Sealer,
@@ -136,7 +136,7 @@ pub struct Established {
 
 /// What a frame of the exchange leads to.
 pub enum Step {
-    /// It belongs to another round.
+    /// It belongs to another session.
     Ignored,
     /// To be sent; then the next frame.
     Reply(Frame),
@@ -144,16 +144,16 @@ pub enum Step {
     Done(Box<Established>, Option<Frame>),
 }
 
-/// What an end knows of the secret before a round.
+/// What an end knows of the secret before a session.
 pub enum Secret<'a> {
     Code(&'a Code),
     Master(&'a Master),
 }
 
-/// The exchange of one round, as one end sees it.
+/// The exchange of one session, as one end sees it.
 pub struct Exchange {
     role: Role,
-    round: u32,
+    session: u32,
     state: State,
 }
 
@@ -165,27 +165,27 @@ enum State {
 }
 
 impl Exchange {
-    /// Begins a round; the frame is to be sent.
-    pub fn start(role: Role, round: u32, secret: Secret<'_>) -> (Exchange, Frame) {
+    /// Begins a session; the frame is to be sent.
+    pub fn start(role: Role, session: u32, secret: Secret<'_>) -> (Exchange, Frame) {
         let (state, frame) = match secret {
             Secret::Code(code) => {
                 let password = Password::new(code.password());
                 let (spake, message) = Spake2::start_symmetric(&password, &Identity::new(CONTEXT.as_bytes()));
                 let mut own = [0; PAKE_LENGTH];
                 own.copy_from_slice(&message);
-                (State::Pake { spake, own }, Frame::Pake { round, message: own })
+                (State::Pake { spake, own }, Frame::Pake { session, message: own })
             }
             Secret::Master(master) => {
                 let mut own = [0; NONCE_LENGTH];
                 rand::rng().fill_bytes(&mut own);
-                (State::Resume { master: master.clone(), own }, Frame::Resume { round, nonce: own })
+                (State::Resume { master: master.clone(), own }, Frame::Resume { session, nonce: own })
             }
         };
-        (Exchange { role, round, state }, frame)
+        (Exchange { role, session, state }, frame)
     }
 
-    pub fn round(&self) -> u32 {
-        self.round
+    pub fn session(&self) -> u32 {
+        self.session
     }
 
     /// Whether our tag is out and theirs has not come: the one moment that is not to be repeated.
@@ -198,11 +198,11 @@ impl Exchange {
     /// # Errors
     /// [`Disagreement`]; the transfer is to be ended.
     pub fn take(&mut self, frame: Frame) -> Result<Step, Disagreement> {
-        let round = match frame {
-            Frame::Pake { round, .. } | Frame::Confirm { round, .. } | Frame::Resume { round, .. } => round,
+        let session = match frame {
+            Frame::Pake { session, .. } | Frame::Confirm { session, .. } | Frame::Resume { session, .. } => session,
             Frame::Sealed(_) => return Ok(Step::Ignored),
         };
-        if round != self.round {
+        if session != self.session {
             return Ok(Step::Ignored);
         }
         match (std::mem::replace(&mut self.state, State::Over), frame) {
@@ -212,18 +212,18 @@ impl Exchange {
                 let tag = master.tag(self.role);
                 self.state = State::Confirm { master, own, theirs };
                 Ok(match self.role {
-                    Role::Receiver => Step::Reply(Frame::Confirm { round, tag }),
+                    Role::Receiver => Step::Reply(Frame::Confirm { session, tag }),
                     Role::Sender => Step::Ignored,
                 })
             }
             (State::Confirm { master, own, theirs }, Frame::Confirm { tag, .. }) => {
                 verify_slices_are_equal(&tag, &master.tag(self.role.other())).map_err(|_| Disagreement::WrongCode)?;
-                let established = master.established(self.role, round, &own, &theirs);
-                let reply = Frame::Confirm { round, tag: master.tag(self.role) };
+                let established = master.established(self.role, session, &own, &theirs);
+                let reply = Frame::Confirm { session, tag: master.tag(self.role) };
                 Ok(Step::Done(Box::new(established), (self.role == Role::Sender).then_some(reply)))
             }
             (State::Resume { master, own }, Frame::Resume { nonce, .. }) => {
-                Ok(Step::Done(Box::new(master.established(self.role, round, &own, &nonce)), None))
+                Ok(Step::Done(Box::new(master.established(self.role, session, &own, &nonce)), None))
             }
             // The other side never got as far as we did.
             (State::Resume { .. }, Frame::Pake { .. }) | (State::Pake { .. }, Frame::Resume { .. }) => {

@@ -2,9 +2,9 @@
 //!
 //! | first byte | then | what |
 //! | --- | --- | --- |
-//! | 1 | round, 4 bytes; SPAKE2 message, 33 bytes | [`Frame::Pake`] |
-//! | 2 | round, 4 bytes; tag, 32 bytes | [`Frame::Confirm`] |
-//! | 3 | round, 4 bytes; nonce, 32 bytes | [`Frame::Resume`] |
+//! | 1 | session, 4 bytes; SPAKE2 message, 33 bytes | [`Frame::Pake`] |
+//! | 2 | session, 4 bytes; tag, 32 bytes | [`Frame::Confirm`] |
+//! | 3 | session, 4 bytes; nonce, 32 bytes | [`Frame::Resume`] |
 //! | 4 | a sealed [`super::Message`] | [`Frame::Sealed`] |
 //!
 //! Numbers are big-endian.
@@ -22,9 +22,9 @@ pub const SEALED: u8 = 4;
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    Pake { round: u32, message: [u8; PAKE_LENGTH] },
-    Confirm { round: u32, tag: [u8; TAG_LENGTH] },
-    Resume { round: u32, nonce: [u8; NONCE_LENGTH] },
+    Pake { session: u32, message: [u8; PAKE_LENGTH] },
+    Confirm { session: u32, tag: [u8; TAG_LENGTH] },
+    Resume { session: u32, nonce: [u8; NONCE_LENGTH] },
     Sealed(Bytes),
 }
 
@@ -35,23 +35,23 @@ impl Frame {
         if kind == SEALED {
             return Some(Frame::Sealed(bytes));
         }
-        let round = bytes.try_get_u32().ok()?;
+        let session = bytes.try_get_u32().ok()?;
         Some(match kind {
-            1 => Frame::Pake { round, message: bytes[..].try_into().ok()? },
-            2 => Frame::Confirm { round, tag: bytes[..].try_into().ok()? },
-            3 => Frame::Resume { round, nonce: bytes[..].try_into().ok()? },
+            1 => Frame::Pake { session, message: bytes[..].try_into().ok()? },
+            2 => Frame::Confirm { session, tag: bytes[..].try_into().ok()? },
+            3 => Frame::Resume { session, nonce: bytes[..].try_into().ok()? },
             _ => return None,
         })
     }
 
     pub fn into_bytes(self) -> Bytes {
-        let (kind, round, rest): (u8, u32, &[u8]) = match &self {
-            Frame::Pake { round, message } => (1, *round, message),
-            Frame::Confirm { round, tag } => (2, *round, tag),
-            Frame::Resume { round, nonce } => (3, *round, nonce),
+        let (kind, session, rest): (u8, u32, &[u8]) = match &self {
+            Frame::Pake { session, message } => (1, *session, message),
+            Frame::Confirm { session, tag } => (2, *session, tag),
+            Frame::Resume { session, nonce } => (3, *session, nonce),
             Frame::Sealed(bytes) => return [&[SEALED], &bytes[..]].concat().into(),
         };
-        [&[kind], &round.to_be_bytes()[..], rest].concat().into()
+        [&[kind], &session.to_be_bytes()[..], rest].concat().into()
     }
 }
 
@@ -62,9 +62,9 @@ mod tests {
     #[test]
     fn frames_read_as_they_are_written() {
         for frame in [
-            Frame::Pake { round: 1, message: [b'S'; PAKE_LENGTH] },
-            Frame::Confirm { round: u32::MAX, tag: [1; TAG_LENGTH] },
-            Frame::Resume { round: 0, nonce: [2; NONCE_LENGTH] },
+            Frame::Pake { session: 1, message: [b'S'; PAKE_LENGTH] },
+            Frame::Confirm { session: u32::MAX, tag: [1; TAG_LENGTH] },
+            Frame::Resume { session: 0, nonce: [2; NONCE_LENGTH] },
             Frame::Sealed(Bytes::from_static(b"sealed")),
         ] {
             let bytes = frame.clone().into_bytes();

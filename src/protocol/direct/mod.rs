@@ -18,11 +18,11 @@
 //! end to end, and opaque to the hub, which passes on what comes from one side to the other, whole, in order, at most
 //! [`LARGEST_FRAME`] bytes each. Both ends are pinged by the hub (WebSocket pings) and answer.
 //!
-//! **Rounds.** Each time that both sides are connected the hub says `paired` with the number of the round. A frame of a
-//! round begins with what agrees on its keys ([`exchange`]): in the first one a SPAKE2 exchange, later two nonces. All that
-//! comes before the first frame of the present round is left over from an earlier one and is dropped unread.
+//! **Sessions.** Each time that both sides are connected the hub says `paired` with the number of the session (`round`). A frame of a
+//! session begins with what agrees on its keys ([`exchange`]): in the first one a SPAKE2 exchange, later two nonces. All that
+//! comes before the first frame of the present session is left over from an earlier one and is dropped unread.
 //!
-//! **Inside** ([`Message`], sealed as [`seal`] says) each round runs the same way:
+//! **Inside** ([`Message`], sealed as [`seal`] says) each session runs the same way:
 //!
 //! ```text
 //!   sender ── offer … offer (last) ──► receiver      what there is: names, sizes, a text
@@ -36,7 +36,7 @@
 //! Either end may say `cancel` at any time, and says `alive` when it has had nothing to say for a while. A `type` that is
 //! not known is passed over.
 //!
-//! **Paths.** A round begins over the hub's relay. Two ends that find a direct path to each other may move to it:
+//! **Paths.** A session begins over the hub's relay. Two ends that find a direct path to each other may move to it:
 //!
 //! | number | path | found by |
 //! | --- | --- | --- |
@@ -49,15 +49,15 @@
 //! come inside the encryption.
 //!
 //! ```text
-//!   sender ◄── addresses or rtc … ──► receiver       over the relay, once a round is open
+//!   sender ◄── addresses or rtc … ──► receiver       over the relay, once a session is open
 //!   sender ── moved {path} ──► receiver              the sender decides, when a path stands; its next frame comes there
 //!   sender ◄── moved {path} ── receiver              the receiver follows, likewise
 //! ```
 //!
 //! `moved` is the last frame of its direction on the relay: what comes there after it is a failure. Keys and numbers of the
 //! frames go on, so that nothing can be lost, repeated or mixed up by the move. What comes early on a path waits there. A
-//! round moves once. The relay stays open, for signals; when either it or the path breaks, or is silent for too long, the
-//! end that notices gives up both and comes back for another round, which begins over the relay again.
+//! session moves once. The relay stays open, for signals; when either it or the path breaks, or is silent for too long, the
+//! end that notices gives up both and comes back for another session, which begins over the relay again.
 
 pub mod code;
 pub mod exchange;

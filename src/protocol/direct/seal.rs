@@ -1,4 +1,4 @@
-//! Sealed frames: AES-256-GCM (NIST SP 800-38D) under the keys of a round and a direction.
+//! Sealed frames: AES-256-GCM (NIST SP 800-38D) under the keys of a session and a direction.
 //!
 //! The nonce is the base nonce with the frame's number, counted from 0, added by exclusive or to its last eight bytes (as TLS
 //! 1.3 does, RFC 8446 section 5.3). The number itself is not sent: a frame that was dropped, repeated or moved is opened

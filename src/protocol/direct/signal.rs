@@ -56,8 +56,11 @@ pub enum Signal {
     },
     /// To either, first, after [`Signal::Rejoin`]: it has its place again.
     Rejoined { nameplate: u32 },
-    /// To both: both are connected, for this round.
-    Paired { round: u32 },
+    /// To both: both are connected, for this session.
+    Paired {
+        #[serde(rename = "round")]
+        session: u32,
+    },
     /// To one: the other's connection has broken, and it has so many seconds to come back.
     PeerLost { grace: u64 },
     /// To both, last: it is over.

@@ -7,6 +7,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use tokio::sync::oneshot;
 
+use crate::server::background::give_way;
 use crate::server::error::{Error, Result};
 use crate::server::metrics::Metrics;
 
@@ -104,14 +105,6 @@ impl Hasher {
             return Err(busy(2));
         }
         waiting.await.map_err(|_| Error::Internal("a hashing thread ended".into()))?
-    }
-}
-
-/// Lowers this thread's priority as far as it goes, so that a flood of logins takes only what others leave.
-pub fn give_way() {
-    // On Linux a thread's id names that thread alone (setpriority(2), "C library/kernel differences").
-    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19) {
-        tracing::warn!(cause = %error, "a background thread runs at normal priority");
     }
 }
 

@@ -212,7 +212,7 @@ fn check_secret(secret: &[u8], path: String) -> Result<Vec<u8>, SecretError> {
 fn make_secret(path: &Path) -> io::Result<Vec<u8>> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let secret = hex(&rand::random::<[u8; 32]>());
+    let secret = hex::encode(&rand::random::<[u8; 32]>());
     let draft = path.with_extension("new");
     let _ = fs::remove_file(&draft);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
@@ -221,15 +221,6 @@ fn make_secret(path: &Path) -> io::Result<Vec<u8>> {
     fs::rename(&draft, path)?;
     fs::File::open(folder)?.sync_all()?;
     Ok(secret.into_bytes())
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

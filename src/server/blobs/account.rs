@@ -5,27 +5,8 @@ use std::net::IpAddr;
 
 use bytesize::ByteSize;
 
+use crate::server::config::Quota;
 use crate::server::error::Result;
-
-/// Limits on what is stored, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Quota {
-    /// For one user.
-    pub user: u64,
-    /// For the guests behind one address.
-    pub guest: u64,
-    /// For all guests together.
-    pub guests: u64,
-    /// For everybody together.
-    pub total: u64,
-    /// What uploads leave free on the disk.
-    pub floor: u64,
-}
-
-impl Quota {
-    /// No limits.
-    pub const NONE: Quota = Quota { user: u64::MAX, guest: u64::MAX, guests: u64::MAX, total: u64::MAX, floor: 0 };
-}
 
 /// The pot of everybody, and that of all guests.
 pub const EVERYBODY: &str = "";

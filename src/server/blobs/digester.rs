@@ -12,8 +12,7 @@ use aws_lc_rs::digest;
 use diesel::prelude::*;
 
 use super::Blobs;
-use crate::server::auth::password::give_way;
-use crate::server::auth::token::hex;
+use crate::server::background::give_way;
 use crate::server::db::schema::blobs;
 use crate::server::db::{Db, Readers, Writer};
 use crate::server::error::Result;
@@ -95,7 +94,7 @@ impl Job {
         let mut buffer = vec![0; 1 << 20];
         while !self.stop.load(Ordering::Relaxed) {
             match file.read(&mut buffer)? {
-                0 => return Ok(Some(hex(context.finish().as_ref()))),
+                0 => return Ok(Some(hex::encode(context.finish().as_ref()))),
                 read => context.update(&buffer[..read]),
             }
         }

@@ -13,7 +13,6 @@ use bytesize::ByteSize;
 use futures_util::{Stream, StreamExt as _};
 
 use super::{Blobs, PREFIX, Reservation, make_folder};
-use crate::server::auth::token::hex;
 use crate::server::error::{Error, Result};
 
 /// What is gathered before it goes to the blocking pool: two of these are the memory of an upload.
@@ -166,7 +165,7 @@ impl Incoming {
             size: self.size,
             blake3: self.blake3.finalize().to_hex().to_string(),
             crc32: self.crc32.finalize(),
-            sha256: self.sha256.map(|context| hex(context.finish().as_ref())),
+            sha256: self.sha256.map(|context| hex::encode(context.finish().as_ref())),
             guard: self.guard,
         })
     }

@@ -17,7 +17,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use account::{Account, EVERYBODY, Quota};
+pub use account::{Account, EVERYBODY};
 pub use digester::Digester;
 pub use incoming::{Content, INLINE_SHA256, Incoming, commit_all, receive};
 pub use space::{Reservation, Space};

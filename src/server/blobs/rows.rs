@@ -4,7 +4,8 @@
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::{Account, Content, Quota};
+use super::{Account, Content};
+use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{blobs, usage};
 use crate::server::error::{Error, Result};

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytesize::ByteSize;
 
-use super::{Account, Quota};
+use super::Account;
+use crate::server::config::Quota;
 use crate::server::error::{Error, Result};
 
 /// Room in the store, with the reservations of running uploads. Clones share it.

@@ -18,7 +18,7 @@ use actix_web::dev::ServiceResponse;
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::wire::Wire;
+use super::connection::Connection;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -42,20 +42,20 @@ where
 
 /// The request with a body that is asked for when it is read.
 fn announced(mut req: Request) -> Request {
-    let Some(wire) = req.conn_data::<Rc<Wire>>().cloned() else { return req };
+    let Some(connection) = req.conn_data::<Rc<Connection>>().cloned() else { return req };
     let body = match req.take_payload() {
         Payload::None => return req,
         body => body,
     };
-    wire.asked.set(true);
-    *req.payload() = Payload::Stream { payload: Box::pin(Awaited { body, wire, stage: Stage::Unread }) };
+    connection.asked.set(true);
+    *req.payload() = Payload::Stream { payload: Box::pin(Awaited { body, connection, stage: Stage::Unread }) };
     req
 }
 
 /// See [`announced`].
 struct Awaited {
     body: Payload,
-    wire: Rc<Wire>,
+    connection: Rc<Connection>,
     stage: Stage,
 }
 
@@ -69,7 +69,7 @@ enum Stage {
 
 impl Drop for Awaited {
     fn drop(&mut self) {
-        self.wire.asked.set(false);
+        self.connection.asked.set(false);
     }
 }
 
@@ -80,18 +80,18 @@ impl Stream for Awaited {
         loop {
             self.stage = match self.stage {
                 Stage::Unread => {
-                    self.wire.await_flush(cx);
+                    self.connection.await_flush(cx);
                     Stage::Flushing
                 }
                 Stage::Flushing => {
-                    ready!(self.wire.poll_flushed(cx));
+                    ready!(self.connection.poll_flushed(cx));
                     Stage::Saying(CONTINUE)
                 }
                 Stage::Saying([]) => {
-                    self.wire.asked.set(false);
+                    self.connection.asked.set(false);
                     Stage::Said
                 }
-                Stage::Saying(rest) => Stage::Saying(&rest[ready!(self.wire.poll_send(cx, rest, false))?..]),
+                Stage::Saying(rest) => Stage::Saying(&rest[ready!(self.connection.poll_send(cx, rest, false))?..]),
                 Stage::Said => return Pin::new(&mut self.body).poll_next(cx),
             };
         }

@@ -1,7 +1,7 @@
 //! The body of a download: a file or a range of it, or files and bytes one after another, sent without copying where the
 //! connection allows it.
 //!
-//! On plain HTTP/1.1 the bytes go by sendfile(2) from the page cache to the socket (see [`super::wire`]). Elsewhere (TLS,
+//! On plain HTTP/1.1 the bytes go by sendfile(2) from the page cache to the socket (see [`super::connection`]). Elsewhere (TLS,
 //! HTTP/2) the same body reads pieces on the worker. Either way a part of the file that is not in memory is read in on
 //! the blocking pool first, so that a slow disk never stops the worker.
 
@@ -21,7 +21,7 @@ use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::wire::Wire;
+use super::connection::Connection;
 
 /// What is made sure to be in memory at a time, and the most that one sendfile(2) sends.
 const WINDOW: u64 = 2 << 20;
@@ -30,8 +30,8 @@ const TURN: u64 = 4 << 20;
 /// A piece that is read on the worker where sendfile cannot be used.
 const PIECE: usize = 64 << 10;
 
-/// Who watches over a download. Dropping the custody before [`Custody::delivered`] means that it broke off.
-pub trait Custody: 'static {
+/// Who watches over a download. Dropping the lease before [`Lease::delivered`] means that it broke off.
+pub trait Lease: 'static {
     /// Bytes have left.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ pub trait Custody: 'static {
     fn part_ends(&mut self);
 
     /// The representation's last byte has been given to the connection, which sends it or does not: from here on nobody can tell
-    /// that it has not left. Not called where [`Custody::delivered`] follows at once.
+    /// that it has not left. Not called where [`Lease::delivered`] follows at once.
     fn handed_on(&mut self);
 
     /// The last byte that was asked for has left.
@@ -76,16 +76,16 @@ pub struct FileBody<C> {
     /// Where that is in the whole representation, and where the body ends.
     position: u64,
     end: u64,
-    /// The position of the body's last byte, until the custody has released it.
+    /// The position of the body's last byte, until the lease has released it.
     held_from: u64,
     /// Whether that is the representation's last byte.
     to_the_end: bool,
     /// The file of the segment is in memory up to here.
     cached_to: u64,
     reading: Option<JoinHandle<io::Result<()>>>,
-    wire: Option<Rc<Wire>>,
+    connection: Option<Rc<Connection>>,
     stage: Stage,
-    custody: C,
+    lease: C,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,11 +96,11 @@ enum Stage {
     Over,
 }
 
-impl<C: Custody> FileBody<C> {
+impl<C: Lease> FileBody<C> {
     /// A body of `range` of `file`, which has `size` bytes.
-    pub fn new(req: &HttpRequest, file: File, size: u64, range: Range<u64>, custody: C) -> Self {
+    pub fn new(req: &HttpRequest, file: File, size: u64, range: Range<u64>, lease: C) -> Self {
         let segment = Segment::File(Arc::new(file), range.clone());
-        Self::of_segments(req, std::iter::once(Ok(segment)), size, range, custody)
+        Self::of_segments(req, std::iter::once(Ok(segment)), size, range, lease)
     }
 
     /// A body of `segments`, which are `range` of a representation of `size` bytes.
@@ -109,9 +109,9 @@ impl<C: Custody> FileBody<C> {
         segments: impl Iterator<Item = io::Result<Segment>> + 'static,
         size: u64,
         range: Range<u64>,
-        custody: C,
+        lease: C,
     ) -> Self {
-        let wire = req.conn_data::<Rc<Wire>>().cloned();
+        let connection = req.conn_data::<Rc<Connection>>().cloned();
         FileBody {
             segments: Box::new(segments),
             segment: Segment::Bytes(Bytes::new()),
@@ -121,35 +121,35 @@ impl<C: Custody> FileBody<C> {
             to_the_end: range.end == size,
             cached_to: 0,
             reading: None,
-            stage: if wire.is_some() { Stage::Head } else { Stage::Sending },
-            wire,
-            custody,
+            stage: if connection.is_some() { Stage::Head } else { Stage::Sending },
+            connection,
+            lease,
         }
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let mut sent_now = 0;
         loop {
-            match (self.stage, &self.wire) {
-                (Stage::Head, Some(wire)) => {
-                    wire.await_flush(cx);
+            match (self.stage, &self.connection) {
+                (Stage::Head, Some(connection)) => {
+                    connection.await_flush(cx);
                     self.stage = Stage::HeadLeaves;
                     return Poll::Pending;
                 }
-                (Stage::HeadLeaves, Some(wire)) => {
-                    ready!(wire.poll_flushed(cx));
+                (Stage::HeadLeaves, Some(connection)) => {
+                    ready!(connection.poll_flushed(cx));
                     self.stage = Stage::Sending;
                 }
                 (Stage::Over, _) => return Poll::Ready(None),
                 _ if self.position == self.end => {
-                    self.custody.delivered();
+                    self.lease.delivered();
                     self.stage = Stage::Over;
                     return Poll::Ready(None);
                 }
                 _ if self.position == self.held_from => {
                     match self.to_the_end {
-                        true => ready!(self.custody.poll_release_last_byte(cx))?,
-                        false => self.custody.part_ends(),
+                        true => ready!(self.lease.poll_release_last_byte(cx))?,
+                        false => self.lease.part_ends(),
                     }
                     self.held_from = u64::MAX;
                 }
@@ -159,7 +159,7 @@ impl<C: Custody> FileBody<C> {
                 }
                 (_, Some(_)) => {
                     sent_now += ready!(self.poll_write(cx))?;
-                    self.custody.progressed()?;
+                    self.lease.progressed()?;
                     if sent_now >= TURN {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
@@ -167,9 +167,9 @@ impl<C: Custody> FileBody<C> {
                 }
                 (_, None) => {
                     let piece = ready!(self.poll_read(cx))?;
-                    self.custody.progressed()?;
+                    self.lease.progressed()?;
                     if self.held_from == u64::MAX && self.to_the_end {
-                        self.custody.handed_on();
+                        self.lease.handed_on();
                     }
                     return Poll::Ready(Some(Ok(piece)));
                 }
@@ -188,18 +188,18 @@ impl<C: Custody> FileBody<C> {
         if let Segment::File(..) = self.segment {
             ready!(self.poll_cached(cx))?;
         }
-        let Some(wire) = &self.wire else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
+        let Some(connection) = &self.connection else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
         let sent = match &mut self.segment {
             Segment::Bytes(bytes) => {
                 let length = allowed.min(bytes.len() as u64);
                 // What follows at once shares the packet.
                 let more = length < allowed;
-                let sent = ready!(wire.poll_send(cx, &bytes[..length as usize], more))?;
+                let sent = ready!(connection.poll_send(cx, &bytes[..length as usize], more))?;
                 bytes.split_to(sent).len()
             }
             Segment::File(file, range) => {
                 let length = allowed.min(self.cached_to - range.start);
-                ready!(wire.poll_send_file(cx, file, &mut range.start, length as usize))?
+                ready!(connection.poll_send_file(cx, file, &mut range.start, length as usize))?
             }
         };
         self.position += sent as u64;
@@ -247,11 +247,11 @@ impl<C: Custody> FileBody<C> {
     }
 }
 
-impl<C: Custody + Unpin> MessageBody for FileBody<C> {
+impl<C: Lease + Unpin> MessageBody for FileBody<C> {
     type Error = io::Error;
 
     fn size(&self) -> BodySize {
-        match self.wire {
+        match self.connection {
             // For the dispatcher a stream of unknown length that never says anything; the head states the length.
             Some(_) => BodySize::Stream,
             None => BodySize::Sized(self.end - self.position),

@@ -12,9 +12,12 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, ResponseError as _, web};
 
 use crate::server::app::App;
+use crate::server::audit::{Entry, Origin, post};
 use crate::server::auth::{Role, SessionUser, session_user};
 use crate::server::config::Guests;
 use crate::server::error::{Error, Result};
+use crate::server::http::peer::client_address;
+use crate::server::http::request_id::RequestId;
 use crate::server::http::socket::subprotocols;
 
 /// Who may call a route.
@@ -33,9 +36,6 @@ pub enum Access {
     /// Client users.
     Client,
 }
-
-/// What operation routes say to client users, uploads apart.
-pub const OPERATION_ONLY: &str = "Only operation users can do this.";
 
 /// The signed-in user that a request is made by, and the session it is made in.
 #[derive(Clone, Debug)]
@@ -96,7 +96,7 @@ pub async fn gate(
         _ => CLIENT_ONLY,
     });
     if let Some(refusal) = &refused {
-        crate::server::audit::record(&req, Some(&caller), crate::server::audit::Entry::refusal(refusal));
+        record(&req, Some(&caller), Entry::refusal(refusal));
     }
     req.extensions_mut().insert(caller);
     match refused {
@@ -173,4 +173,20 @@ impl FromRequest for Client {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         ready(caller_of(Role::Client, req, payload).map(Client))
     }
+}
+
+impl Origin {
+    pub fn of(req: &HttpRequest, caller: Option<&Caller>) -> Origin {
+        Origin {
+            actor: caller.map(|caller| (caller.user.id.clone(), caller.user.username.clone())),
+            address: client_address(req).map(|address| address.to_string()),
+            request_id: req.extensions().get::<RequestId>().map(|id| id.0.clone()),
+        }
+    }
+}
+
+/// Records what has no transaction of its own, such as a refusal. Nobody waits for it.
+pub fn record(req: &ServiceRequest, caller: Option<&Caller>, entry: Entry) {
+    let Some(app) = req.app_data::<web::Data<App>>() else { return };
+    post(app, Origin::of(req.request(), caller), entry);
 }

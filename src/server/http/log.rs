@@ -14,10 +14,10 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, web};
 use bytes::Bytes;
 
+use super::connection::{ActiveRequest, Connection};
 use super::request_id::{HEADER, RequestId};
 use super::route::Matched;
 use super::slow_body::{SlowBody, Unread};
-use super::wire::{ActiveRequest, Wire};
 use crate::server::app::App;
 use crate::server::error::Error;
 use crate::server::http::gate::Caller;
@@ -29,7 +29,7 @@ pub async fn log<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let started = Instant::now();
-    let active = req.conn_data::<Rc<Wire>>().map(Wire::begin);
+    let active = req.conn_data::<Rc<Connection>>().map(Connection::begin);
     let app =
         req.app_data::<web::Data<App>>().cloned().ok_or_else(|| Error::Internal("no App in this server".into()))?;
     let id = RequestId::new();

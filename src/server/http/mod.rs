@@ -1,5 +1,6 @@
 //! What every feature needs of HTTP, and nothing of what they do with it.
 
+pub mod connection;
 pub mod cors;
 pub mod download;
 pub mod expect;
@@ -21,4 +22,3 @@ pub mod route;
 pub mod slow_body;
 pub mod socket;
 pub mod splice;
-pub mod wire;

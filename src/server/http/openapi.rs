@@ -4,27 +4,10 @@ use std::collections::BTreeMap;
 
 use actix_web::http::Method;
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
 
 use super::route::{Answer, Content, Endpoint, Part, PartKind, Request};
 use crate::server::error::{Error, PROBLEM_JSON};
 use crate::server::http::gate::Access;
-
-/// Adds a type to the document's schemas and returns a reference to it.
-pub type SchemaOf = fn(&mut BTreeMap<String, Value>) -> Value;
-
-/// The [`SchemaOf`] of a type.
-pub fn schema_of<T: ToSchema>(schemas: &mut BTreeMap<String, Value>) -> Value {
-    let mut needed = Vec::new();
-    T::schemas(&mut needed);
-    needed.push((T::name().into_owned(), T::schema()));
-    for (name, schema) in needed {
-        let schema = json!(schema);
-        debug_assert!(schemas.get(&name).is_none_or(|known| *known == schema), "two types are called {name}");
-        schemas.insert(name, schema);
-    }
-    json!({"$ref": format!("#/components/schemas/{}", T::name())})
-}
 
 /// What there is to describe: every route, and one of each refusal that they answer with.
 pub struct Api {

@@ -1,15 +1,34 @@
 //! The route table: what each feature exports, what the router serves, what the gate asks and what the API's document
 //! says, all from the same rows.
 
+use std::collections::BTreeMap;
+
 use crate::server::refusals::method_not_allowed;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpMessage as _, HttpRequest, Route, guard, web};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-use super::openapi::SchemaOf;
 use crate::server::http::gate;
 use crate::server::http::gate::Access;
+
+/// Adds a type to the document's schemas and returns a reference to it.
+pub type SchemaOf = fn(&mut BTreeMap<String, Value>) -> Value;
+
+/// The [`SchemaOf`] of a type.
+pub fn schema_of<T: ToSchema>(schemas: &mut BTreeMap<String, Value>) -> Value {
+    let mut needed = Vec::new();
+    T::schemas(&mut needed);
+    needed.push((T::name().into_owned(), T::schema()));
+    for (name, schema) in needed {
+        let schema = json!(schema);
+        debug_assert!(schemas.get(&name).is_none_or(|known| *known == schema), "two types are called {name}");
+        schemas.insert(name, schema);
+    }
+    json!({"$ref": format!("#/components/schemas/{}", T::name())})
+}
 
 /// One method on one path.
 pub struct Endpoint {

@@ -13,7 +13,7 @@ use actix_rt::time::{Instant, Sleep, sleep_until};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use tokio::io::Interest;
 
-use super::wire::Wire;
+use super::connection::Connection;
 
 /// What the pipe holds; where the system grants less, that.
 const PIPE: usize = 512 << 10;
@@ -31,7 +31,7 @@ pub struct Splice {
 }
 
 impl Splice {
-    /// Takes `length` bytes from `socket`, which nobody else reads from; see [`Wire::hold`].
+    /// Takes `length` bytes from `socket`, which nobody else reads from; see [`Connection::hold`].
     pub fn new(socket: OwnedFd, length: u64) -> io::Result<Splice> {
         let (out_of, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         if let Err(error) = fcntl_setpipe_size(&into, PIPE) {
@@ -52,22 +52,22 @@ impl Splice {
     }
 
     /// Takes some bytes from the source, once there is nothing left in the pipe; how many. The time limit is that of
-    /// `wire`, the connection they go to.
+    /// `connection`, the connection they go to.
     ///
     /// # Errors
     /// Those of the socket, `UnexpectedEof` when it ends before its time, `TimedOut` when nothing comes for too long.
-    pub fn poll_take(&mut self, cx: &mut Context<'_>, wire: &Wire) -> Poll<io::Result<usize>> {
+    pub fn poll_take(&mut self, cx: &mut Context<'_>, connection: &Connection) -> Poll<io::Result<usize>> {
         let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
         let most = usize::try_from(self.left).unwrap_or(PIPE).min(PIPE);
         loop {
             if self.source.poll_read_ready(cx)?.is_pending() {
-                return self.poll_stalled(cx, wire);
+                return self.poll_stalled(cx, connection);
             }
             let take = || Ok(splice(&self.source, None, &self.into, None, most, flags)?);
             match self.source.try_io(Interest::READABLE, take) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
                 Ok(taken) => {
-                    wire.metrics().received(taken);
+                    connection.metrics().received(taken);
                     self.stalled = None;
                     self.left -= taken as u64;
                     self.held += taken;
@@ -83,15 +83,15 @@ impl Splice {
     /// Sends some of what is in the pipe; how much.
     ///
     /// # Errors
-    /// As for [`Wire::poll_send`].
-    pub fn poll_give(&mut self, cx: &mut Context<'_>, wire: &Wire) -> Poll<io::Result<usize>> {
-        let sent = ready!(wire.poll_splice(cx, &self.out_of, self.held))?;
+    /// As for [`Connection::poll_send`].
+    pub fn poll_give(&mut self, cx: &mut Context<'_>, connection: &Connection) -> Poll<io::Result<usize>> {
+        let sent = ready!(connection.poll_splice(cx, &self.out_of, self.held))?;
         self.held -= sent;
         Poll::Ready(Ok(sent))
     }
 
-    fn poll_stalled(&mut self, cx: &mut Context<'_>, wire: &Wire) -> Poll<io::Result<usize>> {
-        let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + wire.stall())));
+    fn poll_stalled(&mut self, cx: &mut Context<'_>, connection: &Connection) -> Poll<io::Result<usize>> {
+        let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + connection.stall())));
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer sends no bytes")))
     }

@@ -4,7 +4,6 @@ use std::process::Command;
 
 use actix_web::body::MessageBody as _;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use handover::server::Live;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 
@@ -122,8 +121,7 @@ async fn a_slow_reader_gets_the_file() {
 #[actix_rt::test]
 async fn without_sendfile_it_is_the_same() {
     let scene = Scene::new(3_000_000, &[]).await;
-    let service =
-        init_service(handover::server::application(scene.server.data(), Live::new(&scene.server.data()))).await;
+    let service = init_service(handover::server::application(scene.server.data(), scene.server.live.clone())).await;
     let get = |minted: &Value, range: &'static str| {
         let request = TestRequest::get().uri(path_of(&minted["download_url"])).insert_header(("range", range));
         call_service(&service, request.to_request())

@@ -167,8 +167,8 @@ async fn a_code_serves_one_receiver() {
     let mut first = Socket::to(&server, &path).await;
     assert!(matches!(first.signal().await, Signal::Joined { .. }));
     assert_eq!(Socket::to(&server, &path).await.ended().await, "code_in_use");
-    assert!(matches!(sender.signal().await, Signal::Paired { round: 1 }));
-    assert!(matches!(first.signal().await, Signal::Paired { round: 1 }));
+    assert!(matches!(sender.signal().await, Signal::Paired { session: 1 }));
+    assert!(matches!(first.signal().await, Signal::Paired { session: 1 }));
     for unknown in ["/api/direct/receive/4000000000", "/api/direct/receive/-1", "/api/direct/receive/x%2Fy"] {
         assert_eq!(Socket::to(&server, unknown).await.ended().await, "unknown_code", "{unknown}");
     }
@@ -190,7 +190,7 @@ async fn codes_expire_by_the_clock_and_late_receivers_are_told() {
     assert_eq!(sender.ended().await, "expired_code");
     server.clock.advance(Duration::from_secs(3600));
     assert_eq!(Socket::to(&server, &path).await.ended().await, "unknown_code", "forgotten");
-    assert!(matches!(receiver.signal().await, Signal::Paired { round: 1 }), "what is claimed does not expire");
+    assert!(matches!(receiver.signal().await, Signal::Paired { session: 1 }), "what is claimed does not expire");
 }
 
 #[tokio::test]

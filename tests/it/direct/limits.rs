@@ -43,7 +43,7 @@ async fn a_slow_receiver_is_nobody_elses_affair() {
     let (nameplate, _) = sender.code().await;
     let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await;
     assert!(matches!(receiver.signal().await, Signal::Joined { .. }));
-    assert!(matches!(receiver.signal().await, Signal::Paired { round: 1 }));
+    assert!(matches!(receiver.signal().await, Signal::Paired { session: 1 }));
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let path = file(from.path(), "file", 5_000_000, 1);
     let flood = async {

@@ -106,13 +106,13 @@ async fn a_sender_on_a_line_that_takes_nothing_can_be_stopped() {
     // A list that no socket's buffers hold.
     for number in 0..14_000 {
         let path = format!("{number:05}{}", "x".repeat(1000));
-        sources.entries.push(Entry { path, size: None, folder: true });
+        sources.entries.push(Entry { path, folder: true, ..Entry::default() });
         sources.sources.push(Source::Folder);
     }
     let (say, stop) = watch::channel(false);
     let pace = Pace { goodbye: Duration::from_millis(100), ..PACE };
     let line = deaf(server.address, 16 << 10).await.parse().unwrap();
-    let sending = Sending { server: line, pace, route: Route::Relayed, text: None, sources, stop, saved: None };
+    let sending = Sending { server: line, pace, route: Route::Relayed, text: None, sources, stop, resume: None };
     let to = tempfile::tempdir().unwrap();
     let (tell, codes) = oneshot::channel();
     let mut tell = Some(tell);
@@ -120,8 +120,11 @@ async fn a_sender_on_a_line_that_takes_nothing_can_be_stopped() {
         let (_go, stop) = watch::channel(false);
         let (target, decide) = (Target::Folder(to.path().to_owned()), Box::new(|_: Offered| Choice::All));
         let (server, code) = (server.url.parse().unwrap(), codes.await.unwrap());
-        receive(Receiving { server, pace, route: Route::Relayed, code, target, decide, stop, saved: None }, &mut |_| {})
-            .await
+        receive(
+            Receiving { server, pace, route: Route::Relayed, code, target, decide, stop, resume: None },
+            &mut |_| {},
+        )
+        .await
     };
     let mut events = |event| match event {
         Event::Code { code, .. } => tell.take().unwrap().send(code.parse().unwrap()).unwrap(),

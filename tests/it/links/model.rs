@@ -56,7 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A download, as `FileBody` and its custody run it.
+/// A download, as `FileBody` and its lease run it.
 struct Download {
     claim: Claim,
     next: u64,

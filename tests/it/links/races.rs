@@ -167,7 +167,7 @@ async fn a_running_download_outlives_the_expiry_of_its_link() {
     let mut reader = begun(&scene, &minted).await;
     scene.server.clock.advance(Duration::from_secs(31));
     expect_problem(scene.server.fetch(&minted["download_url"]), 410, "expired_link", None).await;
-    handover::server::sweeper::rows(scene.server.app()).await.unwrap();
+    handover::server::features::links::sweep(scene.server.app()).await.unwrap();
     let rest = reader.take(scene.content.len() - 100_000).await;
     assert!(rest == scene.content[100_000..]);
     scene.await_state(&minted, "consumed").await;

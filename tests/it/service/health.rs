@@ -107,7 +107,7 @@ async fn metrics_tell_what_has_happened() {
     for path in ["/nothing", "/other/thing"] {
         assert_eq!(server.get(path).send().await.unwrap().status(), 404);
     }
-    handover::server::sweeper::rows(server.app()).await.unwrap();
+    handover::server::features::links::sweep(server.app()).await.unwrap();
     // A line is counted when its answer is over, which may be a moment after the client has it.
     let download =
         "handover_http_requests_total{method=\"GET\",route=\"/download_file/{download_token}\",status=\"200\"}";

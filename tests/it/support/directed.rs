@@ -104,9 +104,9 @@ impl Transfer {
         let (tell_code, codes) = mpsc::unbounded_channel();
         let (_go, stop) = watch::channel(false);
         let server = sender.parse().unwrap();
-        let sending = Sending { server, pace, route: routes.0, text, sources, stop: stop.clone(), saved: None };
+        let sending = Sending { server, pace, route: routes.0, text, sources, stop: stop.clone(), resume: None };
         let server = receiver.parse().unwrap();
-        let receiving = |code| Receiving { server, pace, route: routes.1, code, target, decide, stop, saved: None };
+        let receiving = |code| Receiving { server, pace, route: routes.1, code, target, decide, stop, resume: None };
         let (sent, received) = (Arc::default(), Arc::default());
         let both = async {
             tokio::join!(
@@ -115,19 +115,19 @@ impl Transfer {
             )
         };
         let ended = tokio::time::timeout(Duration::from_secs(120), both).await;
-        let last = |events: &Said| events.lock().unwrap().iter().rev().take(12).cloned().collect::<Vec<_>>();
+        let last = |events: &ClientMessage| events.lock().unwrap().iter().rev().take(12).cloned().collect::<Vec<_>>();
         ended.unwrap_or_else(|_| panic!("it does not end; last first: {:?} {:?}", last(&sent), last(&received)))
     }
 }
 
 /// What an end says while it runs.
-type Said = Arc<Mutex<Vec<Event>>>;
+type ClientMessage = Arc<Mutex<Vec<Event>>>;
 
 async fn run_sender(
     sending: Sending,
     code: mpsc::UnboundedSender<String>,
     mut watch: Box<dyn FnMut(&Event)>,
-    said: Said,
+    said: ClientMessage,
 ) -> End {
     let result = send(sending, &mut |event| {
         watch(&event);
@@ -144,7 +144,7 @@ async fn run_receiver(
     mut codes: mpsc::UnboundedReceiver<String>,
     typed: Box<dyn FnOnce(String) -> String>,
     receiving: impl FnOnce(Code) -> Receiving,
-    said: Said,
+    said: ClientMessage,
 ) -> End {
     let code: Code = typed(codes.recv().await.expect("a code")).parse().unwrap();
     let result = receive(receiving(code), &mut |event| said.lock().unwrap().push(event)).await;

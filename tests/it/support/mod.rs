@@ -22,10 +22,10 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use clap::Parser;
-use handover::server::Server;
 use handover::server::app::App;
 use handover::server::clock::Clock;
-use handover::server::config::Config;
+use handover::server::settings::Settings;
+use handover::server::{Live, Server};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -38,17 +38,18 @@ pub struct TestServer {
     /// Stands still until a test moves it.
     pub clock: Clock,
     app: Option<Data<App>>,
+    pub live: Live,
     pub dir: tempfile::TempDir,
     http: reqwest::Client,
     stop: Option<(ServerHandle, JoinHandle<()>)>,
 }
 
 /// The settings of a server as its command line would give them.
-pub fn config(data: &Path, flags: &[&str]) -> Config {
+pub fn settings(data: &Path, flags: &[&str]) -> Settings {
     #[derive(Parser)]
     struct Flags {
         #[command(flatten)]
-        config: Config,
+        settings: Settings,
     }
     let data = data.to_str().unwrap();
     let fixed = ["handover", "--bind", "127.0.0.1:0", "--data", data, "--free-space-floor", "1MiB"];
@@ -58,7 +59,7 @@ pub fn config(data: &Path, flags: &[&str]) -> Config {
         args.extend(pair);
     }
     args.extend(flags);
-    Flags::parse_from(args).config
+    Flags::parse_from(args).settings
 }
 
 impl TestServer {
@@ -86,23 +87,24 @@ impl TestServer {
 
     /// A server on a folder that exists, e.g. that of a server before it.
     pub fn in_folder(dir: tempfile::TempDir, flags: &[&str]) -> TestServer {
-        let config = config(&dir.path().join("data"), flags);
+        let settings = settings(&dir.path().join("data"), flags);
         let clock = Clock::manual();
         let (tell, told) = std::sync::mpsc::channel();
         let its_clock = clock.clone();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let server = Server::start(config, its_clock).await.expect("the server starts");
-                let (address, app) = (server.address, server.app.clone());
-                server.run(false, |handle| tell.send((address, app, handle)).unwrap()).await.unwrap();
+                let server = Server::start(settings, its_clock).await.expect("the server starts");
+                let (address, app, live) = (server.address, server.app.clone(), server.live.clone());
+                server.run(false, |handle| tell.send((address, app, live, handle)).unwrap()).await.unwrap();
             });
         });
-        let (address, app, handle) = told.recv().expect("the server starts");
+        let (address, app, live, handle) = told.recv().expect("the server starts");
         TestServer {
             url: format!("http://{address}"),
             address,
             clock,
             app: Some(app),
+            live,
             dir,
             http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
             stop: Some((handle, thread)),

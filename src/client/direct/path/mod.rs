@@ -1,11 +1,11 @@
 //! A direct path: a TCP connection between the two ends that the hub does not see. Each frame is preceded by its length, in
 //! 4 bytes, big-endian.
 
-mod meeting;
 mod network;
+mod rendezvous;
 
-pub use meeting::Meeting;
 pub use network::{Interface, Network, Route, ThisMachine};
+pub use rendezvous::Rendezvous;
 
 use std::io;
 use std::time::Duration;

@@ -10,7 +10,7 @@ use crate::protocol::direct::{End, Message, Role};
 pub enum Happening {
     /// Both are connected; the keys are being agreed on.
     Joined,
-    /// The keys are there: a round begins, the first one or another.
+    /// The keys are there: a session begins, the first one or another.
     Ready {
         again: bool,
     },

@@ -1,4 +1,4 @@
-//! The other end, as this one talks to it: over a connection that is made again when it breaks, in rounds with keys of
+//! The other end, as this one talks to it: over a connection that is made again when it breaks, in sessions with keys of
 //! their own.
 
 mod happening;
@@ -20,7 +20,7 @@ use super::Pace;
 use super::event::{Failure, Summary};
 use super::link::{Heard, Link, Lost};
 use super::path::Route;
-use super::round::{Round, Step};
+use super::session::{Session, Step};
 use crate::client::Server;
 use crate::protocol::direct::exchange::{Exchange, Master};
 use crate::protocol::direct::{Code, End, Message, Role};
@@ -37,13 +37,13 @@ enum Stage {
     /// The other end is not there.
     Alone,
     Agreeing(Box<Exchange>),
-    Open(Box<Round>),
+    Open(Box<Session>),
 }
 
 impl Stage {
     async fn next(&mut self) -> Result<Step, Failure> {
         match self {
-            Stage::Open(round) => round.next().await,
+            Stage::Open(session) => session.next().await,
             _ => std::future::pending().await,
         }
     }
@@ -59,7 +59,7 @@ pub struct Peer {
     pub master: Option<Master>,
     connection: Connection,
     stage: Stage,
-    /// When this round's exchange is given up.
+    /// When this session's exchange is given up.
     agreed_by: Instant,
     /// What is to be sent over the relay before anything else, and what is to be told once it is.
     unsent: VecDeque<Bytes>,
@@ -153,7 +153,7 @@ impl Peer {
         }
     }
 
-    /// Says something to the other end. Without a round it is dropped: the next round begins anew. Nothing is said when the
+    /// Says something to the other end. Without a session it is dropped: the next session begins anew. Nothing is said when the
     /// future is dropped before it is ready. A line that takes nothing for as long as one may be silent is given up.
     ///
     /// # Errors
@@ -200,22 +200,22 @@ impl Peer {
         Ok(())
     }
 
-    /// Seals an encoded message for the present round, to be put into [`Peer::outbox`] at once.
+    /// Seals an encoded message for the present session, to be put into [`Peer::outbox`] at once.
     ///
     /// # Errors
-    /// [`Failure`] when a round has no numbers left.
+    /// [`Failure`] when a session has no numbers left.
     pub fn seal(&mut self, buffer: Vec<u8>) -> Result<Option<Bytes>, Failure> {
         self.said = Instant::now();
         match &mut self.stage {
-            Stage::Open(round) => round.seal(buffer).map(Some),
+            Stage::Open(session) => session.seal(buffer).map(Some),
             _ => Ok(None),
         }
     }
 
-    /// Where sealed frames go, while a round is open; elsewhere after [`Happening::Moved`].
+    /// Where sealed frames go, while a session is open; elsewhere after [`Happening::Moved`].
     pub fn outbox(&self) -> Option<mpsc::Sender<Bytes>> {
         match (&self.connection, &self.stage) {
-            (Connection::Up(link), Stage::Open(round)) => Some(round.outbox().unwrap_or(link.outbox()).clone()),
+            (Connection::Up(link), Stage::Open(session)) => Some(session.outbox().unwrap_or(link.outbox()).clone()),
             _ => None,
         }
     }
@@ -247,8 +247,8 @@ impl Peer {
     }
 
     async fn close_path(&mut self) {
-        if let Stage::Open(round) = std::mem::replace(&mut self.stage, Stage::Alone)
-            && let Some(path) = round.into_path()
+        if let Stage::Open(session) = std::mem::replace(&mut self.stage, Stage::Alone)
+            && let Some(path) = session.into_path()
         {
             path.close(self.pace.farewell).await;
         }
@@ -261,13 +261,13 @@ impl Peer {
 
     /// Our connection has broken.
     fn lost(&mut self) -> Result<Happening, Failure> {
-        self.close_round()?;
+        self.close_session()?;
         let until = Instant::now() + self.place.grace;
         self.connection = Connection::Down { attempt: self.attempt(), until };
         Ok(Happening::ConnectionLost)
     }
 
-    fn close_round(&mut self) -> Result<(), Failure> {
+    fn close_session(&mut self) -> Result<(), Failure> {
         self.unsent.clear();
         match std::mem::replace(&mut self.stage, Stage::Alone) {
             Stage::Agreeing(exchange) if exchange.is_unconfirmed() => Err(Failure::Unconfirmed),

@@ -22,7 +22,15 @@ pub struct Place {
     pub grace: Duration,
 }
 
+/// However long a server says that it keeps a place.
+const LONGEST_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Place {
+    /// As a server says it, in seconds.
+    pub fn grace(seconds: u64) -> Duration {
+        Duration::from_secs(seconds).min(LONGEST_GRACE)
+    }
+
     fn path(&self) -> String {
         match self.role {
             Role::Sender => format!("/api/direct/send?rejoin={}", self.nameplate),

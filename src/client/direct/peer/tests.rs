@@ -7,7 +7,7 @@ use super::*;
 use crate::protocol::direct::exchange::Secret;
 use crate::protocol::direct::exchange::tests::run;
 
-/// An end in an open round, and the server's socket, which nobody reads.
+/// An end in an open session, and the server's socket, which nobody reads.
 async fn end(pace: Pace) -> (Peer, WebSocketStream<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server: Server = listener.local_addr().unwrap().to_string().parse().unwrap();
@@ -17,7 +17,7 @@ async fn end(pace: Pace) -> (Peer, WebSocketStream<TcpStream>) {
     let code: Code = "7-aardvark-yoyo".parse().unwrap();
     let (established, _) = run(Secret::Code(&code), Secret::Code(&code)).unwrap();
     let mut peer = Peer::new(server, pace, Route::Relayed, place, code, link.unwrap());
-    peer.stage = Stage::Open(Box::new(Round::new(Role::Sender, pace, established)));
+    peer.stage = Stage::Open(Box::new(Session::new(Role::Sender, pace, established)));
     (peer, socket)
 }
 

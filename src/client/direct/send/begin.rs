@@ -10,13 +10,16 @@ use crate::client::direct::Pace;
 use crate::client::direct::event::{Event, Failure, WhyNot};
 use crate::client::direct::link::{Heard, Link};
 use crate::client::direct::peer::{Place, rejoin};
-use crate::client::direct::saved::Saved;
+use crate::client::direct::resume_state::ResumeState;
 use crate::protocol::direct::exchange::Master;
 use crate::protocol::direct::{Code, Role, Signal};
 
+/// However long a server says that a code lives.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// What another process needs to go on.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct State {
     place: Place,
     code: String,
     page_url: String,
@@ -28,7 +31,7 @@ struct Kept {
 }
 
 /// Keeps it, where there is a place for it.
-pub struct Keeper(Option<(Saved, Kept)>);
+pub struct Journal(Option<(ResumeState, State)>);
 
 /// A sender with a code.
 pub struct Begun {
@@ -38,24 +41,24 @@ pub struct Begun {
     pub master: Option<Master>,
     /// When the code ends, unless somebody has come for it.
     pub life: Option<Duration>,
-    pub keeper: Keeper,
+    pub journal: Journal,
 }
 
-/// Goes on with what is saved for the same files, or opens a new transfer.
+/// Goes on with what another process has left for the same files, or opens a new transfer.
 ///
 /// # Errors
-/// [`Failure`]; what is saved stays when the server cannot be reached.
+/// [`Failure`]; what it has left stays when the server cannot be reached.
 pub async fn begin(
     server: &Server,
     pace: &Pace,
-    saved: Option<(Saved, String)>,
+    resume: Option<(ResumeState, String)>,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Begun, Failure> {
-    let kept = saved.as_ref().and_then(|(saved, _)| saved.load::<Kept>());
-    if let Some((kept, code)) = kept.and_then(|kept| kept.code.parse::<Code>().ok().map(|code| (kept, code))) {
-        let is_same = saved.as_ref().is_some_and(|(_, offered)| kept.offered == *offered);
-        let why = match rejoin(server, pace, &kept.place).await {
-            Ok(link) if is_same => return Ok(go_on(link, kept, code, saved, tell)),
+    let state = resume.as_ref().and_then(|(resume, _)| resume.load::<State>());
+    if let Some((state, code)) = state.and_then(|state| state.code.parse::<Code>().ok().map(|code| (state, code))) {
+        let is_same = resume.as_ref().is_some_and(|(_, offered)| state.offered == *offered);
+        let why = match rejoin(server, pace, &state.place).await {
+            Ok(link) if is_same => return Ok(go_on(link, state, code, resume, tell)),
             Ok(link) => {
                 // The receiver would wait for what is not there any more.
                 link.give_up(pace.goodbye).await;
@@ -67,66 +70,72 @@ pub async fn begin(
         };
         tell(Event::NotResumed { code: code.to_string(), why });
     }
-    open(server, pace, saved, tell).await
+    open(server, pace, resume, tell).await
 }
 
-fn go_on(link: Link, kept: Kept, code: Code, saved: Option<(Saved, String)>, tell: &mut dyn FnMut(Event)) -> Begun {
+fn go_on(
+    link: Link,
+    state: State,
+    code: Code,
+    resume: Option<(ResumeState, String)>,
+    tell: &mut dyn FnMut(Event),
+) -> Begun {
     tell(Event::Resumed { code: code.to_string() });
-    let left = kept.expires_at.duration_since(SystemTime::now()).unwrap_or_default();
-    let life = kept.master.is_none().then_some(left);
+    let left = state.expires_at.duration_since(SystemTime::now()).unwrap_or_default();
+    let life = state.master.is_none().then_some(left);
     if life.is_some() {
-        let (code, page_url) = (code.to_string(), kept.page_url.clone());
+        let (code, page_url) = (code.to_string(), state.page_url.clone());
         tell(Event::Code { code, page_url, expires_in: left.as_secs() });
     }
-    let (place, master) = (kept.place.clone(), kept.master.map(Master::from_bytes));
-    Begun { link, place, code, master, life, keeper: Keeper(saved.map(|(saved, _)| (saved, kept))) }
+    let (place, master) = (state.place.clone(), state.master.map(Master::from_bytes));
+    Begun { link, place, code, master, life, journal: Journal(resume.map(|(resume, _)| (resume, state))) }
 }
 
 async fn open(
     server: &Server,
     pace: &Pace,
-    saved: Option<(Saved, String)>,
+    resume: Option<(ResumeState, String)>,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Begun, Failure> {
     let mut link = Link::open(server, "/api/direct/send", pace).await?;
     let (nameplate, life, token, grace, page_url) = match timeout(pace.connect, link.next()).await {
         Ok(Ok(Heard::Signal(Signal::Code { nameplate, expires_in, token, grace, page_url, .. }))) => {
-            (nameplate, Duration::from_secs(expires_in), token, Duration::from_secs(grace), page_url)
+            (nameplate, Duration::from_secs(expires_in).min(LONGEST), token, Place::grace(grace), page_url)
         }
         Ok(Ok(Heard::Signal(Signal::Ended { code, by, .. }))) => return Err(Failure::Ended { code, by }),
         _ => return Err(Failure::Unreachable("it does not say what a Handover server says".into())),
     };
     let place = Place { role: Role::Sender, nameplate, token, grace };
     let code = Code::random(nameplate);
-    let keeper = Keeper(saved.map(|(saved, offered)| {
+    let journal = Journal(resume.map(|(resume, offered)| {
         let (place, code, page_url) = (place.clone(), code.to_string(), page_url.clone());
-        (saved, Kept { place, code, page_url, expires_at: SystemTime::now() + life, master: None, offered })
+        (resume, State { place, code, page_url, expires_at: SystemTime::now() + life, master: None, offered })
     }));
     // Before anybody knows the code: it is to be good for as long as it lives.
-    keeper.store();
+    journal.store();
     tell(Event::Code { code: code.to_string(), page_url, expires_in: life.as_secs() });
-    Ok(Begun { link, place, code, master: None, life: Some(life), keeper })
+    Ok(Begun { link, place, code, master: None, life: Some(life), journal })
 }
 
-impl Keeper {
+impl Journal {
     /// The receiver has confirmed the code.
     pub fn confirmed(&mut self, master: &Master) {
-        if let Some((_, kept)) = self.0.as_mut().filter(|(_, kept)| kept.master.is_none()) {
-            kept.master = Some(master.to_bytes());
+        if let Some((_, state)) = self.0.as_mut().filter(|(_, state)| state.master.is_none()) {
+            state.master = Some(master.to_bytes());
             self.store();
         }
     }
 
     /// It is over.
     pub fn clear(&self) {
-        if let Some((saved, _)) = &self.0 {
-            saved.clear();
+        if let Some((resume, _)) = &self.0 {
+            resume.clear();
         }
     }
 
     fn store(&self) {
-        if let Some((saved, kept)) = &self.0 {
-            saved.store(kept);
+        if let Some((resume, state)) = &self.0 {
+            resume.store(state);
         }
     }
 }

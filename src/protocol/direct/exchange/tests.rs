@@ -48,7 +48,7 @@ fn the_same_code_gives_the_same_keys_and_both_ways_differ() {
     let (mut ann, mut bob) = run(Secret::Master(&again), Secret::Master(&same)).unwrap();
     let next = bob.sealer.seal(Message::Received.encode().unwrap()).unwrap();
     assert_eq!(Message::parse(ann.opener.open(next.slice(1..)).unwrap()), Some(Message::Received));
-    assert!(ann.opener.open(sealed.slice(1..)).is_err(), "a frame of the round before");
+    assert!(ann.opener.open(sealed.slice(1..)).is_err(), "a frame of the session before");
 }
 
 #[test]
@@ -71,17 +71,17 @@ fn reflected_old_and_misplaced_frames_do_not_pass() {
     let (mut ann, own) = start(Role::Sender);
     assert!(matches!(ann.take(own), Ok(Step::Ignored)));
     // The key of a reflected message is a key, but nobody who has not the code can make its tag.
-    assert!(matches!(ann.take(Frame::Confirm { round: 2, tag: [0; 32] }), Err(Disagreement::WrongCode)));
+    assert!(matches!(ann.take(Frame::Confirm { session: 2, tag: [0; 32] }), Err(Disagreement::WrongCode)));
 
     let (mut bob, _) = start(Role::Receiver);
     let (_, old) = Exchange::start(Role::Sender, 1, Secret::Code(&code));
     assert!(matches!(bob.take(old), Ok(Step::Ignored)));
-    assert!(matches!(bob.take(Frame::Sealed(Bytes::new())), Ok(Step::Ignored)), "left over from the round before");
-    assert!(matches!(bob.take(Frame::Confirm { round: 2, tag: [0; 32] }), Err(Disagreement::Protocol)));
+    assert!(matches!(bob.take(Frame::Sealed(Bytes::new())), Ok(Step::Ignored)), "left over from the session before");
+    assert!(matches!(bob.take(Frame::Confirm { session: 2, tag: [0; 32] }), Err(Disagreement::Protocol)));
     let (mut bob, _) = start(Role::Receiver);
-    assert!(matches!(bob.take(Frame::Pake { round: 2, message: [0xff; 33] }), Err(Disagreement::Protocol)));
+    assert!(matches!(bob.take(Frame::Pake { session: 2, message: [0xff; 33] }), Err(Disagreement::Protocol)));
     let (mut bob, _) = start(Role::Receiver);
-    assert!(matches!(bob.take(Frame::Resume { round: 2, nonce: [0; 32] }), Err(Disagreement::Unconfirmed)));
+    assert!(matches!(bob.take(Frame::Resume { session: 2, nonce: [0; 32] }), Err(Disagreement::Unconfirmed)));
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -9,11 +9,11 @@ use subtle::ConstantTimeEq as _;
 use utoipa::ToSchema;
 
 use super::model::{self, Email, NewPassword, Username};
+use super::settings::{OperationSignup, Settings};
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin, post};
 use crate::server::auth::{Role, create_session, end_session};
 use crate::server::clock::after;
-use crate::server::config::OperationSignup;
 use crate::server::error::{Error, Result};
 use crate::server::http::gate::Caller;
 use crate::server::http::json::{Json, present};
@@ -75,7 +75,12 @@ pub struct Me {
     created_at: DateTime<Utc>,
 }
 
-pub async fn register(req: HttpRequest, app: web::Data<App>, Json(body): Json<Registration>) -> Result<HttpResponse> {
+pub async fn register(
+    req: HttpRequest,
+    app: web::Data<App>,
+    settings: web::Data<Settings>,
+    Json(body): Json<Registration>,
+) -> Result<HttpResponse> {
     let (Some(username), Some(email), Some(password)) =
         (present(body.username), present(body.email), present(body.password))
     else {
@@ -83,7 +88,7 @@ pub async fn register(req: HttpRequest, app: web::Data<App>, Json(body): Json<Re
     };
     let role = if body.is_operation_user == Some(true) { Role::Operation } else { Role::Client };
     if role == Role::Operation {
-        check_signup(&req, &app, body.signup_code.as_deref())?;
+        check_signup(&req, &app, &settings, body.signup_code.as_deref())?;
     }
     let (name, email) = (Username::try_from(username)?, Email::try_from(email)?);
     let password = NewPassword::try_from(password)?;
@@ -104,8 +109,8 @@ pub async fn register(req: HttpRequest, app: web::Data<App>, Json(body): Json<Re
 }
 
 /// Whether an operation user may register here. Guesses of the code are counted like guesses of a password.
-fn check_signup(req: &HttpRequest, app: &App, given: Option<&str>) -> Result<()> {
-    match app.config.operation_signup() {
+fn check_signup(req: &HttpRequest, app: &App, settings: &Settings, given: Option<&str>) -> Result<()> {
+    match settings.operation_signup(&app.config) {
         OperationSignup::Open => Ok(()),
         OperationSignup::Closed => Err(OPERATION_SIGNUP_CLOSED),
         OperationSignup::Code(code) => {

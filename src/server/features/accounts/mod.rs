@@ -4,13 +4,17 @@ mod audit;
 mod handlers;
 pub mod model;
 pub mod refusals;
+pub mod settings;
+
+pub use settings::Settings;
 
 use actix_web::http::Method;
 use actix_web::web;
 
-use crate::server::http::gate::{Access, OPERATION_ONLY};
-use crate::server::http::openapi::schema_of;
+use crate::server::http::gate::Access;
+use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Request};
+use crate::server::refusals::OPERATION_ONLY;
 
 const TAG: &str = "Accounts";
 

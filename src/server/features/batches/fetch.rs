@@ -9,8 +9,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::archive::{Archive, Entry, Piece, portable};
-use super::custody::BatchCustody;
 use super::guard::Open;
+use super::lease::BatchLease;
 use super::model::claims::{self, Claim, Which};
 use super::model::fetches::NewFetch;
 use super::model::{Batch, files};
@@ -52,10 +52,10 @@ pub async fn file(
         bytes: download.size,
         address: None,
     };
-    let custody = take(&req, &app, &open, fetch, Which::These(vec![file.id])).await?;
+    let lease = take(&req, &app, &open, fetch, Which::These(vec![file.id])).await?;
     let contents = app.blobs.get(&file.blob).map_err(|error| gone(&app, batch, error))?;
     let (mut response, range) = download.head(range);
-    Ok(response.body(FileBody::new(&req, contents, download.size, range, custody)))
+    Ok(response.body(FileBody::new(&req, contents, download.size, range, lease)))
 }
 
 #[derive(Deserialize)]
@@ -100,11 +100,11 @@ pub async fn zip(
         bytes: download.size,
         address: None,
     };
-    let custody = take(&req, &app, &open, fetch, which).await?;
+    let lease = take(&req, &app, &open, fetch, which).await?;
     let (mut response, range) = download.head(range);
     let store = app.blobs.clone();
     let segments = archive.pieces(range.clone()).map(move |piece| segment(&store, &blobs, piece));
-    Ok(response.body(FileBody::of_segments(&req, segments, download.size, range, custody)))
+    Ok(response.body(FileBody::of_segments(&req, segments, download.size, range, lease)))
 }
 
 /// Opens a file of the archive when its turn has come: however many there are, one is open.
@@ -156,26 +156,26 @@ fn zip_name(title: &str) -> String {
         .map_or_else(|| "files.zip".to_owned(), |title| format!("{}.zip", title.as_str()))
 }
 
-/// Puts a download into custody, with a claim where the batch limits downloads. What its sender fetches is not counted.
+/// Puts a download under a lease, with a claim where the batch limits downloads. What its sender fetches is not counted.
 async fn take(
     req: &HttpRequest,
     app: &web::Data<App>,
     open: &Open,
     mut fetch: NewFetch,
     which: Which,
-) -> Result<BatchCustody> {
+) -> Result<BatchLease> {
     let origin = Origin::of(req, None);
     fetch.address = origin.address.clone();
     let batch = &open.known.batch;
     let Some(most) = batch.max_downloads.filter(|_| !open.is_sender && fetch.files > 0) else {
-        return Ok(BatchCustody::new(app.clone(), fetch, None, open.is_sender, origin));
+        return Ok(BatchLease::new(app.clone(), fetch, None, open.is_sender, origin));
     };
     let (holder, claim) = (app.clone(), Claim { batch: batch.id.clone(), which });
     // Made within the write, so that there is no moment in which a claim stands and nobody would give it back.
     app.db
         .write(move |conn| {
             claims::claim(conn, &claim, fetch.files, most)?;
-            Ok(BatchCustody::new(holder, fetch, Some(claim), false, origin))
+            Ok(BatchLease::new(holder, fetch, Some(claim), false, origin))
         })
         .await
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::Settings;
 use super::guard::{self, Known, Managed, Open, check_password};
 use super::model::{self, fetches, files};
 use super::upload::{BatchFile, expiry, title};
@@ -79,6 +80,7 @@ pub struct Changed {
 pub async fn change(
     req: HttpRequest,
     app: web::Data<App>,
+    settings: web::Data<Settings>,
     Managed(known): Managed,
     Json(change): Json<Change>,
 ) -> Result<HttpResponse> {
@@ -87,7 +89,7 @@ pub async fn change(
         return Err(bad_request("Give what is to change: `title` or `expires_in`, as JSON.".into()));
     }
     let title = change.title.map(title).transpose()?;
-    let expires_at = change.expires_in.map(|seconds| expiry(&app, seconds, now)).transpose()?;
+    let expires_at = change.expires_in.map(|seconds| expiry(&settings, seconds, now)).transpose()?;
     let batch = app
         .db
         .write(move |conn| {

@@ -11,6 +11,7 @@ use chrono::{DateTime, NaiveDateTime};
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::SemaphorePermit;
 
+use super::Settings;
 use super::model::files::{Limits, NewFile};
 use crate::protocol::file_name::FileName;
 use crate::server::app::App;
@@ -50,22 +51,25 @@ pub struct Fields {
 }
 
 /// What a batch may hold here.
-pub fn limits(app: &App) -> Limits {
-    let config = &app.config;
-    Limits { files: config.max_batch_files, bytes: config.max_batch_size.0, quota: *app.blobs.space().quota() }
+fn limits(app: &App, settings: &Settings) -> Limits {
+    Limits { files: settings.max_batch_files, bytes: settings.max_batch_size.0, quota: *app.blobs.space().quota() }
 }
 
 impl<'a> Incoming<'a> {
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Begins an upload for a batch that holds so many files and bytes.
     ///
     /// # Errors
     /// [`busy`] while there are as many uploads as there may be.
-    pub fn new(app: &'a App, account: Account, held: (u32, u64)) -> Result<Incoming<'a>> {
+    pub fn new(app: &'a App, settings: &Settings, account: Account, held: (u32, u64)) -> Result<Incoming<'a>> {
         let permit = app.uploads.try_acquire().map_err(|_| busy(2))?;
         Ok(Incoming {
             app,
             account,
-            limits: limits(app),
+            limits: limits(app, settings),
             held,
             contents: Vec::new(),
             reservations: Vec::new(),

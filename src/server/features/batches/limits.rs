@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::guard::address_of;
+use super::settings::Settings;
 use crate::server::app::App;
 use crate::server::auth::network_of;
 use crate::server::blobs::{Account, rows};
@@ -18,29 +19,31 @@ pub struct UploadLimits {
     /// Bytes of all files of a batch
     max_batch_size: u64,
     max_batch_files: u32,
-    /// Bytes of all messages and files of a room
-    max_room_size: u64,
     /// Seconds that a batch lives at most
     max_batch_life: u64,
     /// Bytes that the caller's quota and the server's still hold
     left: u64,
 }
 
-pub async fn show(req: HttpRequest, app: web::Data<App>, caller: Option<Caller>) -> Result<HttpResponse> {
+pub async fn show(
+    req: HttpRequest,
+    app: web::Data<App>,
+    settings: web::Data<Settings>,
+    caller: Option<Caller>,
+) -> Result<HttpResponse> {
     let account = match caller {
         Some(caller) => Account::user(&caller.user.id),
         None => Account::guest(network_of(address_of(&req)?)),
     };
-    let (config, quota) = (&app.config, *app.blobs.space().quota());
+    let quota = *app.blobs.space().quota();
     let used = app.db.lookup(|conn| rows::usage(conn, &account, &quota))?;
     let pots = account.pots(&quota);
     let left = pots.iter().zip(used).map(|(pot, used)| pot.limit.saturating_sub(used)).min();
     Ok(HttpResponse::Ok().json(UploadLimits {
-        max_file_size: config.max_file_size.0,
-        max_batch_size: config.max_batch_size.0,
-        max_batch_files: config.max_batch_files,
-        max_room_size: config.max_room_size.0,
-        max_batch_life: config.max_batch_life.as_secs(),
+        max_file_size: app.config.max_file_size.0,
+        max_batch_size: settings.max_batch_size.0,
+        max_batch_files: settings.max_batch_files,
+        max_batch_life: settings.max_batch_life.as_secs(),
         left: left.unwrap_or_default(),
     }))
 }

@@ -5,12 +5,12 @@
 //! passes the same guard.
 
 pub mod archive;
-mod custody;
 mod events;
 mod fetch;
 mod guard;
 mod handlers;
 mod incoming;
+mod lease;
 mod limits;
 pub mod model;
 mod page;
@@ -18,8 +18,11 @@ mod qr;
 pub mod refusals;
 mod routes;
 mod secret;
+pub mod settings;
 mod upload;
 mod urls;
+
+pub use settings::Settings;
 
 pub use guard::PASSWORD;
 pub use routes::endpoints;
@@ -28,9 +31,19 @@ use serde_json::json;
 
 use crate::server::app::App;
 use crate::server::error::Result;
+use crate::server::sweeper::Sweep;
 
 /// Clients that may watch one batch.
 pub const MOST_WATCHERS: usize = 500;
+
+/// What the sweeper does for batches.
+pub const SWEEP: Sweep = Sweep { what: "batches", run: |app| Box::pin(async move { sweep(&app).await }) };
+
+async fn sweep(app: &App) -> Result<()> {
+    clear(app).await?;
+    app.metrics.batches.set(app.db.read(model::count).await?);
+    Ok(())
+}
 
 /// Removes what is left of batches that have ended or expired.
 pub async fn clear(app: &App) -> Result<()> {

@@ -7,7 +7,7 @@ use actix_web::{Route, web};
 use super::{events, fetch, handlers, limits, page, qr, upload};
 use crate::server::http::gate::Access;
 use crate::server::http::idempotency;
-use crate::server::http::openapi::schema_of;
+use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Part, PartKind, Request};
 
 const TAG: &str = "Batches";

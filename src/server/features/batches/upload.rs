@@ -10,8 +10,9 @@ use futures_util::StreamExt as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Settings;
 use super::guard::{Known, Managed, address_of};
-use super::incoming::{Fields, Incoming, limits};
+use super::incoming::{Fields, Incoming};
 use super::model::{self, NewBatch, files};
 use super::{secret, urls};
 use crate::server::app::App;
@@ -82,6 +83,7 @@ pub struct Added {
 pub async fn make(
     req: HttpRequest,
     app: web::Data<App>,
+    settings: web::Data<Settings>,
     caller: Option<Caller>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
@@ -93,10 +95,10 @@ pub async fn make(
             Account::guest(network_of(address))
         }
     };
-    let mut incoming = Incoming::new(&app, account.clone(), (0, 0))?;
+    let mut incoming = Incoming::new(&app, &settings, account.clone(), (0, 0))?;
     let fields = incoming.read_form(&req, payload).await?;
     let now = app.clock.now();
-    let new = new_batch(&app, fields, caller.as_ref(), account, now).await?;
+    let new = new_batch(&app, &settings, fields, caller.as_ref(), account, now).await?;
     let urls = urls::of(&req, &app, &new.address)?;
     let mut made = Made {
         batch_id: new.address.clone(),
@@ -119,6 +121,7 @@ pub async fn make(
 
 async fn new_batch(
     app: &App,
+    settings: &Settings,
     fields: Fields,
     caller: Option<&Caller>,
     account: Account,
@@ -126,8 +129,8 @@ async fn new_batch(
 ) -> Result<NewBatch> {
     let title = title(fields.title.unwrap_or_default())?;
     let expires_at = match fields.expires_in {
-        None => after(now, app.config.batch_life),
-        Some(seconds) => expiry(app, number(&seconds, "expires_in")?, now)?,
+        None => after(now, settings.batch_life),
+        Some(seconds) => expiry(settings, number(&seconds, "expires_in")?, now)?,
     };
     let max_downloads = match fields.max_downloads {
         None => None,
@@ -164,10 +167,10 @@ pub fn title(given: String) -> Result<String> {
 }
 
 /// The end of a batch that is to live for so many seconds from now, up to the ceiling.
-pub fn expiry(app: &App, seconds: u64, now: NaiveDateTime) -> Result<NaiveDateTime> {
+pub fn expiry(settings: &Settings, seconds: u64, now: NaiveDateTime) -> Result<NaiveDateTime> {
     match seconds {
         0 => Err(bad_request("A batch lives for at least one second.".into())),
-        seconds => Ok(after(now, Duration::from_secs(seconds).min(app.config.max_batch_life))),
+        seconds => Ok(after(now, Duration::from_secs(seconds).min(settings.max_batch_life))),
     }
 }
 
@@ -178,10 +181,11 @@ fn number(text: &str, field: &str) -> Result<u64> {
 pub async fn add(
     req: HttpRequest,
     app: web::Data<App>,
+    settings: web::Data<Settings>,
     Managed(known): Managed,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let mut incoming = begin(&app, &known)?;
+    let mut incoming = begin(&app, &settings, &known)?;
     incoming.read_form(&req, payload).await?;
     finish(&req, &app, known, incoming).await
 }
@@ -189,10 +193,11 @@ pub async fn add(
 pub async fn put(
     req: HttpRequest,
     app: web::Data<App>,
+    settings: web::Data<Settings>,
     Managed(known): Managed,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let mut incoming = begin(&app, &known)?;
+    let mut incoming = begin(&app, &settings, &known)?;
     incoming.declared_file(&req)?;
     incoming.dated(modified(&req)?);
     // The router leaves %2F as it is: in a name it is a slash.
@@ -210,9 +215,9 @@ fn modified(req: &HttpRequest) -> Result<Option<NaiveDateTime>> {
     Ok(Some(DateTime::<Utc>::from(SystemTime::from(date)).naive_utc()))
 }
 
-fn begin<'a>(app: &'a App, known: &Known) -> Result<Incoming<'a>> {
+fn begin<'a>(app: &'a App, settings: &Settings, known: &Known) -> Result<Incoming<'a>> {
     let batch = &known.batch;
-    Incoming::new(app, batch.account(), (u32::try_from(batch.files).unwrap_or_default(), batch.bytes()))
+    Incoming::new(app, settings, batch.account(), (u32::try_from(batch.files).unwrap_or_default(), batch.bytes()))
 }
 
 async fn finish(req: &HttpRequest, app: &web::Data<App>, known: Known, incoming: Incoming<'_>) -> Result<HttpResponse> {
@@ -235,8 +240,8 @@ async fn store(
     origin: Origin,
     before: impl FnOnce(&mut Conn) -> Result<()> + Send + 'static,
 ) -> Result<Vec<BatchFile>> {
+    let (app, limits, now) = (app.clone(), incoming.limits(), app.clock.now());
     let (contents, new, reservations) = incoming.into_parts();
-    let (app, limits, now) = (app.clone(), limits(app), app.clock.now());
     let stored = actix_rt::spawn(async move {
         let id = batch.clone();
         let write = app.db.write(move |conn| {

@@ -20,10 +20,11 @@ use futures_util::{Stream, StreamExt as _};
 
 use crate::protocol::file_name::FileName;
 use crate::server::app::App;
-use crate::server::audit::{Entry, record};
+use crate::server::audit::Entry;
 use crate::server::error::{Error, Result};
 use crate::server::http::form::{self, Allowance, FORM_OVERHEAD, content_length, file_name, malformed};
 use crate::server::http::gate::Caller;
+use crate::server::http::gate::record;
 use crate::server::office::Kind;
 
 /// What may come of a form until the headers of its file have been found, with what is read ahead.

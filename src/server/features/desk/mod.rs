@@ -12,10 +12,11 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web;
 
-use crate::server::http::gate::{Access, OPERATION_ONLY};
+use crate::server::http::gate::Access;
 use crate::server::http::idempotency;
-use crate::server::http::openapi::schema_of;
+use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Part, PartKind, Request};
+use crate::server::refusals::OPERATION_ONLY;
 
 const TAG: &str = "Desk";
 

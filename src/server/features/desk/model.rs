@@ -5,8 +5,9 @@ use chrono::NaiveDateTime;
 use diesel::dsl::max;
 use diesel::prelude::*;
 
+use crate::server::blobs::Account;
 use crate::server::blobs::rows::{self, NewBlob};
-use crate::server::blobs::{Account, Quota};
+use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{blobs, documents, users};
 use crate::server::error::Result;

@@ -4,6 +4,7 @@ use crate::server::refusals::UPGRADE_REQUIRED;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
+use super::Settings;
 use super::hub::{BOUNDS, Hub};
 use super::ice::ice_servers;
 use super::relay::{refuse, serve, serve_again};
@@ -27,6 +28,7 @@ pub async fn send(
     req: HttpRequest,
     app: web::Data<App>,
     hub: web::Data<Hub>,
+    settings: web::Data<Settings>,
     caller: Option<Caller>,
     again: web::Query<Again>,
     payload: web::Payload,
@@ -42,16 +44,16 @@ pub async fn send(
     match hub.open(caller.map(|caller| caller.session), address, outgoing.clone(), now) {
         Ok(admitted) => {
             let expires_in = (admitted.expires_at - now).num_seconds().unsigned_abs();
-            admitted.seat.welcome(&Signal::Code {
-                nameplate: admitted.seat.nameplate,
+            admitted.participant.welcome(&Signal::Code {
+                nameplate: admitted.participant.nameplate,
                 expires_at: admitted.expires_at.and_utc(),
                 expires_in,
                 token: admitted.token,
-                grace: app.config.rejoin_time.as_secs(),
+                grace: settings.rejoin_time.as_secs(),
                 page_url,
-                ice_servers: ice_servers(&app.config.ice_servers, now),
+                ice_servers: ice_servers(&settings.ice_servers, now),
             });
-            actix_rt::spawn(serve(app, admitted.seat, incoming));
+            actix_rt::spawn(serve(app, admitted.participant, incoming));
         }
         Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),
     }
@@ -69,6 +71,7 @@ pub async fn receive(
     req: HttpRequest,
     app: web::Data<App>,
     hub: web::Data<Hub>,
+    settings: web::Data<Settings>,
     nameplate: web::Path<String>,
     again: web::Query<ReceiverAgain>,
     payload: web::Payload,
@@ -94,13 +97,13 @@ pub async fn receive(
     match hub.join(nameplate, address, outgoing.clone(), now) {
         Ok(admitted) => {
             app.throttle.forgive_guess(address);
-            admitted.seat.welcome(&Signal::Joined {
+            admitted.participant.welcome(&Signal::Joined {
                 nameplate,
                 token: admitted.token,
-                grace: app.config.rejoin_time.as_secs(),
-                ice_servers: ice_servers(&app.config.ice_servers, now),
+                grace: settings.rejoin_time.as_secs(),
+                ice_servers: ice_servers(&settings.ice_servers, now),
             });
-            actix_rt::spawn(serve(app, admitted.seat, incoming));
+            actix_rt::spawn(serve(app, admitted.participant, incoming));
         }
         Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),
     }

@@ -5,16 +5,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::NaiveDateTime;
 
+use super::ice_server::{self, IceAccess};
 use crate::protocol::direct::IceServer;
 use crate::protocol::secret;
-use crate::server::config::{self, IceAccess};
 
 /// How long a credential made of a shared secret opens its server: a transfer may run for that long past us.
 const LIFE_SECONDS: i64 = 24 * 60 * 60;
 
 /// What one side is told, with credentials of its own where a secret is shared.
-pub fn ice_servers(servers: &[config::IceServer], now: NaiveDateTime) -> Vec<IceServer> {
-    let told = |server: &config::IceServer| {
+pub fn ice_servers(servers: &[ice_server::IceServer], now: NaiveDateTime) -> Vec<IceServer> {
+    let told = |server: &ice_server::IceServer| {
         let (username, credential) = match &server.access {
             IceAccess::Free => (None, None),
             IceAccess::Login { user, password } => (Some(user.clone()), Some(password.clone())),

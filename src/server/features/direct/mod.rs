@@ -6,7 +6,11 @@
 mod handlers;
 pub mod hub;
 mod ice;
+pub mod ice_server;
 mod relay;
+pub mod settings;
+
+pub use settings::Settings;
 
 use std::time::Duration;
 
@@ -78,10 +82,10 @@ pub async fn watch(app: web::Data<App>, hub: Hub) {
     const TICK: Duration = Duration::from_millis(500);
     loop {
         let now = app.clock.now();
-        for session in hub.sessions() {
-            match app.db.lookup(|conn| is_running(conn, &session, now)) {
+        for sign_in in hub.sign_ins() {
+            match app.db.lookup(|conn| is_running(conn, &sign_in, now)) {
                 Ok(true) => {}
-                Ok(false) => hub.sign_out(&session),
+                Ok(false) => hub.sign_out(&sign_in),
                 Err(error) => tracing::error!(cause = %Chain(&error), "whether a sender is signed in cannot be told"),
             }
         }

@@ -7,7 +7,7 @@ use actix_web::web;
 use bytes::Bytes;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use super::hub::{Hub, Place, Seat, text};
+use super::hub::{Hub, Participant, Place, text};
 use crate::protocol::direct::{End, LARGEST_SIGNAL, Role, Signal};
 use crate::protocol::websocket::{Broken, In, NORMAL};
 use crate::server::app::App;
@@ -20,11 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const TOKEN_TIME: Duration = Duration::from_secs(10);
 
 /// Serves a side until its connection or the transfer is over.
-pub async fn serve(app: web::Data<App>, mut seat: Seat, mut incoming: Incoming) {
-    if let Gone::Malformed(code) = listen(&app, &mut seat, &mut incoming).await {
-        seat.urgent(Out::Farewell(Some(text(&End::BadMessage.ended(None))), code));
+pub async fn serve(app: web::Data<App>, mut participant: Participant, mut incoming: Incoming) {
+    if let Gone::Malformed(code) = listen(&app, &mut participant, &mut incoming).await {
+        participant.urgent(Out::Farewell(Some(text(&End::BadMessage.ended(None))), code));
     }
-    seat.leave(app.clock.now());
+    participant.leave(app.clock.now());
 }
 
 enum Gone {
@@ -32,7 +32,7 @@ enum Gone {
     Malformed(u16),
 }
 
-async fn listen(app: &App, seat: &mut Seat, incoming: &mut Incoming) -> Gone {
+async fn listen(app: &App, participant: &mut Participant, incoming: &mut Incoming) -> Gone {
     let mut heartbeat = interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
@@ -40,7 +40,7 @@ async fn listen(app: &App, seat: &mut Seat, incoming: &mut Incoming) -> Gone {
     loop {
         tokio::select! {
             // First: what has to wait does so in the socket, and takes no memory here.
-            free = seat.place(), if place.is_none() => {
+            free = participant.place(), if place.is_none() => {
                 place = Some(free);
                 // While the other side held it up it was not listened to.
                 heard = Instant::now();
@@ -50,25 +50,25 @@ async fn listen(app: &App, seat: &mut Seat, incoming: &mut Incoming) -> Gone {
                 match message {
                     Ok(In::Binary(frame)) => {
                         let Some(place) = place.take() else { continue };
-                        if !pass_on(seat, frame, place, &mut heartbeat).await {
+                        if !pass_on(participant, frame, place, &mut heartbeat).await {
                             return Gone::Quietly;
                         }
                         heard = Instant::now(); // likewise
                     }
                     Ok(In::Text(text)) => match read(&text) {
-                        Some(Signal::End { code }) if code.is_of_an_end() => end(app, seat, code),
+                        Some(Signal::End { code }) if code.is_of_an_end() => end(app, participant, code),
                         _ => return Gone::Malformed(1008),
                     },
-                    Ok(In::Ping(payload)) => drop(seat.urgent(Out::Pong(payload))),
+                    Ok(In::Ping(payload)) => drop(participant.urgent(Out::Pong(payload))),
                     Ok(In::Pong) => {}
                     Ok(In::Close) | Err(Broken::Gone) => return Gone::Quietly,
                     Err(Broken::Malformed(code)) => return Gone::Malformed(code),
                 }
             }
-            () = seat.over() => return Gone::Quietly,
+            () = participant.over() => return Gone::Quietly,
             _ = heartbeat.tick() => {
                 let is_silent = place.is_some() && heard.elapsed() >= PATIENCE;
-                if is_silent || !seat.urgent(Out::Ping) {
+                if is_silent || !participant.urgent(Out::Ping) {
                     return Gone::Quietly;
                 }
             }
@@ -77,8 +77,8 @@ async fn listen(app: &App, seat: &mut Seat, incoming: &mut Incoming) -> Gone {
 }
 
 /// Ends the transfer as this side says. A wrong guess counts against the network it came from.
-fn end(app: &App, seat: &Seat, code: End) {
-    let receiver = seat.end(code, Some(seat.role));
+fn end(app: &App, participant: &Participant, code: End) {
+    let receiver = participant.end(code, Some(participant.role));
     if let (End::WrongCode, Some(address)) = (code, receiver) {
         // Whether it has any left is asked the next time.
         let _ = app.throttle.guess(address, app.clock.now());
@@ -87,9 +87,14 @@ fn end(app: &App, seat: &Seat, code: End) {
 
 /// Waits for the other side to take a frame, and goes on asking this one whether it is there: it may not be silent for as
 /// long as a stalled connection is borne with.
-async fn pass_on(seat: &mut Seat, frame: Bytes, place: Place, heartbeat: &mut tokio::time::Interval) -> bool {
-    let outgoing = seat.outgoing().clone();
-    let passing = seat.pass_on(frame, place);
+async fn pass_on(
+    participant: &mut Participant,
+    frame: Bytes,
+    place: Place,
+    heartbeat: &mut tokio::time::Interval,
+) -> bool {
+    let outgoing = participant.outgoing().clone();
+    let passing = participant.pass_on(frame, place);
     tokio::pin!(passing);
     loop {
         tokio::select! {
@@ -120,15 +125,15 @@ pub async fn serve_again(
         },
         _ => Err(End::BadMessage),
     };
-    let seat = token.and_then(|token| hub.rejoin(nameplate, role, &token, outgoing.clone(), app.clock.now()));
-    match seat {
-        Ok(seat) => {
+    let participant = token.and_then(|token| hub.rejoin(nameplate, role, &token, outgoing.clone(), app.clock.now()));
+    match participant {
+        Ok(participant) => {
             if role == Role::Receiver {
                 // The token was right: a line that breaks often is no guess.
                 app.throttle.forgive_guess(address);
             }
-            seat.welcome(&Signal::Rejoined { nameplate });
-            serve(app, seat, incoming).await;
+            participant.welcome(&Signal::Rejoined { nameplate });
+            serve(app, participant, incoming).await;
         }
         Err(end) => refuse(end, incoming, outgoing).await,
     }

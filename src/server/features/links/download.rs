@@ -3,32 +3,22 @@
 use crate::server::features::links::refusals::{REVOKED_LINK, UNKNOWN_LINK};
 use std::ops::Range;
 
-use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, ResponseError as _, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::custody::LinkCustody;
+use super::lease::LinkLease;
 use super::model::{self, Claim, Link, Target};
-use super::page;
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::error::{Error, Result};
 use crate::server::features::desk::media_type;
+use crate::server::features::page::error_page;
 use crate::server::http::download::{Download, Wanted};
 use crate::server::http::file_body::FileBody;
 
 pub async fn get(req: HttpRequest, app: web::Data<App>, token: web::Path<String>) -> HttpResponse {
     match download(&req, &app, token.into_inner()).await {
         Ok(response) => response,
-        Err(error) => refusal(&req, &error),
-    }
-}
-
-/// A refusal in the form that the client reads: a page for a person, a problem document for a program.
-pub fn refusal(req: &HttpRequest, error: &Error) -> HttpResponse {
-    let accept = req.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    match accept.contains("text/html") {
-        true => page::sorry(error),
-        false => error.error_response(),
+        Err(error) => error_page::refusal(&req, &error),
     }
 }
 
@@ -36,7 +26,7 @@ async fn download(req: &HttpRequest, app: &web::Data<App>, token: String) -> Res
     let id = app.keys.verify_link(&token).ok_or(UNKNOWN_LINK)?.jti;
     let (now, origin, wanted) = (app.clock.now(), Origin::of(req, None), Wanted::of(req));
     let holder = app.clone();
-    let (target, range, custody) = app
+    let (target, range, lease) = app
         .db
         .write(move |conn| {
             let (link, target) = model::find(conn, &id, &token)?;
@@ -49,16 +39,16 @@ async fn download(req: &HttpRequest, app: &web::Data<App>, token: String) -> Res
             let claim = model::claim(conn, &link, start, target.size_bytes(), origin.address.as_deref(), now)?;
             let started = started(&claim, &target, range.as_ref());
             origin.record(conn, now, started.clone())?;
-            Ok((target, range, LinkCustody::new(holder, claim, started, origin)))
+            Ok((target, range, LinkLease::new(holder, claim, started, origin)))
         })
         .await?;
 
     let file = app.blobs.get(&target.blob).map_err(|error| {
-        // The row says that it is there: that is our failure, and the dropped custody gives the link back.
+        // The row says that it is there: that is our failure, and the dropped lease gives the link back.
         Error::Unavailable(Box::new(error))
     })?;
     let (mut response, range) = offer(&target).head(range);
-    Ok(response.body(FileBody::new(req, file, target.size_bytes(), range, custody)))
+    Ok(response.body(FileBody::new(req, file, target.size_bytes(), range, lease)))
 }
 
 /// What the audit is told; the link is named by its id, and the file by its name: the token is nowhere.
@@ -84,14 +74,14 @@ fn offer(target: &Target) -> Download {
 }
 
 pub async fn head(req: HttpRequest, app: web::Data<App>, token: web::Path<String>) -> HttpResponse {
-    match look(&app, &token) {
+    match peek(&app, &token) {
         Ok((_, target)) => offer(&target).without_body(),
-        Err(error) => refusal(&req, &error),
+        Err(error) => error_page::refusal(&req, &error),
     }
 }
 
 /// A link that is open and what it leads to, without touching it.
-pub fn look(app: &App, token: &str) -> Result<(Link, Target)> {
+pub fn peek(app: &App, token: &str) -> Result<(Link, Target)> {
     let id = app.keys.verify_link(token).ok_or(UNKNOWN_LINK)?.jti;
     let (link, target) = app.db.lookup(|conn| model::find(conn, &id, token))?;
     match (link.refusal(app.clock.now()), target) {

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Settings;
 use super::model::{self, Listed, NewLink};
 use crate::protocol::file_name::to_look_up;
 use crate::server::app::App;
@@ -50,15 +51,16 @@ pub struct Minted {
 pub async fn mint(
     req: HttpRequest,
     app: web::Data<App>,
+    settings: web::Data<Settings>,
     Client(caller): Client,
     name: web::Path<String>,
     query: web::Query<MintQuery>,
 ) -> Result<HttpResponse> {
     let MintQuery { version, expires_in } = query.into_inner();
     let life = match expires_in {
-        None => app.config.link_life,
+        None => settings.link_life,
         Some(0) => return Err(bad_request("A link lives for at least one second.".into())),
-        Some(seconds) => Duration::from_secs(seconds).min(app.config.max_link_life),
+        Some(seconds) => Duration::from_secs(seconds).min(settings.max_link_life),
     };
     let name = to_look_up(&name);
     let document = app.db.lookup(|conn| desk::model::find(conn, &name, version))?.ok_or(FILE_NOT_FOUND)?;

@@ -16,18 +16,23 @@
 //! row gets `fetched_at`. So there are never two complete copies, even if the process dies between any two steps; and if
 //! it dies between the last two, the holder, who has all but one byte, may still fetch that byte by a Range.
 
-mod custody;
 mod download;
 mod handlers;
+mod lease;
 pub mod model;
 mod page;
 pub mod refusals;
+pub mod settings;
+mod sweep;
+
+pub use settings::Settings;
+pub use sweep::{SWEEP, sweep};
 
 use actix_web::http::Method;
 use actix_web::web;
 
 use crate::server::http::gate::Access;
-use crate::server::http::openapi::schema_of;
+use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Request};
 use crate::server::office::Kind;
 

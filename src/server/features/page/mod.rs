@@ -5,6 +5,7 @@
 //! the same frame. All addresses in a page are relative, so that it works under every base path.
 
 mod assets;
+pub mod error_page;
 mod html;
 mod worker;
 

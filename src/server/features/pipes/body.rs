@@ -1,6 +1,6 @@
 //! The receiver's side: the body of its answer.
 //!
-//! Where the length is known the body writes to the socket itself (see [`crate::server::http::wire`]); else each piece goes through
+//! Where the length is known the body writes to the socket itself (see [`crate::server::http::connection`]); else each piece goes through
 //! the dispatcher, which frames it.
 
 use crate::server::refusals::{REQUEST_TIMEOUT, bad_request, quota_exceeded};
@@ -17,8 +17,8 @@ use bytesize::ByteSize;
 use super::flow::{Piece, Taken};
 use super::registry::Place;
 use crate::server::error::Error;
+use crate::server::http::connection::Connection;
 use crate::server::http::splice::Splice;
-use crate::server::http::wire::Wire;
 use crate::server::metrics::OpenTransfer;
 
 /// What a pipe sends before it lets the worker's other connections have their turn.
@@ -26,7 +26,7 @@ const TURN: usize = 4 << 20;
 
 /// See the module. Dropped before its end, it tells the sender that the receiver has gone.
 pub struct PipeBody {
-    wire: Rc<Wire>,
+    connection: Rc<Connection>,
     /// `None` once the sender has been told.
     taken: Option<Taken>,
     /// The name is free again as soon as the sender has nothing more to say: whoever has got the last byte may use it.
@@ -51,14 +51,20 @@ enum Stage {
 }
 
 impl PipeBody {
-    pub fn new(taken: Taken, place: Place, wire: Rc<Wire>, ends_by_closing: bool, transfer: OpenTransfer) -> PipeBody {
+    pub fn new(
+        taken: Taken,
+        place: Place,
+        connection: Rc<Connection>,
+        ends_by_closing: bool,
+        transfer: OpenTransfer,
+    ) -> PipeBody {
         let length = taken.offer.length;
         PipeBody {
             length,
             come: 0,
             stage: Stage::Head,
-            gone: Box::pin(wire.clone().hung_up()),
-            wire,
+            gone: Box::pin(connection.clone().hung_up()),
+            connection,
             taken: Some(taken),
             place: Some(place),
             ends_by_closing,
@@ -71,12 +77,12 @@ impl PipeBody {
         while sent < TURN {
             match &mut self.stage {
                 Stage::Head => {
-                    self.wire.await_flush(cx);
+                    self.connection.await_flush(cx);
                     self.stage = Stage::HeadLeaves;
                     return Poll::Pending;
                 }
                 Stage::HeadLeaves => {
-                    ready!(self.wire.poll_flushed(cx));
+                    ready!(self.connection.poll_flushed(cx));
                     self.stage = Stage::Next;
                 }
                 Stage::Next if self.length == Some(self.come) => self.finish(),
@@ -88,7 +94,7 @@ impl PipeBody {
                 }
                 Stage::Bytes(bytes) if bytes.is_empty() => self.stage = Stage::Next,
                 Stage::Bytes(bytes) => {
-                    let count = ready!(self.wire.poll_send(cx, bytes, false))?;
+                    let count = ready!(self.connection.poll_send(cx, bytes, false))?;
                     drop(bytes.split_to(count));
                     sent += count;
                 }
@@ -130,14 +136,14 @@ impl PipeBody {
                 self.stage = Stage::Next;
                 return Poll::Ready(Ok(0));
             }
-            match splice.poll_take(cx, &self.wire) {
+            match splice.poll_take(cx, &self.connection) {
                 Poll::Pending => return self.poll_gone(cx),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.failed(error))),
                 Poll::Ready(Ok(count)) => self.book(count)?,
             }
         }
         let Stage::Rest(splice) = &mut self.stage else { return Poll::Ready(Err(broken_off())) };
-        splice.poll_give(cx, &self.wire)
+        splice.poll_give(cx, &self.connection)
     }
 
     /// Whether the receiver has gone, while there is nothing to send to it.
@@ -206,7 +212,7 @@ impl MessageBody for PipeBody {
         let this = self.get_mut();
         let polled = this.poll(cx);
         if let (Poll::Ready(Some(Err(_))), true) = (&polled, this.ends_by_closing) {
-            this.wire.reset();
+            this.connection.reset();
         }
         polled
     }

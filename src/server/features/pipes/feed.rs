@@ -17,8 +17,8 @@ use tokio::sync::mpsc;
 
 use super::flow::{Given, Piece};
 use crate::server::error::{Error, Result};
+use crate::server::http::connection::{Connection, Hold};
 use crate::server::http::json::broken_off;
-use crate::server::http::wire::{Hold, Wire};
 
 const LOST: Error = peer_lost("The receiver went away before it had everything. Start both sides again.");
 
@@ -28,7 +28,7 @@ pub struct Source {
     /// In bytes, where it is known.
     pub length: Option<u64>,
     /// Its connection, from which nothing is read before it is asked for.
-    pub wire: Option<(Rc<Wire>, Hold)>,
+    pub connection: Option<(Rc<Connection>, Hold)>,
 }
 
 /// Passes the body on. Returns its size once the last byte has left for the receiver.
@@ -62,18 +62,18 @@ pub async fn feed(source: Source, given: Given) -> Result<u64> {
 async fn pour(mut source: Source, pieces: &mpsc::Sender<Piece>) -> Result<Option<Hold>> {
     // A receiver that has gone says so at the other end.
     let give = async |piece| drop(pieces.send(piece).await);
-    if let (Some(mut left), Some((wire, _))) = (source.length, &source.wire) {
-        while let Some(piece) = buffered(&mut source.payload, wire).await {
+    if let (Some(mut left), Some((connection, _))) = (source.length, &source.connection) {
+        while let Some(piece) = buffered(&mut source.payload, connection).await {
             let piece = piece.map_err(|error| broken_off(&error))?;
             left = left.saturating_sub(piece.len() as u64);
             give(Piece::Bytes(piece)).await;
         }
         if left > 0 {
-            give(Piece::Rest(wire.socket().map_err(Error::internal)?, left)).await;
-            return Ok(source.wire.map(|(_, hold)| hold));
+            give(Piece::Rest(connection.socket().map_err(Error::internal)?, left)).await;
+            return Ok(source.connection.map(|(_, hold)| hold));
         }
     }
-    source.wire = None;
+    source.connection = None;
     while let Some(piece) = source.payload.next().await {
         give(Piece::Bytes(piece.map_err(|error| broken_off(&error))?)).await;
     }
@@ -86,11 +86,11 @@ async fn pour(mut source: Source, pieces: &mpsc::Sender<Piece>) -> Result<Option
 /// It decodes what it holds before each turn of the handler, so nothing is left once two turns in a row have brought
 /// nothing. A client that waits to be told to send (`Expect: 100-continue`) is told by the first look into its body, which
 /// may take some turns of its own.
-async fn buffered(payload: &mut web::Payload, wire: &Wire) -> Option<Result<Bytes, PayloadError>> {
+async fn buffered(payload: &mut web::Payload, connection: &Connection) -> Option<Result<Bytes, PayloadError>> {
     let mut was_empty = false;
     poll_fn(|cx| match std::pin::Pin::new(&mut *payload).poll_next(cx) {
         Poll::Ready(piece) => Poll::Ready(piece),
-        Poll::Pending if wire.is_asked() => Poll::Pending,
+        Poll::Pending if connection.is_asked() => Poll::Pending,
         Poll::Pending if was_empty => Poll::Ready(None),
         Poll::Pending => {
             was_empty = true;

@@ -1,4 +1,4 @@
-//! The handlers: a name for a pipe, the two sides, and a look that changes nothing.
+//! The handlers: a name for a pipe, the two sides, and a peek that changes nothing.
 
 use crate::server::features::pipes::refusals::peer_lost;
 use crate::server::refusals::{bad_request, too_many_requests};
@@ -14,20 +14,20 @@ use utoipa::ToSchema;
 use super::body::{PipeBody, over_quota};
 use super::feed::{Source, feed};
 use super::offer::Offer;
-use super::registry::{Comer, Pipes};
+use super::registry::{Arrival, Pipes};
 use crate::protocol::secret;
 use crate::server::app::App;
 use crate::server::error::{Error, Result};
+use crate::server::http::connection::Connection;
 use crate::server::http::file_body::NoBody;
 use crate::server::http::gate::Caller;
 use crate::server::http::origin::{check_fetch, check_origin};
 use crate::server::http::peer::{client_network, public_url};
-use crate::server::http::wire::Wire;
 
 /// Longest name.
 const LONGEST: usize = 128;
 /// How long a sender may go on after its session has ended.
-const LOOK: Duration = Duration::from_secs(1);
+const RIGHTS_CHECK: Duration = Duration::from_secs(1);
 
 /// A name that nobody guesses, and where it leads.
 #[derive(Serialize, ToSchema)]
@@ -69,14 +69,14 @@ pub async fn send(
     caller: Option<Caller>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let wire = wire_of(&req)?;
-    let hold = wire.hold();
+    let connection = wire_of(&req)?;
+    let hold = connection.hold();
     check_origin(&req, &app)?;
     check_name(&name)?;
     let offer = Offer::of(&req, query.filename.as_deref())?;
-    let source = Source { payload, length: offer.length, wire: Some((wire.clone(), hold)) };
-    let who = Comer { address: client_network(&req)?, now: app.clock.now() };
-    let spent = app.budget.of(who.address, who.now).ok_or(too_many_requests(LOOK.as_secs()))?;
+    let source = Source { payload, length: offer.length, connection: Some((connection.clone(), hold)) };
+    let who = Arrival { address: client_network(&req)?, now: app.clock.now() };
+    let spent = app.budget.of(who.address, who.now).ok_or(too_many_requests(RIGHTS_CHECK.as_secs()))?;
     if let Some(limit) = spent.reached() {
         return Err(over_quota(limit));
     }
@@ -84,7 +84,7 @@ pub async fn send(
     let sending = async {
         let given = tokio::select! {
             met = waiting.met => met.map_err(Error::internal)??,
-            () = wire.hung_up() => return Err(peer_lost("The sender went away.")),
+            () = connection.hung_up() => return Err(peer_lost("The sender went away.")),
         };
         feed(source, given).await
     };
@@ -101,29 +101,29 @@ pub async fn receive(
     pipes: web::Data<Pipes>,
     name: web::Path<String>,
 ) -> Result<HttpResponse> {
-    let wire = wire_of(&req)?;
+    let connection = wire_of(&req)?;
     check_fetch(&req, &app)?;
     check_name(&name)?;
     if req.headers().contains_key(RANGE) {
         return Err(bad_request("A pipe is read once, from its beginning: ask without Range.".into()));
     }
     if req.method() == Method::HEAD {
-        return look(&app, &pipes, &name);
+        return peek(&app, &pipes, &name);
     }
     if is_robot(&req) {
         return Err(bad_request("Previews and robots receive nothing here. HEAD tells what there is.".into()));
     }
-    let who = Comer { address: client_network(&req)?, now: app.clock.now() };
+    let who = Arrival { address: client_network(&req)?, now: app.clock.now() };
     let waiting = pipes.claim(&name, who)?;
     let taken = tokio::select! {
         met = waiting.met => met.map_err(Error::internal)??,
-        () = wire.clone().hung_up() => return Err(peer_lost("The receiver went away.")),
+        () = connection.clone().hung_up() => return Err(peer_lost("The receiver went away.")),
     };
     let mut response = head(taken.offer.length, taken.offer.headers());
     // HTTP/1.0 knows no chunks: what has no length ends with the connection.
     let ends_by_closing = taken.offer.length.is_none() && req.version() < Version::HTTP_11;
     let transfer = app.metrics.transfer("pipe");
-    let mut response = response.body(PipeBody::new(taken, waiting.place, wire, ends_by_closing, transfer));
+    let mut response = response.body(PipeBody::new(taken, waiting.place, connection, ends_by_closing, transfer));
     if ends_by_closing {
         response.head_mut().no_chunking(true);
     }
@@ -131,8 +131,8 @@ pub async fn receive(
 }
 
 /// The answer to HEAD: whether somebody sends, and what.
-fn look(app: &App, pipes: &Pipes, name: &str) -> Result<HttpResponse> {
-    let (length, headers) = pipes.look(name, app.clock.now())?;
+fn peek(app: &App, pipes: &Pipes, name: &str) -> Result<HttpResponse> {
+    let (length, headers) = pipes.peek(name, app.clock.now())?;
     Ok(head(length, headers).body(NoBody))
 }
 
@@ -176,13 +176,13 @@ fn is_robot(req: &HttpRequest) -> bool {
 async fn rights_end(app: &App, caller: Option<Caller>) -> Error {
     let Some(caller) = caller else { return std::future::pending().await };
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(RIGHTS_CHECK).await;
         if let Err(error) = caller.check(app) {
             return error;
         }
     }
 }
 
-fn wire_of(req: &HttpRequest) -> Result<Rc<Wire>> {
-    req.conn_data::<Rc<Wire>>().cloned().ok_or_else(|| Error::Internal("a request without a connection".into()))
+fn wire_of(req: &HttpRequest) -> Result<Rc<Connection>> {
+    req.conn_data::<Rc<Connection>>().cloned().ok_or_else(|| Error::Internal("a request without a connection".into()))
 }

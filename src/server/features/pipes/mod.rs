@@ -25,7 +25,7 @@ use actix_web::web;
 
 use crate::server::app::App;
 use crate::server::http::gate::Access;
-use crate::server::http::openapi::schema_of;
+use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Request};
 
 const TAG: &str = "Pipes";

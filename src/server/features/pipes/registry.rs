@@ -82,7 +82,7 @@ pub struct Count {
 
 /// Who comes: from where, and when.
 #[derive(Clone, Copy)]
-pub struct Comer {
+pub struct Arrival {
     pub address: IpAddr,
     pub now: NaiveDateTime,
 }
@@ -96,7 +96,7 @@ impl Pipes {
     ///
     /// # Errors
     /// [`pipe_in_use`], [`too_many_requests`], [`busy`], [`STOPPING`].
-    pub fn offer(&self, name: &str, offer: Offer, spent: Spent, who: Comer) -> Result<Waiting<Given>> {
+    pub fn offer(&self, name: &str, offer: Offer, spent: Spent, who: Arrival) -> Result<Waiting<Given>> {
         let mut state = self.state();
         state.expire(who.now);
         let (meet, met) = oneshot::channel();
@@ -125,7 +125,7 @@ impl Pipes {
     ///
     /// # Errors
     /// As for [`Pipes::offer`].
-    pub fn claim(&self, name: &str, who: Comer) -> Result<Waiting<Taken>> {
+    pub fn claim(&self, name: &str, who: Arrival) -> Result<Waiting<Taken>> {
         let mut state = self.state();
         state.expire(who.now);
         let (meet, met) = oneshot::channel();
@@ -153,7 +153,7 @@ impl Pipes {
     ///
     /// # Errors
     /// [`PIPE_NOT_FOUND`], [`pipe_in_use`].
-    pub fn look(&self, name: &str, now: NaiveDateTime) -> Result<(Option<u64>, HeaderMap)> {
+    pub fn peek(&self, name: &str, now: NaiveDateTime) -> Result<(Option<u64>, HeaderMap)> {
         let mut state = self.state();
         state.expire(now);
         match state.pipes.get(name).map(|pipe| &pipe.stage) {

@@ -11,16 +11,16 @@ use serde::Deserialize;
 
 use super::guard::{Known, fetcher};
 use super::hub::Rooms;
-use super::model::events::Who;
 use super::model::files::{self, File};
+use super::model::log::Who;
 use super::model::{self, members};
-use crate::protocol::rooms::event::Word;
+use crate::protocol::rooms::event::ServerMessage;
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::error::Error;
 use crate::server::error::Result;
 use crate::server::http::download::{Download, Wanted};
-use crate::server::http::file_body::{Custody, FileBody};
+use crate::server::http::file_body::{FileBody, Lease};
 use crate::server::metrics::OpenTransfer;
 
 /// How long a download may go on after its right to has ended.
@@ -62,7 +62,7 @@ pub async fn file(
             Err(error) => error,
         }
     })?;
-    let custody = RoomCustody {
+    let lease = RoomLease {
         _transfer: app.metrics.transfer("download"),
         app: app.clone(),
         rooms: rooms.get_ref().clone(),
@@ -76,12 +76,12 @@ pub async fn file(
         over: false,
     };
     let (mut response, range) = download.head(range);
-    Ok(response.body(FileBody::new(&req, contents, download.size, range, custody)))
+    Ok(response.body(FileBody::new(&req, contents, download.size, range, lease)))
 }
 
 /// The watch over one download: cuts it off when the member leaves, the file goes or the room ends, and tells whoever
 /// shared the file that it was fetched.
-struct RoomCustody {
+struct RoomLease {
     app: web::Data<App>,
     rooms: Rooms,
     origin: Origin,
@@ -96,7 +96,7 @@ struct RoomCustody {
     _transfer: OpenTransfer,
 }
 
-impl RoomCustody {
+impl RoomLease {
     fn may_go_on(&self) -> Result<()> {
         let now = self.app.clock.now();
         self.app.db.lookup(|conn| {
@@ -115,7 +115,7 @@ impl RoomCustody {
     }
 }
 
-impl Custody for RoomCustody {
+impl Lease for RoomLease {
     fn progressed(&mut self) -> io::Result<()> {
         let now = self.app.clock.now();
         if (now - self.looked).abs() >= LOOK {
@@ -154,8 +154,12 @@ impl Custody for RoomCustody {
             },
             move |first| match first {
                 Ok(true) => {
-                    let word =
-                        Word::Fetched { of: file.seq, file_id: file.id.into(), by: who.name.into(), at: now.and_utc() };
+                    let word = ServerMessage::Fetched {
+                        of: file.seq,
+                        file_id: file.id.into(),
+                        by: who.name.into(),
+                        at: now.and_utc(),
+                    };
                     if let Some(room) = room {
                         room.whisper(&file.member, &word);
                     }
@@ -170,7 +174,7 @@ impl Custody for RoomCustody {
     }
 }
 
-impl Drop for RoomCustody {
+impl Drop for RoomLease {
     fn drop(&mut self) {
         if !self.over {
             self.record(Action::RoomFetchBroken);

@@ -11,8 +11,11 @@ pub mod hub;
 pub mod model;
 pub mod refusals;
 mod routes;
+pub mod settings;
 mod share;
 mod socket;
+
+pub use settings::Settings;
 
 pub use guard::{MANAGE_KEY, MEMBER_TOKEN};
 pub use routes::endpoints;
@@ -29,7 +32,7 @@ use crate::server::db::Conn;
 use crate::server::error::{Chain, Result};
 use hub::Rooms;
 use model::At;
-use model::events::Who;
+use model::log::Who;
 use model::members;
 
 /// Removes what is left of rooms that have ended or expired.

@@ -8,7 +8,7 @@ use super::{fetch, handlers, share, socket};
 use crate::protocol::rooms::event::Event;
 use crate::server::http::gate::Access;
 use crate::server::http::idempotency;
-use crate::server::http::openapi::schema_of;
+use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Part, PartKind, Request};
 
 const TAG: &str = "Rooms";

@@ -15,8 +15,9 @@ use crate::server::db::schema::users;
 use crate::server::error::{Error, Result};
 use crate::server::features::page::answer;
 use crate::server::http::gate::Access;
+use crate::server::http::openapi;
 use crate::server::http::openapi::Api;
-use crate::server::http::openapi::{self, schema_of};
+use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Request};
 
 const TAG: &str = "Service";
@@ -100,7 +101,9 @@ fn unavailable(error: Error) -> Error {
 }
 
 async fn metrics(app: web::Data<App>) -> Result<HttpResponse> {
-    let text = app.metrics.render(&app.db).map_err(Error::internal)?;
+    let (open, idle) = app.db.readers().state();
+    app.metrics.database(open, idle, app.db.writer().waiting());
+    let text = app.metrics.render().map_err(Error::internal)?;
     Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
 }
 

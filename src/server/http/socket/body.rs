@@ -17,7 +17,7 @@ use super::incoming::Reading;
 use super::live::{Live, Silence};
 use crate::protocol::websocket::NORMAL;
 use crate::protocol::websocket::parser::{OpCode, put_header};
-use crate::server::http::wire::Wire;
+use crate::server::http::connection::Connection;
 
 /// Texts and signs of life that may wait. A client that takes so few that this is full is dropped by whoever writes.
 const URGENT: usize = 16;
@@ -138,11 +138,11 @@ enum Stage {
     Closed,
 }
 
-/// See the module. On the server's own connections it writes to the socket itself, without a copy; see [`Wire`].
+/// See the module. On the server's own connections it writes to the socket itself, without a copy; see [`Connection`].
 pub struct SocketBody {
     urgent: Receiver<Out>,
     bulk: Bulk,
-    wire: Option<Rc<Wire>>,
+    connection: Option<Rc<Connection>>,
     /// Told when the dispatcher has nothing left of what it read: it decodes before each turn of its body.
     drained: Option<oneshot::Sender<()>>,
     /// Dropped with the body: nobody reads from a connection that is not written to any more.
@@ -156,15 +156,19 @@ pub struct SocketBody {
 
 impl SocketBody {
     fn new(req: &HttpRequest, urgent: Receiver<Out>, bulk: Bulk) -> (SocketBody, Option<Reading>) {
-        let wire = req.conn_data::<Rc<Wire>>().cloned();
-        let stage = if wire.is_some() { Stage::Head } else { Stage::Open };
+        let connection = req.conn_data::<Rc<Connection>>().cloned();
+        let stage = if connection.is_some() { Stage::Head } else { Stage::Open };
         let ((drained, drain), (alive, life)) = (oneshot::channel(), oneshot::channel());
-        let reading =
-            wire.as_ref().map(|wire| Reading { hold: wire.hold(), wire: wire.clone(), drained: drain, alive: life });
+        let reading = connection.as_ref().map(|connection| Reading {
+            hold: connection.hold(),
+            connection: connection.clone(),
+            drained: drain,
+            alive: life,
+        });
         let body = SocketBody {
             urgent,
             bulk,
-            wire,
+            connection,
             drained: Some(drained),
             _alive: alive,
             stage,
@@ -178,14 +182,14 @@ impl SocketBody {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let mut written = 0;
         loop {
-            match (self.stage, &self.wire) {
-                (Stage::Head, Some(wire)) => {
-                    wire.await_flush(cx);
+            match (self.stage, &self.connection) {
+                (Stage::Head, Some(connection)) => {
+                    connection.await_flush(cx);
                     self.stage = Stage::HeadLeaves;
                     return Poll::Pending;
                 }
-                (Stage::HeadLeaves, Some(wire)) => {
-                    ready!(wire.poll_flushed(cx));
+                (Stage::HeadLeaves, Some(connection)) => {
+                    ready!(connection.poll_flushed(cx));
                     // The handler may have given the socket up.
                     let _ = self.drained.take().map(|drained| drained.send(()));
                     self.stage = Stage::Open;
@@ -195,8 +199,8 @@ impl SocketBody {
                         return Poll::Ready(None);
                     }
                 }
-                (_, Some(wire)) => {
-                    let sent = ready!(wire.poll_send_both(cx, &self.header, &self.payload))?;
+                (_, Some(connection)) => {
+                    let sent = ready!(connection.poll_send_both(cx, &self.header, &self.payload))?;
                     let of_header = sent.min(self.header.len());
                     self.header.advance(of_header);
                     self.payload.advance(sent - of_header);

@@ -11,11 +11,11 @@ use futures_util::{Stream as _, future::poll_fn};
 use tokio::sync::oneshot;
 
 use crate::protocol::websocket::{Broken, In, Messages};
-use crate::server::http::wire::{Hold, Wire};
+use crate::server::http::connection::{Connection, Hold};
 
 /// The right to read from a connection that the dispatcher is kept from reading.
 pub struct Reading {
-    pub wire: Rc<Wire>,
+    pub connection: Rc<Connection>,
     pub hold: Hold,
     /// Ready once the dispatcher has nothing left.
     pub drained: oneshot::Receiver<()>,
@@ -25,7 +25,7 @@ pub struct Reading {
 
 enum Source {
     Payload(web::Payload, Option<Reading>),
-    Wire(Reading, #[expect(dead_code, reason = "held, not read")] web::Payload),
+    Socket(Reading, #[expect(dead_code, reason = "held, not read")] web::Payload),
     Over,
 }
 
@@ -65,16 +65,16 @@ impl Incoming {
             let Some(reading) = reading else { return Poll::Pending };
             ready!(Pin::new(&mut reading.drained).poll(cx)).map_err(|_| Broken::Gone)?;
             self.source = match std::mem::replace(&mut self.source, Source::Over) {
-                Source::Payload(payload, Some(reading)) => Source::Wire(reading, payload),
+                Source::Payload(payload, Some(reading)) => Source::Socket(reading, payload),
                 source => source,
             };
         }
-        let Source::Wire(reading, _) = &mut self.source else { return Poll::Ready(Err(Broken::Gone)) };
+        let Source::Socket(reading, _) = &mut self.source else { return Poll::Ready(Err(Broken::Gone)) };
         if Pin::new(&mut reading.alive).poll(cx).is_ready() {
             return Poll::Ready(Err(Broken::Gone));
         }
         let (buffer, most) = self.messages.room();
-        match ready!(reading.wire.poll_receive(cx, buffer, most)) {
+        match ready!(reading.connection.poll_receive(cx, buffer, most)) {
             Ok(1..) => Poll::Ready(Ok(())),
             Ok(0) | Err(_) => Poll::Ready(Err(Broken::Gone)),
         }

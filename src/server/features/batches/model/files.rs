@@ -7,8 +7,8 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use super::{Batch, names, still_open};
-use crate::server::blobs::Quota;
 use crate::server::blobs::rows::{self, NewBlob};
+use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{batch_files, batches, blobs};
 use crate::server::error::{Error, Result};

@@ -10,7 +10,8 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use super::secret::digest;
-use crate::server::blobs::{Account, Quota, rows};
+use crate::server::blobs::{Account, rows};
+use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{batch_files, batches, users};
 use crate::server::error::Result;

@@ -12,10 +12,10 @@
 //! ```
 
 mod nameplates;
-mod seat;
+mod participant;
 mod window;
 
-pub use seat::Seat;
+pub use participant::Participant;
 pub use window::Place;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,7 @@ use crate::protocol::websocket::NORMAL;
 use crate::server::byte_budget::{ByteBudget, Spent};
 use crate::server::clock::after;
 use crate::server::config::Config;
+use crate::server::features::direct::Settings;
 use crate::server::http::socket::{Bounds, Out, Outgoing};
 
 /// Of each socket: the largest message, and the frames that wait for it.
@@ -63,18 +64,18 @@ struct State {
     transfers: BTreeMap<u32, Transfer>,
     nameplates: Nameplates,
     /// Numbers connections, so that one that has been replaced does not speak for the next.
-    seats: u64,
+    participants: u64,
     stopping: bool,
 }
 
 struct Transfer {
-    /// The session that it was made in, where the sender had to sign in, or did.
-    session: Option<String>,
+    /// The sign-in session that it was made in, where the sender had to sign in, or did.
+    sign_in: Option<String>,
     made_at: NaiveDateTime,
     expires_at: NaiveDateTime,
     sender: Side,
     receiver: Option<Side>,
-    round: u32,
+    session: u32,
     spent: Spent,
 }
 
@@ -87,7 +88,7 @@ struct Side {
 }
 
 struct Connection {
-    seat: u64,
+    participant: u64,
     outgoing: Outgoing,
     /// Tells the task of this side where the other side's frames go; dropped when the transfer is over.
     peer: watch::Sender<Option<mpsc::Sender<Bytes>>>,
@@ -95,7 +96,7 @@ struct Connection {
 
 /// A place at the hub, and what its holder is told first.
 pub struct Admitted {
-    pub seat: Seat,
+    pub participant: Participant,
     pub token: String,
     pub expires_at: NaiveDateTime,
 }
@@ -108,14 +109,15 @@ pub struct Count {
 }
 
 impl Hub {
-    pub fn new(config: &Config, budget: ByteBudget) -> Hub {
+    pub fn new(config: &Config, settings: &Settings, budget: ByteBudget) -> Hub {
         let limits = Limits {
             code_life: config.code_life,
-            grace: config.rejoin_time,
-            codes: config.max_codes as usize,
+            grace: settings.rejoin_time,
+            codes: settings.max_codes as usize,
             transfers: config.max_transfers as usize,
         };
-        let state = State { transfers: BTreeMap::new(), nameplates: Nameplates::default(), seats: 0, stopping: false };
+        let state =
+            State { transfers: BTreeMap::new(), nameplates: Nameplates::default(), participants: 0, stopping: false };
         Hub(Arc::new(Inner { limits, state: Mutex::new(state), budget, window: window::Shared::default() }))
     }
 
@@ -125,7 +127,7 @@ impl Hub {
     /// [`End::Stopping`], [`End::QuotaExceeded`].
     pub fn open(
         &self,
-        session: Option<String>,
+        sign_in: Option<String>,
         address: IpAddr,
         outgoing: Outgoing,
         now: NaiveDateTime,
@@ -139,12 +141,12 @@ impl Hub {
         let State { nameplates, transfers, .. } = &mut *state;
         let nameplate = nameplates.free(|nameplate| transfers.contains_key(&nameplate), now);
         let (token, digest) = new_token();
-        let (seat, connection) = state.sit(self, nameplate, Role::Sender, outgoing, spent.clone());
+        let (participant, connection) = state.enter(self, nameplate, Role::Sender, outgoing, spent.clone());
         let expires_at = after(now, self.0.limits.code_life);
         let sender = Side { address, token: digest, connection: Some(connection), lost_at: now };
-        let transfer = Transfer { session, made_at: now, expires_at, sender, receiver: None, round: 0, spent };
+        let transfer = Transfer { sign_in, made_at: now, expires_at, sender, receiver: None, session: 0, spent };
         state.transfers.insert(nameplate, transfer);
-        Ok(Admitted { seat, token, expires_at })
+        Ok(Admitted { participant, token, expires_at })
     }
 
     /// Lets a receiver in.
@@ -173,11 +175,11 @@ impl Hub {
             return Err(if state.stopping { End::Stopping } else { End::Evicted });
         }
         let (token, digest) = new_token();
-        let (seat, connection) = state.sit(self, nameplate, Role::Receiver, outgoing, spent);
+        let (participant, connection) = state.enter(self, nameplate, Role::Receiver, outgoing, spent);
         if let Some(transfer) = state.transfers.get_mut(&nameplate) {
             transfer.receiver = Some(Side { address: from, token: digest, connection: Some(connection), lost_at: now });
         }
-        Ok(Admitted { seat, token, expires_at })
+        Ok(Admitted { participant, token, expires_at })
     }
 
     /// Gives a side its place again; a connection that still has it is ended.
@@ -191,7 +193,7 @@ impl Hub {
         token: &str,
         outgoing: Outgoing,
         now: NaiveDateTime,
-    ) -> Result<Seat, End> {
+    ) -> Result<Participant, End> {
         let mut state = self.state();
         state.expire(now);
         let digest = blake3::hash(token.as_bytes());
@@ -202,11 +204,11 @@ impl Hub {
         if let Some(old) = side.connection.take() {
             old.end(End::Replaced, None);
         }
-        let (seat, connection) = state.sit(self, nameplate, role, outgoing, spent);
+        let (participant, connection) = state.enter(self, nameplate, role, outgoing, spent);
         if let Some(side) = state.transfers.get_mut(&nameplate).and_then(|transfer| transfer.side(role)) {
             side.connection = Some(connection);
         }
-        Ok(seat)
+        Ok(participant)
     }
 
     /// Joins the two sides, if both are there now. Called once the newcomer has been told who it is.
@@ -222,19 +224,21 @@ impl Hub {
     }
 
     /// Ends a transfer, and tells whoever is there. Returns the network of the receiver, if there was one.
-    fn end(&self, nameplate: u32, seat: u64, code: End, by: Option<Role>) -> Option<IpAddr> {
+    fn end(&self, nameplate: u32, participant: u64, code: End, by: Option<Role>) -> Option<IpAddr> {
         let mut state = self.state();
-        let transfer = state.transfers.get(&nameplate).filter(|transfer| transfer.has_seat(seat))?;
+        let transfer = state.transfers.get(&nameplate).filter(|transfer| transfer.has_participant(participant))?;
         let receiver = transfer.receiver.as_ref().map(|side| side.address);
         state.end(nameplate, code, by);
         receiver
     }
 
     /// A connection has broken.
-    fn leave(&self, nameplate: u32, role: Role, seat: u64, now: NaiveDateTime) {
+    fn leave(&self, nameplate: u32, role: Role, participant: u64, now: NaiveDateTime) {
         let mut state = self.state();
         let grace = self.0.limits.grace.as_secs();
-        let Some(transfer) = state.transfers.get_mut(&nameplate).filter(|transfer| transfer.has_seat(seat)) else {
+        let Some(transfer) =
+            state.transfers.get_mut(&nameplate).filter(|transfer| transfer.has_participant(participant))
+        else {
             return;
         };
         if let Some(side) = transfer.side(role) {
@@ -262,15 +266,15 @@ impl Hub {
         Count { waiting: state.transfers.len() - paired, paired }
     }
 
-    /// The sessions that transfers were made in.
-    pub fn sessions(&self) -> BTreeSet<String> {
-        self.state().transfers.values().filter_map(|transfer| transfer.session.clone()).collect()
+    /// The sign-in sessions that transfers were made in.
+    pub fn sign_ins(&self) -> BTreeSet<String> {
+        self.state().transfers.values().filter_map(|transfer| transfer.sign_in.clone()).collect()
     }
 
-    /// Ends what was made in a session that is over.
-    pub fn sign_out(&self, session: &str) {
+    /// Ends what was made in a sign-in session that is over.
+    pub fn sign_out(&self, sign_in: &str) {
         let mut state = self.state();
-        let is_of = |transfer: &Transfer| transfer.session.as_deref() == Some(session);
+        let is_of = |transfer: &Transfer| transfer.sign_in.as_deref() == Some(sign_in);
         let over: Vec<u32> = state.transfers.iter().filter(|(_, transfer)| is_of(transfer)).map(|(n, _)| *n).collect();
         for nameplate in over {
             state.end(nameplate, End::SignedOut, None);
@@ -296,12 +300,20 @@ impl Hub {
 }
 
 impl State {
-    fn sit(&mut self, hub: &Hub, nameplate: u32, role: Role, outgoing: Outgoing, spent: Spent) -> (Seat, Connection) {
-        self.seats += 1;
+    fn enter(
+        &mut self,
+        hub: &Hub,
+        nameplate: u32,
+        role: Role,
+        outgoing: Outgoing,
+        spent: Spent,
+    ) -> (Participant, Connection) {
+        self.participants += 1;
         let (peer, peers) = watch::channel(None);
         let window = Window::new(hub.0.window.clone());
-        let seat = Seat::new(hub.clone(), nameplate, role, self.seats, outgoing.clone(), peers, spent, window);
-        (seat, Connection { seat: self.seats, outgoing, peer })
+        let participant =
+            Participant::new(hub.clone(), nameplate, role, self.participants, outgoing.clone(), peers, spent, window);
+        (participant, Connection { participant: self.participants, outgoing, peer })
     }
 
     /// Ends the oldest codes that wait, of one address and of all, until one more fits.
@@ -310,7 +322,7 @@ impl State {
             let waiting = transfers.iter().filter(|(_, transfer)| transfer.receiver.is_none());
             let waiting = waiting.filter(|(_, transfer)| of.is_none_or(|address| transfer.sender.address == address));
             let mut waiting: Vec<_> =
-                waiting.map(|(nameplate, transfer)| (transfer.made_at, transfer.seat(), *nameplate)).collect();
+                waiting.map(|(nameplate, transfer)| (transfer.made_at, transfer.participant(), *nameplate)).collect();
             waiting.sort_unstable();
             waiting
                 .into_iter()
@@ -357,22 +369,23 @@ impl Transfer {
         [Some(&self.sender), self.receiver.as_ref()].into_iter().flatten()
     }
 
-    /// The number of the sender's seat, which grows with time.
-    fn seat(&self) -> u64 {
-        self.sender.connection.as_ref().map_or(0, |connection| connection.seat)
+    /// The number of the sender's participant, which grows with time.
+    fn participant(&self) -> u64 {
+        self.sender.connection.as_ref().map_or(0, |connection| connection.participant)
     }
 
-    fn has_seat(&self, seat: u64) -> bool {
-        self.sides().any(|side| side.connection.as_ref().is_some_and(|connection| connection.seat == seat))
+    fn has_participant(&self, participant: u64) -> bool {
+        self.sides()
+            .any(|side| side.connection.as_ref().is_some_and(|connection| connection.participant == participant))
     }
 
     fn pair(&mut self, grace: u64) {
         let receiver = self.receiver.as_ref().and_then(|side| side.connection.as_ref());
         match (self.sender.connection.as_ref(), receiver) {
             (Some(sender), Some(receiver)) => {
-                self.round += 1;
-                let paired = Signal::Paired { round: self.round };
-                // Told before any frame of the other side can be queued; who answers at once, settles (see Seat::pass_on).
+                self.session += 1;
+                let paired = Signal::Paired { session: self.session };
+                // Told before any frame of the other side can be queued; who answers at once, settles (see Participant::pass_on).
                 sender.tell(&paired);
                 receiver.tell(&paired);
                 sender.peer.send_replace(Some(receiver.outgoing.binary().clone()));

@@ -174,3 +174,10 @@ pub fn expire(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
         .filter(links::lease_until.is_null().or(links::lease_until.le(now)));
     Ok(conn.update(over, (links::state.eq(EXPIRED), links::claim_id.eq(None::<String>)))?)
 }
+
+/// Drops links whose time was over before `oldest`.
+pub fn forget(conn: &mut Conn, oldest: NaiveDateTime) -> Result<()> {
+    let old = links::table.filter(links::expires_at.lt(oldest)).filter(links::state.ne(CLAIMED));
+    diesel::delete(old).execute(conn)?;
+    Ok(())
+}

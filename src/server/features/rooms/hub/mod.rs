@@ -21,11 +21,11 @@ use std::time::Duration;
 use chrono::NaiveDateTime;
 
 use self::presence::Rate;
-use super::model::events::Who;
+use super::model::log::Who;
 use super::model::{self, Limits, members};
-use crate::server::config::Config;
 use crate::server::db::Db;
 use crate::server::error::Result;
+use crate::server::features::rooms::Settings;
 
 /// See the module. Clones share it.
 #[derive(Clone)]
@@ -40,15 +40,15 @@ struct Inner {
 }
 
 impl Rooms {
-    pub fn new(config: &Config) -> Rooms {
+    pub fn new(settings: &Settings) -> Rooms {
         let limits = Limits {
-            rooms: config.max_rooms,
-            members: config.max_room_members,
-            bytes: config.max_room_size.0,
-            quiet: config.room_life,
+            rooms: settings.max_rooms,
+            members: settings.max_room_members,
+            bytes: settings.max_room_size.0,
+            quiet: settings.room_life,
         };
-        let rate = Rate::a_second(config.room_message_rate);
-        Rooms(Arc::new(Inner { limits, grace: config.room_grace, rate, rooms: Mutex::default() }))
+        let rate = Rate::a_second(settings.room_message_rate);
+        Rooms(Arc::new(Inner { limits, grace: settings.room_grace, rate, rooms: Mutex::default() }))
     }
 
     pub fn limits(&self) -> Limits {

@@ -3,43 +3,13 @@
 use crate::server::features::rooms::refusals::{EVENT_NOT_FOUND, NOT_A_MEMBER};
 use diesel::prelude::*;
 
-use super::{At, Cost, files, free, members, next, still_open};
+use super::log::{Who, add};
+use super::{At, Cost, files, free, members, still_open};
 use crate::protocol::rooms::event::Event;
-use crate::server::blobs::Quota;
+use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{room_events as events, rooms};
 use crate::server::error::{Error, Result};
-
-/// A member, as events name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Who {
-    pub id: String,
-    pub name: String,
-}
-
-/// Adds an event under the next number.
-pub fn add(
-    conn: &mut Conn,
-    at: At<'_>,
-    member: Option<&str>,
-    nonce: Option<&str>,
-    cost: Cost,
-    event: impl FnOnce(i64) -> Event,
-) -> Result<Event> {
-    let event = event(next(conn, at, cost)?);
-    conn.insert(
-        events::table,
-        (
-            events::room_id.eq(at.room),
-            events::seq.eq(event.id()),
-            events::kind.eq(event.kind()),
-            events::member_id.eq(member),
-            events::nonce.eq(nonce),
-            events::body.eq(event.json().map_err(Error::internal)?),
-        ),
-    )?;
-    Ok(event)
-}
 
 /// What a member has said.
 pub enum Spoken {
@@ -104,10 +74,10 @@ pub fn remove(conn: &mut Conn, at: At<'_>, seq: i64, quota: &Quota) -> Result<Re
 
 fn text_length(body: &str) -> i64 {
     #[derive(serde::Deserialize)]
-    struct Said {
+    struct ClientMessage {
         text: String,
     }
-    serde_json::from_str::<Said>(body).map_or(0, |said| said.text.len() as i64)
+    serde_json::from_str::<ClientMessage>(body).map_or(0, |said| said.text.len() as i64)
 }
 
 /// Changes what a room is called, and whether it is locked.

@@ -5,11 +5,11 @@ use crate::server::refusals::FILE_NOT_FOUND;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::events::{self, Who};
+use super::log::{self, Who};
 use super::{At, Cost, Room, members, still_open};
 use crate::protocol::rooms::event::Event;
-use crate::server::blobs::Quota;
 use crate::server::blobs::rows::{self, NewBlob};
+use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{blobs, room_fetches as fetches, room_files as files};
 use crate::server::error::Result;
@@ -50,7 +50,7 @@ pub fn share(conn: &mut Conn, at: At<'_>, who: &Who, name: String, blob: &NewBlo
     let (file_id, filename, size) = (id.clone(), name.clone(), blob.size);
     let (from, from_id) = (who.name.clone(), who.id.clone());
     let event = |id| Event::File { id, from, from_id, file_id, filename, size, url: String::new(), at: time };
-    let event = events::add(conn, at, Some(&who.id), None, Cost::Content(blob.size), event)?;
+    let event = log::add(conn, at, Some(&who.id), None, Cost::Content(blob.size), event)?;
     diesel::insert_into(files::table)
         .values((
             files::id.eq(&id),

@@ -5,7 +5,7 @@ use bytesize::ByteSize;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::events::{self, Who};
+use super::log::{self, Who};
 use super::{At, Cost, still_open};
 use crate::protocol::rooms::event::{Event, Leaving};
 use crate::protocol::secret::digest;
@@ -83,7 +83,7 @@ pub fn join(conn: &mut Conn, at: At<'_>, new: &NewMember) -> Result<(Member, Eve
     )?;
     let (id, name, time) = (member.id.clone(), member.name.clone(), now.and_utc());
     let event = |seq| Event::Joined { id: seq, member: id, name, at: time };
-    let event = events::add(conn, at, Some(&member.id), None, Cost::Notice, event)?;
+    let event = log::add(conn, at, Some(&member.id), None, Cost::Notice, event)?;
     Ok((member, event))
 }
 
@@ -114,13 +114,7 @@ pub fn leave(conn: &mut Conn, at: At<'_>, who: &Who, reason: Leaving) -> Result<
         return Err(MEMBER_NOT_FOUND);
     }
     let (member, name) = (who.id.clone(), who.name.clone());
-    events::add(conn, at, Some(&who.id), None, Cost::End, |id| Event::Left {
-        id,
-        member,
-        name,
-        reason,
-        at: now.and_utc(),
-    })
+    log::add(conn, at, Some(&who.id), None, Cost::End, |id| Event::Left { id, member, name, reason, at: now.and_utc() })
 }
 
 /// Whether a member is still in the room.

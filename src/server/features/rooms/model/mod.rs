@@ -2,6 +2,7 @@
 
 pub mod events;
 pub mod files;
+pub mod log;
 pub mod members;
 
 use crate::server::features::rooms::refusals::{ROOM_NOT_FOUND, TOO_MANY_ROOMS, room_full};
@@ -12,8 +13,9 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::protocol::secret::digest;
-use crate::server::blobs::{Account, Quota, rows};
+use crate::server::blobs::{Account, rows};
 use crate::server::clock::after;
+use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{room_files, rooms, users};
 use crate::server::error::Result;

@@ -1,7 +1,7 @@
 //! The first word to a member: the room as it is, and what was said before.
 
 use super::history::{HISTORY, cut};
-use crate::protocol::rooms::event::{About, Fetch, Other, Welcome, You};
+use crate::protocol::rooms::event::{About, Fetch, Member, Welcome, You};
 use crate::server::app::App;
 use crate::server::error::{Error, Result};
 use crate::server::features::rooms::guard::Known;
@@ -43,7 +43,7 @@ impl First {
             by: fetch.by,
             at: fetch.fetched_at.and_utc(),
         };
-        let other = |present: Present| Other {
+        let other = |present: Present| Member {
             away: present.away && present.member.id != you.id,
             id: present.member.id,
             name: present.member.name,

@@ -1,4 +1,4 @@
-//! A round whose keys are there: what is said in it is sealed, what is heard is opened, and both directions move from the
+//! A session whose keys are there: what is said in it is sealed, what is heard is opened, and both directions move from the
 //! relay to a direct path when one stands (see "Paths" in [`crate::protocol::direct`]).
 
 use bytes::Bytes;
@@ -7,19 +7,19 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Pace;
 use super::event::Failure;
-use super::path::{Meeting, Path, Route};
+use super::path::{Path, Rendezvous, Route};
 use crate::protocol::direct::exchange::{Established, Master};
 use crate::protocol::direct::seal::{Opener, Sealer};
 use crate::protocol::direct::{End, Frame, Message, Role};
 
 /// See the module.
-pub struct Round {
+pub struct Session {
     role: Role,
     pace: Pace,
     sealer: Sealer,
     opener: Opener,
-    /// Looks for a path, until the round has moved.
-    meeting: Option<Meeting>,
+    /// Looks for a path, until the session has moved.
+    rendezvous: Option<Rendezvous>,
     /// Those that it has found.
     found: Vec<(u8, Path)>,
     way: Way,
@@ -45,19 +45,19 @@ pub enum Step {
     Lost,
 }
 
-impl Round {
-    pub fn new(role: Role, pace: Pace, established: Established) -> Round {
+impl Session {
+    pub fn new(role: Role, pace: Pace, established: Established) -> Session {
         let Established { sealer, opener, .. } = established;
-        Round { role, pace, sealer, opener, meeting: None, found: Vec::new(), way: Way::Relayed }
+        Session { role, pace, sealer, opener, rendezvous: None, found: Vec::new(), way: Way::Relayed }
     }
 
     /// Begins to look for a direct path; returns what to say to the other end. Without one the relay does.
     pub fn meet(&mut self, route: &Route, number: u32, master: &Master) -> Option<Message> {
         let Route::Direct(network) = route else { return None };
-        let (meeting, addresses) = Meeting::start(network.clone(), self.role, number, master)
+        let (rendezvous, addresses) = Rendezvous::start(network.clone(), self.role, number, master)
             .inspect_err(|error| tracing::debug!(cause = %error, "nothing can be listened on"))
             .ok()?;
-        self.meeting = Some(meeting);
+        self.rendezvous = Some(rendezvous);
         Some(Message::Addresses { tcp: addresses.iter().map(ToString::to_string).collect() })
     }
 
@@ -70,7 +70,7 @@ impl Round {
     /// # Errors
     /// [`Failure`] when this is not the frame that was sent next, or holds no message.
     pub fn open(&mut self, frame: Frame) -> Result<Message, Failure> {
-        let Frame::Sealed(sealed) = frame else { return Err(Failure::Protocol("it begins a round anew")) };
+        let Frame::Sealed(sealed) = frame else { return Err(Failure::Protocol("it begins a session anew")) };
         let opened = self.opener.open(sealed).map_err(|_| Failure::ended(End::Tampered))?;
         Message::parse(opened).ok_or(Failure::Protocol("a message cannot be read"))
     }
@@ -91,7 +91,7 @@ impl Round {
     /// What happens beside the relay next. Nothing is lost when the future is dropped before it is ready.
     ///
     /// # Errors
-    /// [`Failure`], as [`Round::open`].
+    /// [`Failure`], as [`Session::open`].
     pub async fn next(&mut self) -> Result<Step, Failure> {
         loop {
             let late = match &mut self.way {
@@ -113,9 +113,9 @@ impl Round {
                 Way::Following(_, late) => Some(*late),
                 Way::Relayed => None,
             };
-            let Some(meeting) = &mut self.meeting else { return std::future::pending().await };
+            let Some(rendezvous) = &mut self.rendezvous else { return std::future::pending().await };
             tokio::select! {
-                found = meeting.next() => self.found.push(found),
+                found = rendezvous.next() => self.found.push(found),
                 () = async { sleep_until(late.unwrap_or_else(Instant::now)).await }, if late.is_some() => {
                     return Ok(Step::Lost);
                 }
@@ -128,8 +128,8 @@ impl Round {
 
     /// The other end has told where it listens.
     pub fn told(&mut self, addresses: &[String]) {
-        if let Some(meeting) = &mut self.meeting
-            && let Err(error) = meeting.dial(addresses)
+        if let Some(rendezvous) = &mut self.rendezvous
+            && let Err(error) = rendezvous.dial(addresses)
         {
             tracing::debug!(cause = %error, "nothing can be dialled");
         }
@@ -145,7 +145,7 @@ impl Round {
                 self.way = Way::Direct(path);
                 Ok(None)
             }
-            Way::Relayed if self.role == Role::Receiver && number < 2 && self.meeting.is_some() => {
+            Way::Relayed if self.role == Role::Receiver && number < 2 && self.rendezvous.is_some() => {
                 self.way = Way::Following(number, Instant::now() + self.pace.connect);
                 self.go()
             }
@@ -164,7 +164,7 @@ impl Round {
         let Some((number, path)) = place.map(|place| self.found.swap_remove(place)) else { return Ok(None) };
         let moved = Message::Moved { path: number }.encode().map_err(|error| Failure::Local(error.to_string()))?;
         let moved = self.seal(moved)?;
-        (self.meeting, self.found) = (None, Vec::new());
+        (self.rendezvous, self.found) = (None, Vec::new());
         self.way = match self.role {
             Role::Sender => Way::Leaving(number, path),
             Role::Receiver => Way::Direct(path),

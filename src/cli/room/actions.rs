@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 
 use super::jobs::{Desk, Order, Saved};
-use super::known::SharedFile;
+use super::roster::SharedFile;
 use crate::client::Failure;
 use crate::client::rooms::Talk;
 use crate::protocol::rooms::event::Event;
@@ -23,7 +23,7 @@ const TRIES: u32 = 6;
 const WAIT: Duration = Duration::from_millis(500);
 
 /// See the module.
-pub struct Doing {
+pub struct Actions {
     pub desk: Desk,
     works: VecDeque<Work>,
     working: JoinSet<(String, Result<Option<Event>, Failure>)>,
@@ -47,10 +47,10 @@ pub enum Done {
     Failed { what: String, failure: Failure },
 }
 
-impl Doing {
-    pub fn new(desk: Desk) -> Doing {
+impl Actions {
+    pub fn new(desk: Desk) -> Actions {
         let (works, saves) = (VecDeque::new(), VecDeque::new());
-        Doing { desk, works, working: JoinSet::new(), saves, saving: JoinSet::new(), is_managing: false }
+        Actions { desk, works, working: JoinSet::new(), saves, saving: JoinSet::new(), is_managing: false }
     }
 
     pub fn share(&mut self, path: PathBuf) {

@@ -28,7 +28,7 @@ const TRY: Duration = Duration::from_secs(3);
 const UNPROVEN: usize = 4;
 
 /// See the module. When it is dropped nothing listens any more.
-pub struct Meeting {
+pub struct Rendezvous {
     network: Arc<dyn Network>,
     /// The number of the path that we open, and what proves it.
     dialed: (u8, PathTags),
@@ -39,7 +39,7 @@ pub struct Meeting {
     tasks: JoinSet<()>,
 }
 
-impl Meeting {
+impl Rendezvous {
     /// Begins to listen; returns where.
     ///
     /// # Errors
@@ -47,12 +47,12 @@ impl Meeting {
     pub fn start(
         network: Arc<dyn Network>,
         role: Role,
-        round: u32,
+        session: u32,
         master: &Master,
-    ) -> io::Result<(Meeting, Vec<SocketAddr>)> {
+    ) -> io::Result<(Rendezvous, Vec<SocketAddr>)> {
         let tags = |opener: Role| {
             let number = u8::from(opener == Role::Receiver);
-            (number, master.path_tags(round, number))
+            (number, master.path_tags(session, number))
         };
         let (found, paths) = mpsc::channel(1);
         let (mut tasks, mut addresses) = (JoinSet::new(), Vec::new());
@@ -64,7 +64,7 @@ impl Meeting {
             let door = Door { tags: tags(role.other()), place: place.clone(), found: found.clone() };
             tasks.spawn(async move { door.listen(listener).await });
         }
-        Ok((Meeting { network, dialed: tags(role), is_told: false, found, paths, tasks }, addresses))
+        Ok((Rendezvous { network, dialed: tags(role), is_told: false, found, paths, tasks }, addresses))
     }
 
     /// Dials where the other end says that it listens, the first time that it says so.
@@ -174,10 +174,10 @@ mod tests {
         }
     }
 
-    fn meeting(role: Role, round: u32, master: u8) -> (Meeting, Vec<String>) {
+    fn rendezvous(role: Role, session: u32, master: u8) -> (Rendezvous, Vec<String>) {
         let master = Master::from_bytes([master; 32]);
-        let (meeting, addresses) = Meeting::start(Arc::new(Loopback), role, round, &master).unwrap();
-        (meeting, addresses.iter().map(SocketAddr::to_string).collect())
+        let (rendezvous, addresses) = Rendezvous::start(Arc::new(Loopback), role, session, &master).unwrap();
+        (rendezvous, addresses.iter().map(SocketAddr::to_string).collect())
     }
 
     /// What a connection that says this hears before it is closed.
@@ -192,7 +192,8 @@ mod tests {
     #[tokio::test]
     async fn whoever_has_the_key_is_let_in() {
         for (dialer, number) in [(Role::Sender, 0), (Role::Receiver, 1)] {
-            let ((mut dialing, _), (mut listening, addresses)) = (meeting(dialer, 7, 1), meeting(dialer.other(), 7, 1));
+            let ((mut dialing, _), (mut listening, addresses)) =
+                (rendezvous(dialer, 7, 1), rendezvous(dialer.other(), 7, 1));
             dialing.dial(&addresses).unwrap();
             let ((one, mut near), (other, mut far)) = tokio::join!(dialing.next(), listening.next());
             assert_eq!((one, other), (number, number));
@@ -205,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_tag_is_refused_and_learns_nothing() {
-        let (mut listening, addresses) = meeting(Role::Receiver, 7, 1);
+        let (mut listening, addresses) = rendezvous(Role::Receiver, 7, 1);
         let right = Master::from_bytes([1; 32]);
         let mut changed = right.path_tags(7, 0).connect;
         changed[31] ^= 1;
@@ -222,7 +223,7 @@ mod tests {
         }
         assert!(listening.next().now_or_never().is_none());
         // Nor does a listener that has not the key get anything but the tag.
-        let (mut dialing, _) = meeting(Role::Sender, 7, 2);
+        let (mut dialing, _) = rendezvous(Role::Sender, 7, 2);
         dialing.dial(&addresses).unwrap();
         while dialing.tasks.len() > 1 {
             dialing.tasks.join_next().await;
@@ -233,7 +234,7 @@ mod tests {
     #[tokio::test]
     async fn strangers_who_say_nothing_do_no_harm() {
         let ((mut dialing, _), (mut listening, addresses)) =
-            (meeting(Role::Sender, 7, 1), meeting(Role::Receiver, 7, 1));
+            (rendezvous(Role::Sender, 7, 1), rendezvous(Role::Receiver, 7, 1));
         let mut strangers = Vec::new();
         for said in [&b""[..], b"GET / HTTP/1.1\r\n"] {
             let mut stranger = TcpStream::connect(&addresses[0]).await.unwrap();
@@ -247,7 +248,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_is_let_in_and_no_more() {
-        let (mut listening, addresses) = meeting(Role::Receiver, 7, 1);
+        let (mut listening, addresses) = rendezvous(Role::Receiver, 7, 1);
         let connect = Master::from_bytes([1; 32]).path_tags(7, 0).connect;
         let mut first = TcpStream::connect(&addresses[0]).await.unwrap();
         first.write_all(&connect).await.unwrap();
@@ -259,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_listens_afterwards() {
-        let (listening, addresses) = meeting(Role::Receiver, 7, 1);
+        let (listening, addresses) = rendezvous(Role::Receiver, 7, 1);
         let mut tasks = listening.tasks;
         tasks.shutdown().await;
         assert!(TcpStream::connect(&addresses[0]).await.is_err());

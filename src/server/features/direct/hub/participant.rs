@@ -12,8 +12,8 @@ use crate::protocol::direct::{End, Role, Signal};
 use crate::server::byte_budget::Spent;
 use crate::server::http::socket::{Out, Outgoing};
 
-/// See the module. Whoever holds it says [`Seat::leave`] when the connection is over.
-pub struct Seat {
+/// See the module. Whoever holds it says [`Participant::leave`] when the connection is over.
+pub struct Participant {
     hub: Hub,
     pub nameplate: u32,
     pub role: Role,
@@ -28,7 +28,7 @@ pub struct Seat {
 #[derive(Debug)]
 pub struct Over;
 
-impl Seat {
+impl Participant {
     #[expect(clippy::too_many_arguments, reason = "each is a field")]
     pub(super) fn new(
         hub: Hub,
@@ -39,8 +39,8 @@ impl Seat {
         peer: watch::Receiver<Option<mpsc::Sender<Bytes>>>,
         spent: Spent,
         window: Window,
-    ) -> Seat {
-        Seat { hub, nameplate, role, id, outgoing, peer, spent, window }
+    ) -> Participant {
+        Participant { hub, nameplate, role, id, outgoing, peer, spent, window }
     }
 
     /// Says the first word to this side; then the two are joined if the other is there.
@@ -64,7 +64,7 @@ impl Seat {
     }
 
     /// Passes a frame on to the other side, and waits until there is room. Without another side the frame is dropped: it
-    /// belongs to a round that is over.
+    /// belongs to a session that is over.
     ///
     /// # Errors
     /// [`Over`].
@@ -83,8 +83,8 @@ impl Seat {
             tokio::select! {
                 permit = peer.reserve() => {
                     let Ok(permit) = permit else { return Ok(()) };
-                    // While the hub stands still: a seat that another one has replaced meanwhile must put nothing behind
-                    // what that one says, which would belong to another round.
+                    // While the hub stands still: a participant that another one has replaced meanwhile must put nothing behind
+                    // what that one says, which would belong to another session.
                     let _still = self.hub.state();
                     if self.peer.borrow().as_ref().is_some_and(|now| now.same_channel(&peer)) {
                         permit.send(place.take(frame));

@@ -2,12 +2,12 @@
 //! socket itself, with sendfile(2).
 //!
 //! actix-http copies every chunk of a body into its own write buffer, which costs more than all else in a large download.
-//! Here the head goes its usual way, and once the dispatcher has flushed it the body takes over: [`Wire::poll_head_out`]
-//! tells when, [`Wire::poll_send_file`] and [`Wire::poll_send`] write. The dispatcher writes nothing meanwhile, because
+//! Here the head goes its usual way, and once the dispatcher has flushed it the body takes over: [`Connection::poll_head_out`]
+//! tells when, [`Connection::poll_send_file`] and [`Connection::poll_send`] write. The dispatcher writes nothing meanwhile, because
 //! for it the body is a stream that has not said anything yet; it calls `poll_flush` only when its own buffer is empty.
 //!
-//! The other way round a handler may take the rest of a request's body from the socket itself: [`Wire::hold`] keeps the
-//! dispatcher from reading on, and [`Wire::socket`] is what to read from.
+//! The other way round a handler may take the rest of a request's body from the socket itself: [`Connection::hold`] keeps the
+//! dispatcher from reading on, and [`Connection::socket`] is what to read from.
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -41,7 +41,7 @@ pub struct Limits {
 }
 
 /// The half of a connection that handlers and bodies see, from `HttpRequest::conn_data`.
-pub struct Wire {
+pub struct Connection {
     tcp: TcpStream,
     limits: Limits,
     metrics: Arc<Metrics>,
@@ -53,7 +53,7 @@ pub struct Wire {
     answering: Cell<bool>,
     flushed: Cell<bool>,
     flush_waiter: RefCell<Option<Waker>>,
-    /// See [`Wire::hold`], and who wants to read meanwhile.
+    /// See [`Connection::hold`], and who wants to read meanwhile.
     held: Cell<bool>,
     /// See [`Hold::took_all`].
     taken: Cell<bool>,
@@ -63,7 +63,7 @@ pub struct Wire {
     write_stall: RefCell<Option<Pin<Box<Sleep>>>>,
 }
 
-impl Wire {
+impl Connection {
     /// Marks the connection as busy with a request for as long as the guard lives.
     pub fn begin(self: &Rc<Self>) -> ActiveRequest {
         self.active.set(self.active.get() + 1);
@@ -135,7 +135,7 @@ impl Wire {
     }
 
     /// Reads up to `most` bytes into `buffer`, which gets room for them only when there are some; 0 is the end. For whoever
-    /// holds the connection, see [`Wire::hold`].
+    /// holds the connection, see [`Connection::hold`].
     pub fn poll_receive(&self, cx: &mut Context<'_>, buffer: &mut BytesMut, most: usize) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.tcp.poll_read_ready(cx))?;
@@ -223,11 +223,11 @@ impl Wire {
     }
 }
 
-/// See [`Wire::hung_up`].
+/// See [`Connection::hung_up`].
 const LOOK: Duration = Duration::from_millis(500);
 
-/// See [`Wire::hold`].
-pub struct Hold(Rc<Wire>);
+/// See [`Connection::hold`].
+pub struct Hold(Rc<Connection>);
 
 impl Hold {
     /// Somebody else has read the request's body to its end. The dispatcher does not know: behind its answer it would wait
@@ -244,8 +244,8 @@ impl Drop for Hold {
     }
 }
 
-/// See [`Wire::begin`].
-pub struct ActiveRequest(Rc<Wire>);
+/// See [`Connection::begin`].
+pub struct ActiveRequest(Rc<Connection>);
 
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
@@ -257,22 +257,22 @@ impl Drop for ActiveRequest {
 }
 
 /// The half that the dispatcher owns.
-pub struct Connection {
-    wire: Rc<Wire>,
+pub struct Stream {
+    connection: Rc<Connection>,
     /// Runs from the first byte of a head until its request begins.
     head_deadline: Option<Pin<Box<Sleep>>>,
     /// What is left to say instead of what the dispatcher writes.
     instead: Option<Bytes>,
 }
 
-impl Connection {
-    pub fn new(tcp: TcpStream, limits: Limits, metrics: Arc<Metrics>) -> Connection {
+impl Stream {
+    pub fn new(tcp: TcpStream, limits: Limits, metrics: Arc<Metrics>) -> Stream {
         // Small answers go out as they are written: waiting for more would cost a round trip.
         if let Err(error) = tcp.set_nodelay(true) {
             tracing::debug!(cause = %error, "TCP_NODELAY was not set");
         }
         metrics.connections.inc();
-        let wire = Wire {
+        let connection = Connection {
             tcp,
             limits,
             metrics,
@@ -287,24 +287,24 @@ impl Connection {
             asked: Cell::new(false),
             write_stall: RefCell::new(None),
         };
-        Connection { wire: Rc::new(wire), head_deadline: None, instead: None }
+        Stream { connection: Rc::new(connection), head_deadline: None, instead: None }
     }
 
-    pub fn wire(&self) -> Rc<Wire> {
-        self.wire.clone()
+    pub fn connection(&self) -> Rc<Connection> {
+        self.connection.clone()
     }
 
     /// Whether a head may be on its way. The deadline of one that has become a request is over.
     fn expects_head(&mut self) -> bool {
-        let active = self.wire.active.get() > 0;
-        if self.wire.begun.replace(false) || active {
+        let active = self.connection.active.get() > 0;
+        if self.connection.begun.replace(false) || active {
             self.head_deadline = None;
         }
         !active
     }
 
     fn start_head_deadline(&mut self) {
-        let deadline = Instant::now() + self.wire.limits.head;
+        let deadline = Instant::now() + self.connection.limits.head;
         self.head_deadline.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
     }
 
@@ -320,28 +320,28 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for Stream {
     fn drop(&mut self) {
-        self.wire.metrics.connections.dec();
+        self.connection.metrics.connections.dec();
     }
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.wire.held.get() || self.wire.taken.get() && self.wire.active.get() > 0 {
-            self.wire.read_waiter.replace(Some(cx.waker().clone()));
+        if self.connection.held.get() || self.connection.taken.get() && self.connection.active.get() > 0 {
+            self.connection.read_waiter.replace(Some(cx.waker().clone()));
             return Poll::Pending;
         }
-        if self.wire.taken.get() {
+        if self.connection.taken.get() {
             return Poll::Ready(Ok(()));
         }
         loop {
-            if self.wire.tcp.poll_read_ready(cx)?.is_pending() {
+            if self.connection.tcp.poll_read_ready(cx)?.is_pending() {
                 return self.poll_head_deadline(cx);
             }
-            match self.wire.tcp.try_read_buf(buf) {
+            match self.connection.tcp.try_read_buf(buf) {
                 Ok(read) => {
-                    self.wire.metrics.received(read);
+                    self.connection.metrics.received(read);
                     if self.expects_head() && read > 0 {
                         // actix times the head of a connection's first request alone.
                         self.start_head_deadline();
@@ -355,15 +355,15 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        if !this.wire.answering.get() && this.instead.is_none() {
+        if !this.connection.answering.get() && this.instead.is_none() {
             this.instead = no_request::answer(bytes);
         }
-        let Some(instead) = &mut this.instead else { return this.wire.poll_send(cx, bytes, false) };
+        let Some(instead) = &mut this.instead else { return this.connection.poll_send(cx, bytes, false) };
         while !instead.is_empty() {
-            let sent = ready!(this.wire.poll_send(cx, instead, false))?;
+            let sent = ready!(this.connection.poll_send(cx, instead, false))?;
             instead.advance(sent);
         }
         this.instead = None;
@@ -371,17 +371,17 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.wire.flushed.set(true);
+        self.connection.flushed.set(true);
         // All that was written is out; what comes next belongs to the requests that are still answered.
-        self.wire.answering.set(self.wire.active.get() > 0);
-        if let Some(waiter) = self.wire.flush_waiter.take() {
+        self.connection.answering.set(self.connection.active.get() > 0);
+        if let Some(waiter) = self.connection.flush_waiter.take() {
             waiter.wake();
         }
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match rustix::net::shutdown(&self.wire.tcp, rustix::net::Shutdown::Write) {
+        match rustix::net::shutdown(&self.connection.tcp, rustix::net::Shutdown::Write) {
             Ok(()) | Err(rustix::io::Errno::NOTCONN) => Poll::Ready(Ok(())),
             Err(error) => Poll::Ready(Err(error.into())),
         }

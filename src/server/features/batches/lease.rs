@@ -16,13 +16,13 @@ use super::model::{still_open, topic};
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::error::Result;
-use crate::server::http::file_body::Custody;
+use crate::server::http::file_body::Lease;
 use crate::server::metrics::OpenTransfer;
 
 /// How long a download may go on in a batch that has ended.
 const LOOK: TimeDelta = TimeDelta::seconds(1);
 
-pub struct BatchCustody {
+pub struct BatchLease {
     app: web::Data<App>,
     fetch: NewFetch,
     /// Where the batch limits downloads.
@@ -46,15 +46,15 @@ enum State {
     Over,
 }
 
-impl BatchCustody {
+impl BatchLease {
     pub fn new(
         app: web::Data<App>,
         fetch: NewFetch,
         claim: Option<Claim>,
         by_sender: bool,
         origin: Origin,
-    ) -> BatchCustody {
-        BatchCustody {
+    ) -> BatchLease {
+        BatchLease {
             fetch,
             claim,
             by_sender,
@@ -68,7 +68,7 @@ impl BatchCustody {
     }
 }
 
-impl Custody for BatchCustody {
+impl Lease for BatchLease {
     fn progressed(&mut self) -> io::Result<()> {
         let now = self.app.clock.now();
         if (now - self.looked).abs() >= LOOK {
@@ -126,7 +126,7 @@ impl Custody for BatchCustody {
     }
 }
 
-impl Drop for BatchCustody {
+impl Drop for BatchLease {
     fn drop(&mut self) {
         if self.state == State::Over {
             return;

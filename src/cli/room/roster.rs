@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::protocol::rooms::event::{Event, Welcome, Word};
+use crate::protocol::rooms::event::{Event, ServerMessage, Welcome};
 
 /// Members and files that are known at most: a server may tell of any number.
 const MOST: usize = 10_000;
 
 /// See the module.
 #[derive(Default)]
-pub struct Known {
+pub struct Roster {
     pub title: String,
     pub locked: bool,
     members: BTreeMap<String, Member>,
@@ -36,11 +36,11 @@ pub struct SharedFile {
     pub size: u64,
 }
 
-impl Known {
+impl Roster {
     pub fn welcome(&mut self, welcome: &Welcome) {
         (self.title, self.locked) = (welcome.room.title.clone(), welcome.room.locked);
         let members = welcome.members.iter().take(MOST);
-        let member = |other: &crate::protocol::rooms::event::Other| Member {
+        let member = |other: &crate::protocol::rooms::event::Member| Member {
             id: other.id.clone(),
             name: other.name.clone(),
             away: other.away,
@@ -68,8 +68,8 @@ impl Known {
         }
     }
 
-    pub fn said(&mut self, word: &Word<'_>) {
-        if let Word::Away { member, away } = word
+    pub fn said(&mut self, word: &ServerMessage<'_>) {
+        if let ServerMessage::Away { member, away } = word
             && let Some(member) = self.members.get_mut(member.as_ref())
         {
             member.away = *away;

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::direct::event::Summary;
 use crate::client::direct::peer::Place;
-use crate::client::direct::saved::Saved;
+use crate::client::direct::resume_state::ResumeState;
 use crate::client::folder::Mark;
 use crate::protocol::direct::exchange::Master;
-use crate::protocol::direct::message::Offer;
+use crate::protocol::direct::message::{Offer, numbers, ranges};
 
 /// See the module.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Kept {
+pub struct State {
     pub place: Place,
     /// Once both ends have confirmed the code.
     master: Option<[u8; 32]>,
@@ -43,14 +43,13 @@ pub struct At {
     pub summary: Summary,
 }
 
-impl Kept {
+impl State {
     pub fn master(&self) -> Option<Master> {
         self.master.map(Master::from_bytes)
     }
 
     pub fn wanted(&self) -> Option<Vec<u32>> {
-        let ranges = self.chosen.as_ref()?.ranges.iter();
-        Some(ranges.flat_map(|(first, last)| *first..=*last).collect())
+        Some(numbers(&self.chosen.as_ref()?.ranges))
     }
 
     /// Whether this is what was chosen from.
@@ -65,55 +64,48 @@ fn digest(offer: &Offer) -> String {
 }
 
 /// Keeps it, where there is a place for it.
-pub struct Keeper {
-    pub saved: Option<Saved>,
-    pub kept: Option<Kept>,
+pub struct Journal {
+    pub resume: Option<ResumeState>,
+    pub state: Option<State>,
 }
 
-impl Keeper {
+impl Journal {
     /// The code is in use, and whoever is killed now has spent it.
     pub fn joined(&mut self, place: &Place, folder: &Path) {
-        if self.kept.is_none() {
+        if self.state.is_none() {
             let (place, folder) = (place.clone(), folder.to_owned());
-            self.kept = Some(Kept { place, master: None, folder, chosen: None, at: At::default() });
+            self.state = Some(State { place, master: None, folder, chosen: None, at: At::default() });
             self.store();
         }
     }
 
     /// From now on there is something to go on with.
     pub fn confirmed(&mut self, master: &Master) {
-        if let Some(kept) = self.kept.as_mut().filter(|kept| kept.master.is_none()) {
-            kept.master = Some(master.to_bytes());
+        if let Some(state) = self.state.as_mut().filter(|state| state.master.is_none()) {
+            state.master = Some(master.to_bytes());
             self.store();
         }
     }
 
     /// It was chosen.
     pub fn chosen(&mut self, offer: &Offer, wanted: &[u32]) {
-        if let (Some(kept), Some(_)) = (&mut self.kept, &self.saved) {
-            let mut ranges: Vec<(u32, u32)> = Vec::new();
-            for entry in wanted {
-                match ranges.last_mut() {
-                    Some((_, last)) if last.checked_add(1) == Some(*entry) => *last = *entry,
-                    _ => ranges.push((*entry, *entry)),
-                }
-            }
-            kept.chosen = Some(Chosen { offer: digest(offer), ranges });
+        if let (Some(state), Some(_)) = (&mut self.state, &self.resume) {
+            state.chosen = Some(Chosen { offer: digest(offer), ranges: ranges(wanted) });
             self.store();
         }
     }
 
     /// It is that far.
     pub fn at(&mut self, at: At) {
-        if let Some(kept) = self.kept.as_mut().filter(|kept| kept.at != at) {
-            kept.at = at;
+        if let Some(state) = self.state.as_mut().filter(|state| state.at != at) {
+            state.at = at;
             self.store();
         }
     }
 
     fn store(&self) {
-        if let (Some(saved), Some(kept)) = (&self.saved, &self.kept) {
-            saved.store(kept);
+        if let (Some(resume), Some(state)) = (&self.resume, &self.state) {
+            resume.store(state);
         }
     }
 }
@@ -128,20 +120,20 @@ mod tests {
     #[test]
     fn what_was_chosen_is_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let open = || Saved::open(dir.path(), &[b"x"]).unwrap();
-        let mut keeper = Keeper { saved: Some(open()), kept: None };
+        let open = || ResumeState::open(dir.path(), &[b"x"]).unwrap();
+        let mut journal = Journal { resume: Some(open()), state: None };
         let place = Place { role: Role::Receiver, nameplate: 7, token: "t".into(), grace: Duration::from_secs(180) };
         let offer = Offer { text: Some("x".into()), ..Offer::default() };
-        keeper.chosen(&offer, &[1]);
-        keeper.joined(&place, dir.path());
-        assert!(keeper.kept.as_ref().unwrap().master().is_none());
-        keeper.confirmed(&Master::from_bytes([7; 32]));
-        keeper.chosen(&offer, &[0, 1, 2, 7, 9, 10]);
-        keeper.at(At { next: 2, ..At::default() });
-        keeper.saved = None;
-        let kept: Kept = open().load().unwrap();
-        assert_eq!(kept.wanted().unwrap(), [0, 1, 2, 7, 9, 10]);
-        assert_eq!((kept.master().unwrap().to_bytes(), kept.at.next), ([7; 32], 2));
-        assert!(kept.is_of(&offer) && !kept.is_of(&Offer::default()));
+        journal.chosen(&offer, &[1]);
+        journal.joined(&place, dir.path());
+        assert!(journal.state.as_ref().unwrap().master().is_none());
+        journal.confirmed(&Master::from_bytes([7; 32]));
+        journal.chosen(&offer, &[0, 1, 2, 7, 9, 10]);
+        journal.at(At { next: 2, ..At::default() });
+        journal.resume = None;
+        let state: State = open().load().unwrap();
+        assert_eq!(state.wanted().unwrap(), [0, 1, 2, 7, 9, 10]);
+        assert_eq!((state.master().unwrap().to_bytes(), state.at.next), ([7; 32], 2));
+        assert!(state.is_of(&offer) && !state.is_of(&Offer::default()));
     }
 }

@@ -7,8 +7,9 @@ use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
 use serde_json::json;
 
-use super::known::{Known, Member};
-use crate::client::{Failure, is_unsafe, printable};
+use super::roster::{Member, Roster};
+use crate::cli::output;
+use crate::client::{Failure, printable};
 use crate::protocol::rooms::event::{Event, Leaving};
 
 /// Stands before the further lines of a message, so that no message can look like two.
@@ -18,17 +19,17 @@ const CLEAR: &str = "\r\x1b[K";
 
 /// See the module.
 #[derive(Clone, Copy)]
-pub struct Shown {
+pub struct Renderer {
     pub json: bool,
     /// Somebody types at the terminal that shows it.
     pub is_typed: bool,
 }
 
-impl Shown {
+impl Renderer {
     /// A line for a person.
     pub fn note(&self, line: &str) {
         if !self.json {
-            eprintln!("{}{line}", if self.is_typed { CLEAR } else { "" });
+            output::tell(&format!("{}{line}", if self.is_typed { CLEAR } else { "" }));
         }
     }
 
@@ -37,13 +38,13 @@ impl Shown {
         if self.json
             && let Ok(line) = serde_json::to_string(value)
         {
-            write(&escaped(&line));
+            output::json(&line);
         }
     }
 
     /// What happened, as the room knew itself before.
-    pub fn event(&self, event: &Event, known: &Known, numbered: bool) {
-        match (self.json, describe(event, known)) {
+    pub fn event(&self, event: &Event, roster: &Roster, numbered: bool) {
+        match (self.json, describe(event, roster)) {
             (true, _) => self.json(event),
             (false, None) => {}
             (false, Some((at, text))) => {
@@ -77,18 +78,6 @@ fn write(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// JSON with what could do something to a terminal as escapes.
-fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        match is_unsafe(c) {
-            true => text += &format!("\\u{:04x}", u32::from(c)),
-            false => text.push(c),
-        }
-    }
-    text
-}
-
 fn time(at: DateTime<Utc>) -> String {
     let (at, now) = (at.with_timezone(&Local), Local::now());
     let format = if at.date_naive() == now.date_naive() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
@@ -96,7 +85,7 @@ fn time(at: DateTime<Utc>) -> String {
 }
 
 /// An event for a person; `None` where nothing is different.
-fn describe(event: &Event, known: &Known) -> Option<(DateTime<Utc>, String)> {
+fn describe(event: &Event, roster: &Roster) -> Option<(DateTime<Utc>, String)> {
     Some(match event {
         Event::Joined { name, at, .. } => (*at, format!("{} is here", printable(name))),
         Event::Left { name, reason, at, .. } => {
@@ -115,16 +104,16 @@ fn describe(event: &Event, known: &Known) -> Option<(DateTime<Utc>, String)> {
             let (from, name, size) = (printable(from), printable(filename), ByteSize(*size));
             (*at, format!("{from} shares {name}, {size}: /save {id}"))
         }
-        Event::Removed { of, at, .. } => match known.file_name(*of) {
+        Event::Removed { of, at, .. } => match roster.file_name(*of) {
             Some(name) => (*at, format!("{} was taken away", printable(name))),
             None => (*at, "a message was taken away".into()),
         },
         Event::Changed { title, locked, at, .. } => {
             let mut changes = Vec::new();
-            if *title != known.title {
+            if *title != roster.title {
                 changes.push(format!("the room is called {}", quoted(title)));
             }
-            match (known.locked, *locked) {
+            match (roster.locked, *locked) {
                 (false, true) => changes.push("nobody new may join".into()),
                 (true, false) => changes.push("everybody with the code may join".into()),
                 _ => {}
@@ -148,10 +137,10 @@ mod tests {
         let text = "x\u{1b}[2J\n14:05  Bob: yes\r\u{9b}31m\u{202e}".to_owned();
         let (from, from_id, at) = ("A\u{1b}nn".to_owned(), "a".into(), DateTime::UNIX_EPOCH);
         let event = Event::Message { id: 1, from, from_id, text, at, nonce: None };
-        let (_, shown) = describe(&event, &Known::default()).unwrap();
+        let (_, shown) = describe(&event, &Roster::default()).unwrap();
         assert_eq!(shown, "A\u{fffd}nn: x\u{fffd}[2J\n       | 14:05  Bob: yes\u{fffd}\u{fffd}31m\u{fffd}");
-        let line = escaped(&serde_json::to_string(&event).unwrap());
-        assert!(!line.chars().any(is_unsafe), "{line}");
+        let line = output::escaped(&serde_json::to_string(&event).unwrap());
+        assert!(!line.chars().any(crate::client::is_unsafe), "{line}");
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event, "nothing is lost");
     }
 }

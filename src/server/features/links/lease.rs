@@ -15,12 +15,12 @@ use super::model::{self, Claim, LEASE};
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::error::Result;
-use crate::server::http::file_body::Custody;
+use crate::server::http::file_body::Lease;
 use crate::server::metrics::OpenTransfer;
 
 /// Holds a claim. Dropped before the end, it gives the link back; it is made within the write that claims, so that there
 /// is no moment in which a link is claimed and nobody would give it back.
-pub struct LinkCustody {
+pub struct LinkLease {
     app: web::Data<App>,
     claim: Claim,
     /// What the audit was told at the start; it is told of the end in the same words.
@@ -35,9 +35,9 @@ pub struct LinkCustody {
     _transfer: OpenTransfer,
 }
 
-impl LinkCustody {
-    pub fn new(app: web::Data<App>, claim: Claim, started: Entry, origin: Origin) -> LinkCustody {
-        LinkCustody {
+impl LinkLease {
+    pub fn new(app: web::Data<App>, claim: Claim, started: Entry, origin: Origin) -> LinkLease {
+        LinkLease {
             claim,
             started,
             origin,
@@ -67,7 +67,7 @@ impl LinkCustody {
     }
 }
 
-impl Custody for LinkCustody {
+impl Lease for LinkLease {
     fn progressed(&mut self) -> io::Result<()> {
         if self.lost.load(Ordering::Relaxed) {
             return Err(revoked());
@@ -120,7 +120,7 @@ impl Custody for LinkCustody {
     }
 }
 
-impl Drop for LinkCustody {
+impl Drop for LinkLease {
     fn drop(&mut self) {
         if self.over {
             return;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 /// See the module.
 #[derive(Default)]
-pub struct Underway(VecDeque<Started>);
+pub struct FileProgress(VecDeque<Started>);
 
 struct Started {
     entry: u32,
@@ -16,7 +16,7 @@ struct Started {
     before: Option<u64>,
 }
 
-impl Underway {
+impl FileProgress {
     /// The content of a file begins, or goes on. `all` is how much of all content is there, where that is known.
     pub fn started(&mut self, entry: u32, path: String, size: Option<u64>, offset: u64, all: Option<u64>) {
         if self.0.iter().any(|started| started.entry == entry) {
@@ -47,26 +47,26 @@ mod tests {
 
     #[test]
     fn files_follow_each_other() {
-        let mut underway = Underway::default();
-        underway.started(0, "a".into(), Some(100), 0, Some(0));
-        assert_eq!(underway.at(0, 40), Some(("a", 40, Some(100))));
+        let mut progress = FileProgress::default();
+        progress.started(0, "a".into(), Some(100), 0, Some(0));
+        assert_eq!(progress.at(0, 40), Some(("a", 40, Some(100))));
         // A sender is ahead of what is confirmed.
-        underway.started(2, "b".into(), Some(50), 0, Some(40));
-        underway.started(5, "c".into(), None, 0, Some(40));
-        assert_eq!(underway.at(0, 90), Some(("a", 90, Some(100))));
-        assert_eq!(underway.at(2, 120), Some(("b", 20, Some(50))));
-        underway.started(2, "b".into(), Some(50), 10, Some(120)); // after a break
-        assert_eq!(underway.at(2, 130), Some(("b", 30, Some(50))));
-        assert_eq!(underway.at(5, 175), Some(("c", 25, None)));
-        assert_eq!(underway.at(7, 180), None);
+        progress.started(2, "b".into(), Some(50), 0, Some(40));
+        progress.started(5, "c".into(), None, 0, Some(40));
+        assert_eq!(progress.at(0, 90), Some(("a", 90, Some(100))));
+        assert_eq!(progress.at(2, 120), Some(("b", 20, Some(50))));
+        progress.started(2, "b".into(), Some(50), 10, Some(120)); // after a break
+        assert_eq!(progress.at(2, 130), Some(("b", 30, Some(50))));
+        assert_eq!(progress.at(5, 175), Some(("c", 25, None)));
+        assert_eq!(progress.at(7, 180), None);
     }
 
     #[test]
     fn another_process_goes_on_in_the_middle() {
-        let mut receiver = Underway::default();
+        let mut receiver = FileProgress::default();
         receiver.started(3, "d".into(), Some(100), 30, Some(530));
         assert_eq!(receiver.at(3, 540), Some(("d", 40, Some(100))));
-        let mut sender = Underway::default();
+        let mut sender = FileProgress::default();
         sender.started(3, "d".into(), Some(100), 30, None);
         assert_eq!(sender.at(3, 530), Some(("d", 30, Some(100))));
         assert_eq!(sender.at(3, 700), Some(("d", 100, Some(100))));

@@ -21,12 +21,12 @@ const OLDEST: Duration = Duration::from_secs(24 * 60 * 60);
 const STATE: &str = "state";
 
 /// See the module. The folder goes when there is nothing in it.
-pub struct Saved {
+pub struct ResumeState {
     folder: PathBuf,
     _lock: File,
 }
 
-impl Saved {
+impl ResumeState {
     /// The folder that holds all of them; `None` where the system names none.
     pub fn base() -> Option<PathBuf> {
         let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
@@ -38,7 +38,7 @@ impl Saved {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn open(base: &Path, words: &[&[u8]]) -> io::Result<Saved> {
+    pub fn open(base: &Path, words: &[&[u8]]) -> io::Result<ResumeState> {
         DirBuilder::new().recursive(true).mode(0o700).create(base)?;
         sweep(base);
         let mut hasher = blake3::Hasher::new();
@@ -49,7 +49,7 @@ impl Saved {
         let places: Vec<PathBuf> = (0..MOST).map(|number| base.join(format!("{}-{number}", &name[..32]))).collect();
         let left = places.iter().filter(|place| place.join(STATE).exists()).find_map(|place| lock(place).ok());
         match left {
-            Some(saved) => Ok(saved),
+            Some(resume) => Ok(resume),
             None => places.iter().find_map(|place| make(place).ok()).ok_or_else(|| io::ErrorKind::WouldBlock.into()),
         }
     }
@@ -81,13 +81,13 @@ impl Saved {
     }
 }
 
-impl Drop for Saved {
+impl Drop for ResumeState {
     fn drop(&mut self) {
         let _ = fs::remove_dir(&self.folder); // stays where a transfer may go on
     }
 }
 
-fn make(folder: &Path) -> io::Result<Saved> {
+fn make(folder: &Path) -> io::Result<ResumeState> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => lock(folder),
@@ -96,10 +96,10 @@ fn make(folder: &Path) -> io::Result<Saved> {
 
 /// # Errors
 /// When another process has it.
-fn lock(folder: &Path) -> io::Result<Saved> {
+fn lock(folder: &Path) -> io::Result<ResumeState> {
     let lock = File::open(folder)?;
     flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-    Ok(Saved { folder: folder.to_owned(), _lock: lock })
+    Ok(ResumeState { folder: folder.to_owned(), _lock: lock })
 }
 
 fn sweep(base: &Path) {
@@ -108,8 +108,8 @@ fn sweep(base: &Path) {
         modified.and_then(|modified| modified.elapsed().ok()).is_some_and(|age| age > OLDEST)
     };
     for entry in fs::read_dir(base).into_iter().flatten().flatten().filter(is_old) {
-        if let Ok(saved) = lock(&entry.path()) {
-            saved.clear();
+        if let Ok(resume) = lock(&entry.path()) {
+            resume.clear();
         }
     }
 }
@@ -120,8 +120,8 @@ mod tests {
 
     use super::*;
 
-    fn open(base: &Path, word: &str) -> Saved {
-        Saved::open(base, &[b"test", word.as_bytes()]).unwrap()
+    fn open(base: &Path, word: &str) -> ResumeState {
+        ResumeState::open(base, &[b"test", word.as_bytes()]).unwrap()
     }
 
     fn mode(path: &Path) -> u32 {
@@ -132,17 +132,17 @@ mod tests {
     fn another_process_finds_what_one_has_left() {
         let dir = tempfile::tempdir().unwrap();
         let base = dir.path().join("state/handover");
-        let saved = open(&base, "a");
-        assert_eq!(saved.load::<String>(), None);
-        saved.store(&"first");
-        saved.store(&"second");
-        assert_eq!((mode(&saved.folder), mode(&saved.folder.join(STATE)), mode(&base)), (0o700, 0o600, 0o700));
-        drop(saved);
+        let resume = open(&base, "a");
+        assert_eq!(resume.load::<String>(), None);
+        resume.store(&"first");
+        resume.store(&"second");
+        assert_eq!((mode(&resume.folder), mode(&resume.folder.join(STATE)), mode(&base)), (0o700, 0o600, 0o700));
+        drop(resume);
         assert_eq!(open(&base, "b").load::<String>(), None);
-        let saved = open(&base, "a");
-        assert_eq!(saved.load::<String>().as_deref(), Some("second"));
-        saved.clear();
-        drop(saved);
+        let resume = open(&base, "a");
+        assert_eq!(resume.load::<String>().as_deref(), Some("second"));
+        resume.clear();
+        drop(resume);
         assert_eq!(fs::read_dir(&base).unwrap().count(), 0, "nothing stays");
     }
 
@@ -161,8 +161,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_as_good_as_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let saved = open(dir.path(), "a");
-        fs::write(saved.folder.join(STATE), "{").unwrap();
-        assert_eq!(saved.load::<u8>(), None);
+        let resume = open(dir.path(), "a");
+        fs::write(resume.folder.join(STATE), "{").unwrap();
+        assert_eq!(resume.load::<u8>(), None);
     }
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::transfer::saved;
-use crate::client::direct::Saved;
+use crate::cli::transfer::resume_state;
+use crate::client::direct::ResumeState;
 use crate::client::folder::{Folder, Mark, Partial, Reopened};
 
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct State {
     mark: Mark,
     /// Of the content that it is a part of.
     etag: String,
@@ -19,25 +19,26 @@ struct Kept {
 
 /// See the module. Without a place to write it down all works the same, and a download that is stopped leaves nothing.
 #[derive(Default)]
-pub struct Keeper {
-    saved: Option<Saved>,
-    kept: Option<Kept>,
+pub struct Journal {
+    resume: Option<ResumeState>,
+    state: Option<State>,
 }
 
-impl Keeper {
+impl Journal {
     /// What is left of this link, where it was fetched to the same folder and name.
-    pub fn of(url: &str, folder: &Path, name: Option<&str>) -> Keeper {
+    pub fn of(url: &str, folder: &Path, name: Option<&str>) -> Journal {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        let saved = saved(&[b"fetch", url.as_bytes(), folder.as_os_str().as_bytes(), name.unwrap_or("").as_bytes()]);
-        let kept = saved.as_ref().and_then(Saved::load);
-        Keeper { saved, kept }
+        let resume =
+            resume_state(&[b"fetch", url.as_bytes(), folder.as_os_str().as_bytes(), name.unwrap_or("").as_bytes()]);
+        let state = resume.as_ref().and_then(ResumeState::load);
+        Journal { resume, state }
     }
 
     /// The file to go on with, if it is a part of this content.
     pub fn reopen(&self, folder: &Folder, etag: Option<&str>) -> Option<Partial> {
-        let kept = self.kept.as_ref()?;
-        match folder.reopen(kept.mark.clone()) {
-            Ok(Reopened::Partial(mut partial)) if etag == Some(&kept.etag) => {
+        let state = self.state.as_ref()?;
+        match folder.reopen(state.mark.clone()) {
+            Ok(Reopened::Partial(mut partial)) if etag == Some(&state.etag) => {
                 partial.keep();
                 Some(partial)
             }
@@ -47,19 +48,19 @@ impl Keeper {
 
     /// From now on the file stays when the download is stopped.
     pub fn keep(&mut self, partial: &mut Partial, etag: &str, size: Option<u64>) {
-        let (Some(saved), Ok(mark)) = (&self.saved, partial.mark()) else { return };
-        let kept = Kept { mark, etag: etag.to_owned(), size };
-        saved.store(&kept);
-        self.kept = Some(kept);
+        let (Some(resume), Ok(mark)) = (&self.resume, partial.mark()) else { return };
+        let state = State { mark, etag: etag.to_owned(), size };
+        resume.store(&state);
+        self.state = Some(state);
         partial.keep();
     }
 
     /// The link leads nowhere any more. A part is then of no use; a whole, which a killed process could not give its name,
     /// may be the only copy.
     pub fn discard(&mut self, folder: &Folder) {
-        if let Some(kept) = self.kept.take()
-            && let Ok(Reopened::Partial(mut partial)) = folder.reopen(kept.mark)
-            && partial.size().ok() == kept.size
+        if let Some(state) = self.state.take()
+            && let Ok(Reopened::Partial(mut partial)) = folder.reopen(state.mark)
+            && partial.size().ok() == state.size
         {
             partial.keep();
         }
@@ -68,7 +69,7 @@ impl Keeper {
 
     /// There is nothing to go on with any more, whether it is complete or never can be.
     pub fn forget(&mut self) {
-        self.kept = None;
-        self.saved.iter().for_each(Saved::clear);
+        self.state = None;
+        self.resume.iter().for_each(ResumeState::clear);
     }
 }
