@@ -12,7 +12,7 @@ use super::progress::Renderer;
 use super::run::run_to_end;
 use super::source::Source;
 use super::{Outcome, output, say};
-use crate::client::{Api, Failure, answer, printable};
+use crate::client::{Api, Failure, IDEMPOTENCY_KEY, answer, printable, until_answered};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -46,7 +46,7 @@ async fn upload_all(api: &Api, files: &[PathBuf], renderer: Renderer) -> Result<
     let mut failures = Vec::new();
     for path in files {
         let shown_path = printable(&path.display().to_string());
-        match upload(api, path, renderer).await {
+        match until_answered(|key| upload(api, path, key, renderer)).await {
             Ok(stored) if renderer == Renderer::Json => renderer.event(&stored),
             Ok(stored) => {
                 let name = printable(stored["filename"].as_str().unwrap_or_default());
@@ -80,13 +80,14 @@ pub struct Several {
     pub first: Failure,
 }
 
-async fn upload(api: &Api, path: &Path, renderer: Renderer) -> Result<Value, Failure> {
+async fn upload(api: &Api, path: &Path, key: String, renderer: Renderer) -> Result<Value, Failure> {
     let source = Source::open(path).await?;
     let (name, size) = (source.name.clone(), source.size);
     renderer.event(&json!({"event": "file_started", "file": name, "size": size}));
     let meter = renderer.meter(&name, Some(size));
     let (body, sent) = source.body(meter);
-    let request = api.request(Method::PUT, &["upload", &name], &[]).header(CONTENT_LENGTH, size).body(body);
+    let request = api.request(Method::PUT, &["upload", &name], &[]).header(IDEMPOTENCY_KEY, key);
+    let request = request.header(CONTENT_LENGTH, size).body(body);
     let mut stored = sent.explain(answer::<Value>(request).await)?;
     if stored["blake3"] != sent.digest() {
         return Err(Failure::Damaged("what the server has stored is not what was sent".into()));

@@ -1,6 +1,7 @@
 //! What every client of a server needs, whatever it wants there: which [`Server`], its [`Api`] and its sockets, and why it
 //! did not come to that ([`Failure`]).
 
+mod again;
 mod api;
 pub mod direct;
 pub mod discovery;
@@ -10,6 +11,7 @@ pub mod rooms;
 mod server;
 mod socket;
 
+pub use again::{IDEMPOTENCY_KEY, until_answered};
 pub use api::{Api, SILENCE, accepted, answer, http};
 pub use failure::Failure;
 pub use server::Server;

@@ -63,6 +63,7 @@ use crate::server::db::{Db, StartError};
 use crate::server::error::Error;
 use crate::server::features::{accounts, batches, desk, direct, links, page, pipes, rooms, service};
 use crate::server::http::connection::{Limits, Stream};
+use crate::server::http::idempotency::Running;
 use crate::server::http::openapi::Api;
 use crate::server::http::route::{Endpoint, register};
 use crate::server::http::{cors, expect, headers, log};
@@ -348,6 +349,7 @@ pub struct Live {
     pub hub: direct::hub::Hub,
     pub pipes: pipes::Pipes,
     pub rooms: rooms::hub::Rooms,
+    pub running: Running,
     pub settings: Arc<Settings>,
 }
 
@@ -358,6 +360,7 @@ impl Live {
             hub: direct::hub::Hub::new(app, &settings.direct),
             pipes: pipes::Pipes::new(config.code_life, config.max_transfers as usize),
             rooms: rooms::hub::Rooms::new(&settings.rooms, *app.blobs.space().quota()),
+            running: Running::default(),
             settings: Arc::new(settings),
         }
     }
@@ -389,6 +392,7 @@ pub fn application(
         .app_data(web::Data::new(live.hub))
         .app_data(web::Data::new(live.pipes))
         .app_data(web::Data::new(live.rooms))
+        .app_data(web::Data::new(live.running))
         .app_data(web::Data::new(api()))
         .app_data(web::QueryConfig::default().error_handler(move |error, _| bad_query(error).into()))
         .app_data(web::PathConfig::default().error_handler(|_, _| NOT_FOUND.into()))

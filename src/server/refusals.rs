@@ -40,6 +40,19 @@ pub fn method_not_allowed(allowed: String) -> Error {
         .with("allow", allowed)
 }
 
+pub const REQUEST_RUNNING: Error = Error::refusal_with(
+    StatusCode::CONFLICT,
+    "request_running",
+    "The same request is being answered right now. Ask again for its answer.",
+    ("retry-after", "1"),
+);
+
+pub const KEY_REUSED: Error = Error::refusal(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "idempotency_key_reused",
+    "This Idempotency-Key was used for another request. Each request has a key of its own.",
+);
+
 pub const UPGRADE_REQUIRED: Error = Error::refusal_with(
     StatusCode::UPGRADE_REQUIRED,
     "upgrade_required",
@@ -190,6 +203,8 @@ pub fn catalogue() -> Vec<Error> {
         REQUEST_TIMEOUT,
         NOT_FOUND,
         method_not_allowed("GET".into()),
+        REQUEST_RUNNING,
+        KEY_REUSED,
         UPGRADE_REQUIRED,
         FOREIGN_ORIGIN,
         misdirected(true),

@@ -11,6 +11,7 @@ use crate::server::audit;
 use crate::server::blobs::{Survey, rows};
 use crate::server::db::schema::sessions;
 use crate::server::error::{Chain, Error, Result};
+use crate::server::http::idempotency;
 
 /// How often rows are swept, and how often the files.
 const ROWS: Duration = Duration::from_secs(30);
@@ -58,6 +59,7 @@ pub async fn rows(app: &App) -> Result<()> {
     audit::count(app).await?;
     app.db
         .write(move |conn| {
+            idempotency::expire(conn, now)?;
             diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(conn)?;
             Ok(())
         })

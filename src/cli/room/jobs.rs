@@ -16,7 +16,7 @@ use crate::cli::fetch::resume::Journal;
 use crate::cli::progress::Renderer;
 use crate::cli::source::Source;
 use crate::client::folder::{Folder, local_name};
-use crate::client::{Api, Failure, SILENCE, Server, accepted, answer, http};
+use crate::client::{Api, Failure, IDEMPOTENCY_KEY, SILENCE, Server, accepted, answer, http, until_answered};
 use crate::protocol::rooms::event::Event;
 use crate::server::features::rooms::{MANAGE_KEY, MEMBER_TOKEN};
 
@@ -70,11 +70,19 @@ impl Desk {
             .map(|api| self.request(&api, Method::POST, &["files"]).header(MEMBER_TOKEN, token));
         async move {
             let request = request?;
-            let source = Source::open(&path).await?;
-            let (name, size) = (source.name.clone(), source.size);
-            let (body, sent) = source.body(Renderer::Nothing.meter(&name, Some(size)));
-            let part = Part::stream_with_length(body, size).file_name(name);
-            sent.explain(answer(request.multipart(Form::new().part("file", part))).await)
+            let shared = until_answered(|key| {
+                let (request, path) = (request.try_clone(), path.clone());
+                async move {
+                    let request = request.ok_or_else(|| Failure::Local("the request cannot be sent again".into()))?;
+                    let source = Source::open(&path).await?;
+                    let (name, size) = (source.name.clone(), source.size);
+                    let (body, sent) = source.body(Renderer::Nothing.meter(&name, Some(size)));
+                    let part = Part::stream_with_length(body, size).file_name(name);
+                    let request = request.header(IDEMPOTENCY_KEY, key).multipart(Form::new().part("file", part));
+                    sent.explain(answer(request).await)
+                }
+            });
+            shared.await
         }
     }
 

@@ -53,6 +53,7 @@ diesel::table! {
         running -> Integer,
         complete -> Integer,
         starts -> Integer,
+        modified_at -> Nullable<Timestamp>,
     }
 }
 
@@ -155,6 +156,16 @@ diesel::table! {
 diesel::table! {
     name_places (place) {
         place -> Integer,
+    }
+}
+
+diesel::table! {
+    idempotency (id) {
+        id -> Text,
+        request -> Text,
+        status -> Integer,
+        answer -> Binary,
+        expires_at -> Timestamp,
     }
 }
 
@@ -300,6 +311,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     known_networks,
     link_counts,
     name_places,
+    idempotency,
     room_events,
     room_exiles,
     room_fetches,

@@ -40,6 +40,7 @@ fn schema_is_current() {
     for column in &columns {
         let kind = match column.kind.as_str() {
             "TEXT" => "Text",
+            "BLOB" => "Binary",
             "BIGINT" => "BigInt",
             "INTEGER" => "Integer",
             "BOOLEAN" => "Bool",

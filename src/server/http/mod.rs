@@ -11,6 +11,7 @@ mod form_heads;
 pub mod gate;
 pub mod headers;
 pub mod hold;
+pub mod idempotency;
 pub mod json;
 pub mod log;
 mod no_request;

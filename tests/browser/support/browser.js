@@ -1,7 +1,9 @@
 // One browser for a test file, and pages that fail their test when anything is wrong on them.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 import jsQR from "jsqr";
 import { PNG } from "pngjs";
@@ -22,6 +24,30 @@ export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** A browser with these flags beside the ones that every test has. */
 export const openBrowser = (...flags) => openBrowserAt(CHROMIUM, ...flags);
+
+/** A page in a browser that keeps nothing: cookies and site data of all sites are blocked. */
+export async function openForgetful(url) {
+  const folder = await mkdtemp(join(tmpdir(), "handover-forgetful-"));
+  await mkdir(join(folder, "Default"));
+  const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
+  await writeFile(join(folder, "Default", "Preferences"), JSON.stringify(preferences));
+  const context = await chromium.launchPersistentContext(folder, {
+    executablePath: CHROMIUM,
+    args: FLAGS,
+    baseURL: url,
+  });
+  context.setDefaultTimeout(15_000);
+  const wrong = [];
+  context.on("weberror", (error) => wrong.push(String(error.error())));
+  return {
+    page: await context.newPage(),
+    wrong,
+    async close() {
+      await context.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
 
 /** Another program as the browser. */
 export async function openBrowserAt(executablePath, ...flags) {

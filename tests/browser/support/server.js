@@ -34,11 +34,19 @@ export async function startServer(...flags) {
     "--log-filter",
     "info",
   ];
-  const child = spawn(BINARY, [...fixed, ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
-  child.stderr.on("data", (chunk) => (log += chunk));
-  await once(child.stdout, "data"); // its greeting: it listens
-  child.stdout.on("data", (chunk) => (log += chunk));
+  const start = async () => {
+    const child = spawn(BINARY, [...fixed, ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stderr.on("data", (chunk) => (log += chunk));
+    await once(child.stdout, "data"); // its greeting: it listens
+    child.stdout.on("data", (chunk) => (log += chunk));
+    return child;
+  };
+  const end = async (signal) => {
+    child.kill(signal);
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  };
+  let child = await start();
   const url = `http://127.0.0.1:${port}`;
   return {
     url,
@@ -46,9 +54,14 @@ export async function startServer(...flags) {
     folder,
     /** Everything that was written to the log so far. */
     log: () => log,
+    /** Ends it without a word, as a power cut does. */
+    kill: () => end("SIGKILL"),
+    /** Starts it again, with what it has stored. */
+    async revive() {
+      child = await start();
+    },
     async stop() {
-      child.kill("SIGTERM");
-      if (child.exitCode === null) await once(child, "exit");
+      await end("SIGTERM");
       await rm(folder, { recursive: true, force: true });
     },
     register: (name, operation = false) => register(url, name, operation),

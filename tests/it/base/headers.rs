@@ -33,7 +33,7 @@ async fn of_every_kind(server: &TestServer) -> Vec<(&'static str, u16, RequestBu
         (
             "the style sheet",
             200,
-            server.get(&format!("/assets/{}/style/2-base.css", handover::server::features::page::version())),
+            server.get(&format!("/assets/{}/base/2-base.css", handover::server::features::page::version())),
         ),
         ("metrics", 200, server.get("/metrics")),
         ("alive", 200, server.get("/healthz")),

@@ -24,6 +24,7 @@ const OPEN: &[(&str, &str)] = &[
     ("HEAD", "/download_file/{download_token}"),
     ("GET", "/d/{download_token}"),
     ("POST", "/d/{download_token}"),
+    ("GET", "/api/limits"),
     ("POST", "/api/batches"),
     ("GET", "/api/batches/{id}"),
     ("PATCH", "/api/batches/{id}"),
@@ -84,7 +85,7 @@ fn concrete(path: &str) -> String {
     path.replace("{filename}", "nothing.docx")
         .replace(
             "{version}/{folder}/{file}",
-            &format!("{}/style/2-base.css", handover::server::features::page::version()),
+            &format!("{}/base/2-base.css", handover::server::features::page::version()),
         )
         .replace(
             "{version}/{folder}/{part}/{file}",

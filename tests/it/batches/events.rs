@@ -108,3 +108,16 @@ async fn streams_end_when_the_server_stops() {
     assert_eq!(listener.block().await, None);
     stopping.join().unwrap();
 }
+
+/// Whoever looks at a batch that limits downloads sees what is left.
+#[tokio::test]
+async fn complete_downloads_are_counted_before_everybody() {
+    let server = TestServer::start();
+    let batch = make(&server, &[("a", b"a"), ("b", b"b")], &[("max_downloads", "2")]).await;
+    let mut listener = Listener::of(&server, &batch).await;
+    batch.bytes(&server, &format!("/files/{}", batch.file(0))).await;
+    let left = json!({"files": [{"file_id": batch.file(0), "downloads_left": 1}]});
+    assert_eq!(listener.event().await, ("counted".to_owned(), left));
+    batch.bytes(&server, "/zip").await;
+    assert_eq!(listener.event().await, ("counted".to_owned(), json!({})));
+}

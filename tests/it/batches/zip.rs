@@ -40,6 +40,7 @@ async fn batch(server: &TestServer) -> (Batch, Vec<(String, Vec<u8>)>) {
     let given: Vec<(&str, &[u8])> = files.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
     let batch = make(server, &given, &[("title", "Photos / 2026")]).await;
     files[1].0 = "report (2).docx".into();
+    files[7].0 = "100% _sure_.txt".into(); // Windows has no files with quotation marks
     (batch, files)
 }
 
@@ -260,4 +261,27 @@ fn run(program: &str, arguments: &[&str]) -> Option<std::process::Output> {
         }
         run => Some(run.unwrap()),
     }
+}
+
+/// The date of an entry is that of its file, where the sender told it.
+#[tokio::test]
+async fn entries_have_the_dates_of_their_files() {
+    let server = TestServer::start();
+    let form = reqwest::multipart::Form::new().text("modified", "1767225600000");
+    let part = reqwest::multipart::Part::bytes(b"x".as_slice()).file_name("new year.txt");
+    let answer = server.request(Method::POST, "/api/batches").multipart(form.part("files", part)).send().await.unwrap();
+    let batch = made(answer).await;
+    let dated = batch.put(&server, "dated.txt", "x").header("last-modified", "Thu, 01 Jan 2015 00:00:00 GMT");
+    assert_eq!(dated.send().await.unwrap().status(), 201);
+    batch.put(&server, "now.txt", "x").send().await.unwrap();
+    let files = batch.show(&server).await["files"].clone();
+    assert_eq!(files[0]["modified_at"], "2026-01-01T00:00:00Z");
+    assert_eq!(files[1]["modified_at"], "2015-01-01T00:00:00Z");
+    assert_eq!(files[2]["modified_at"], serde_json::Value::Null);
+    // The extra field "UT" of the first local header: 2026-01-01 in seconds since 1970.
+    let zip = batch.bytes(&server, "/zip").await;
+    let time = zip.windows(4).position(|bytes| bytes == b"UT\x05\0").unwrap() + 5;
+    assert_eq!(zip[time..time + 4], 1_767_225_600_i32.to_le_bytes());
+    let refused = batch.put(&server, "x", "x").header("last-modified", "yesterday");
+    expect("a date", refused, 400, "bad_request", None).await;
 }

@@ -1,6 +1,7 @@
 //! GET /api/batches/{id}/events: what changes in a batch, told as it happens (server-sent events, WHATWG HTML section 9.2).
 //!
-//! Events: `added` {files}, `removed` {file_id}, `changed` {title, expires_at}, `ended` {}. Whoever has just connected, for
+//! Events: `added` {files}, `removed` {file_id}, `changed` {title, expires_at}, `counted` {files: [{file_id,
+//! downloads_left}]}, or without `files` where they were many and the batch is to be read anew, `ended` {}. Whoever has just connected, for
 //! the first time or again, reads the batch anew: events are not kept.
 
 use std::pin::Pin;
@@ -13,12 +14,15 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use serde::Serialize;
+use serde_json::json;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::guard::Open;
 use super::model;
+use super::model::fetches::NewFetch;
 use crate::server::app::App;
 use crate::server::bus::{RecvError, Subscription};
+use crate::server::db::Conn;
 use crate::server::error::Result;
 use crate::server::http::file_body::NoBody;
 
@@ -34,6 +38,23 @@ pub fn publish(app: &App, batch: &str, event: &'static str, data: &impl Serializ
         Ok(data) => app.bus.publish(&model::topic(batch), event, data),
         Err(error) => tracing::error!(cause = %error, event, "an event could not be written"),
     }
+}
+
+/// Tells what is left of the files of a complete download, where the batch limits downloads.
+pub fn counted(app: &App, conn: &mut Conn, fetch: &NewFetch) {
+    let left = |conn: &mut Conn, file: &str| -> Result<_> {
+        let batch = model::still_open(conn, &fetch.batch, app.clock.now())?;
+        let file = model::files::find(conn, &batch.id, file)?;
+        Ok(
+            json!([{"file_id": file.id, "downloads_left": batch.max_downloads.map(|most| (most - file.complete).max(0))}]),
+        )
+    };
+    let data = match fetch.file.as_deref().map(|file| left(conn, file)) {
+        Some(Ok(files)) => json!({"files": files}),
+        // Of many, or of what has gone meanwhile.
+        _ => json!({}),
+    };
+    publish(app, &fetch.batch, "counted", &data);
 }
 
 pub async fn stream(req: HttpRequest, app: web::Data<App>, open: Open) -> Result<HttpResponse> {

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDateTime;
 use serde::Deserialize;
 
-use super::archive::{Archive, Entry, Piece};
+use super::archive::{Archive, Entry, Piece, portable};
 use super::guard::Open;
 use super::lease::{BatchBooks, FreeLease, LimitedLease};
 use super::model::copies::{self, Copy, Which};
@@ -93,7 +93,9 @@ async fn bring_zip(req: &HttpRequest, app: &web::Data<App>, open: &Open, named: 
         which = Which::These(pick(&mut files, named)?);
     }
     let etag = etag(&files);
-    let (entries, blobs): (Vec<_>, Vec<_>) = files.into_iter().map(|file| (entry(&file), file.blob)).unzip();
+    let names = portable(&files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>());
+    let named = files.into_iter().zip(names);
+    let (entries, blobs): (Vec<_>, Vec<_>) = named.map(|(file, name)| (entry(&file, name), file.blob)).unzip();
     let archive = Arc::new(Archive::new(entries));
     let download = Download {
         name: zip_name(&batch.title),
@@ -146,12 +148,12 @@ fn pick(files: &mut Vec<files::File>, named: &str) -> Result<Vec<String>> {
     if files.len() == ids.len() { Ok(ids) } else { Err(FILE_NOT_FOUND) }
 }
 
-fn entry(file: &files::File) -> Entry {
+fn entry(file: &files::File, name: String) -> Entry {
     Entry {
-        name: file.name.clone(),
+        name,
         size: file.size_bytes(),
         crc32: u32::try_from(file.crc32).unwrap_or_default(),
-        modified: file.added_at,
+        modified: file.modified_at.unwrap_or(file.added_at),
     }
 }
 
@@ -159,7 +161,8 @@ fn entry(file: &files::File) -> Entry {
 fn etag(files: &[files::File]) -> String {
     let mut hasher = blake3::Hasher::new();
     for file in files {
-        for part in [file.name.as_str(), &file.blake3, &file.added_at.and_utc().timestamp().to_string()] {
+        let date = file.modified_at.unwrap_or(file.added_at).and_utc().timestamp().to_string();
+        for part in [file.name.as_str(), &file.blake3, &date] {
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
         }
     }
@@ -196,7 +199,7 @@ async fn take(
         let lease = FreeLease::new(app.clone(), fetch, to_the_end, open.is_sender, origin);
         return Ok((Box::new(lease), None));
     };
-    let (now, keys_of, end) = (app.clock.now(), app.clone(), after(batch.expires_at, FINISH));
+    let (now, keys_of, books_of, end) = (app.clock.now(), app.clone(), app.clone(), after(batch.expires_at, FINISH));
     let (holder, proof) = (holder_of(req), proof_of(req));
     let proved = proof.as_deref().and_then(|proof| {
         let (id, grant) = proof.split_once('.')?;
@@ -207,7 +210,7 @@ async fn take(
         .db
         .write(move |conn| {
             let ask = Asked { in_part: range.is_some(), range: range.unwrap_or(0..size), holder, proved, most };
-            claim(&keys_of, conn, BatchBooks { copy, fetch, origin }, &ask, now)
+            claim(&keys_of, conn, BatchBooks { app: books_of, copy, fetch, origin }, &ask, now)
         })
         .await?;
     let hold = format!("{id}.{}", app.keys.sign_grant(&held(&id), end));

@@ -1,13 +1,14 @@
 //! Files on their way into a batch: from a form or a request body to blobs on disk, which wait for their rows.
 
 use crate::server::features::batches::refusals::{batch_too_large, too_many_files};
-use crate::server::refusals::busy;
+use crate::server::refusals::{bad_request, busy, file_too_large};
 use actix_multipart::Field;
 use actix_web::error::PayloadError;
 use actix_web::http::header::TRANSFER_ENCODING;
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use bytesize::ByteSize;
+use chrono::{DateTime, NaiveDateTime};
 use futures_util::{Stream, StreamExt as _};
 
 use super::Settings;
@@ -32,11 +33,13 @@ pub struct Incoming<'a> {
     /// What a batch may hold, and what this one holds already.
     limits: Limits,
     held: (u32, u64),
-    contents: Vec<(String, Content)>,
+    contents: Vec<(String, Content, Option<NaiveDateTime>)>,
     /// Held until the rows are there.
     reservations: Vec<Reservation>,
     bytes: u64,
     _share: Share,
+    /// When the next file was last changed by its sender.
+    modified_at: Option<NaiveDateTime>,
     _transfer: OpenTransfer,
 }
 
@@ -79,6 +82,7 @@ impl<'a> Incoming<'a> {
             contents: Vec::new(),
             reservations: Vec::new(),
             bytes: 0,
+            modified_at: None,
             _share: share,
             _transfer: app.metrics.transfer("upload"),
         })
@@ -90,7 +94,24 @@ impl<'a> Incoming<'a> {
         if declared > self.limits.bytes.saturating_sub(self.held.1) {
             return Err(batch_too_large(ByteSize(self.limits.bytes)));
         }
+        let quota = self.limits.quota;
+        let used = self.app.db.lookup(|conn| rows::usage(conn, &self.account, &quota))?;
+        self.app.blobs.space().reserve(&self.account, used).grow_to(declared)?;
         self.app.blobs.space().check_disk(declared)
+    }
+
+    /// The same, where the body is one file.
+    pub fn declared_file(&self, req: &HttpRequest) -> Result<()> {
+        let largest = self.app.config.max_file_size;
+        if content_length(req).is_some_and(|length| length > largest.0) {
+            return Err(file_too_large(largest));
+        }
+        self.declared(req)
+    }
+
+    /// When the next file was last changed, where its sender tells.
+    pub fn dated(&mut self, modified_at: Option<NaiveDateTime>) {
+        self.modified_at = modified_at;
     }
 
     /// Reads a form to its end. No body is a form without parts.
@@ -110,6 +131,12 @@ impl<'a> Incoming<'a> {
             let field = match part.name() {
                 Some("files" | "file") => {
                     self.read_part(part, &mut others).await?;
+                    continue;
+                }
+                // In front of the file that it is of.
+                Some("modified") => {
+                    let text = others.text(&mut part).await?;
+                    self.modified_at = Some(time_of(&text)?);
                     continue;
                 }
                 Some("title") => &mut fields.title,
@@ -150,18 +177,28 @@ impl<'a> Incoming<'a> {
             error => error,
         })?;
         self.bytes += content.size;
-        self.contents.push((name, content));
+        self.contents.push((name, content, self.modified_at.take()));
         self.reservations.push(reservation);
         Ok(())
     }
 
     /// What is on disk and waits for its rows, and the rows; and what keeps the room for them.
     pub fn into_parts(self) -> (Vec<Content>, Vec<NewFile>, Vec<Reservation>) {
-        let files =
-            self.contents.iter().map(|(name, content)| NewFile { name: name.clone(), blob: NewBlob::from(content) });
+        let files = self.contents.iter().map(|(name, content, modified_at)| NewFile {
+            name: name.clone(),
+            blob: NewBlob::from(content),
+            modified_at: *modified_at,
+        });
         let files = files.collect();
-        (self.contents.into_iter().map(|(_, content)| content).collect(), files, self.reservations)
+        (self.contents.into_iter().map(|(_, content, _)| content).collect(), files, self.reservations)
     }
+}
+
+/// A time as pages have it: milliseconds since 1970.
+fn time_of(text: &str) -> Result<NaiveDateTime> {
+    let time = text.trim().parse().ok().and_then(DateTime::from_timestamp_millis);
+    let time = time.ok_or_else(|| bad_request("modified is a time in milliseconds since 1970.".into()))?;
+    Ok(time.naive_utc())
 }
 
 fn has_body(req: &HttpRequest) -> bool {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use actix_web::web;
 use chrono::{NaiveDateTime, TimeDelta};
 
+use super::events;
 use super::model::copies::{self, Copy};
 use super::model::fetches::{self, NewFetch};
 use super::model::{may_go_on, topic};
@@ -33,6 +34,7 @@ pub type LimitedLease = CopyLease<BatchBooks>;
 /// Where the ledger of a copy is kept.
 #[derive(Clone)]
 pub struct BatchBooks {
+    pub app: web::Data<App>,
     pub copy: Copy,
     pub fetch: NewFetch,
     pub origin: Origin,
@@ -62,7 +64,10 @@ impl Books for BatchBooks {
     fn record(&self, conn: &mut Conn, event: Event, now: NaiveDateTime) -> Result<()> {
         match event {
             Event::Delivered { whole: false } => return Ok(()),
-            Event::Delivered { whole: true } => fetches::record(conn, &self.fetch, now)?,
+            Event::Delivered { whole: true } => {
+                fetches::record(conn, &self.fetch, now)?;
+                events::counted(&self.app, conn, &self.fetch);
+            }
             Event::Broken | Event::Reopened => {}
         }
         self.origin.record(conn, now, entry(&self.fetch, event))

@@ -1,10 +1,12 @@
 //! The routes of batches, and what the API's document says of them.
 
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::{Route, web};
 
-use super::{events, fetch, handlers, qr, upload};
+use super::{events, fetch, handlers, limits, page, qr, upload};
 use crate::server::http::gate::Access;
+use crate::server::http::idempotency;
 use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Part, PartKind, Request};
 
@@ -31,7 +33,15 @@ const FILES: Part = Part {
     required: false,
 };
 
+const MODIFIED: Part = Part {
+    name: "modified",
+    what: "Before a file: when its sender last changed it, in milliseconds since 1970",
+    kind: PartKind::Number,
+    required: false,
+};
+
 const MAKE_FORM: &[Part] = &[
+    MODIFIED,
     FILES,
     Part { name: "title", what: "What receivers see, 200 characters at most", kind: PartKind::Text, required: false },
     Part {
@@ -55,6 +65,8 @@ const MAKE_FORM: &[Part] = &[
 ];
 
 const UPLOAD_ERRORS: &[&str] = &[
+    "request_running",
+    "idempotency_key_reused",
     "batch_not_found",
     "manage_key_required",
     "no_file",
@@ -100,13 +112,23 @@ pub fn endpoints() -> Vec<Endpoint> {
     let path = "/api/batches/{id}";
     let file = "/api/batches/{id}/files/{file}";
     vec![
-        Endpoint { access: Access::Guests, ..endpoint(Method::POST, "/api/batches", || web::to(upload::make), MAKE) },
+        Endpoint {
+            access: Access::Guests,
+            ..endpoint(Method::POST, "/api/batches", || web::to(upload::make).wrap(from_fn(idempotency::once)), MAKE)
+        },
+        Endpoint { access: Access::Guests, ..endpoint(Method::GET, "/api/limits", || web::to(limits::show), LIMITS) },
+        endpoint(Method::GET, "/b/{id}", || web::to(page::show), PAGE),
         endpoint(Method::GET, path, || web::to(handlers::show), SHOW),
         endpoint(Method::PATCH, path, || web::to(handlers::change), CHANGE),
         endpoint(Method::DELETE, path, || web::to(handlers::end), END),
-        endpoint(Method::POST, "/api/batches/{id}/files", || web::to(upload::add), ADD),
+        endpoint(
+            Method::POST,
+            "/api/batches/{id}/files",
+            || web::to(upload::add).wrap(from_fn(idempotency::once)),
+            ADD,
+        ),
         endpoint(Method::GET, file, || web::to(fetch::file), FETCH),
-        endpoint(Method::PUT, file, || web::to(upload::put), PUT),
+        endpoint(Method::PUT, file, || web::to(upload::put).wrap(from_fn(idempotency::once)), PUT),
         endpoint(Method::DELETE, file, || web::to(handlers::remove), REMOVE),
         endpoint(Method::GET, "/api/batches/{id}/zip", || web::to(fetch::zip), FETCH_ALL),
         endpoint(Method::GET, "/api/batches/{id}/qr.svg", || web::to(qr::svg), QR_SVG),
@@ -124,7 +146,7 @@ fn endpoint(method: Method, path: &'static str, handler: fn() -> Route, doc: Doc
 const MAKE: Doc = Doc {
     tag: TAG,
     summary: "Make a batch, with files or empty",
-    params: &[],
+    params: &[idempotency::PARAM],
     request: Request::Form(MAKE_FORM),
     answers: &[Answer {
         status: 201,
@@ -132,6 +154,8 @@ const MAKE: Doc = Doc {
         content: Content::Json(schema_of::<upload::Made>),
     }],
     errors: &[
+        "request_running",
+        "idempotency_key_reused",
         "bad_request",
         "malformed_upload",
         "request_timeout",
@@ -142,6 +166,24 @@ const MAKE: Doc = Doc {
         "insufficient_storage",
         "too_many_requests",
     ],
+};
+
+const LIMITS: Doc = Doc {
+    tag: TAG,
+    summary: "What may be sent here, by whoever asks",
+    params: &[],
+    request: Request::None,
+    answers: &[Answer { status: 200, what: "The limits", content: Content::Json(schema_of::<limits::UploadLimits>) }],
+    errors: &[],
+};
+
+const PAGE: Doc = Doc {
+    tag: "Pages",
+    summary: "A batch, for people: `receiver_url`, and with the manage key in the fragment `sender_url`",
+    params: &[ID],
+    request: Request::None,
+    answers: &[Answer { status: 200, what: "The page", content: Content::Media(&["text/html"]) }],
+    errors: &[],
 };
 
 const SHOW: Doc = Doc {
@@ -174,8 +216,8 @@ const END: Doc = Doc {
 const ADD: Doc = Doc {
     tag: TAG,
     summary: "Add files to a batch, all or none; several requests may run at once",
-    params: &[ID, KEY],
-    request: Request::Form(&[Part { required: true, ..FILES }]),
+    params: &[ID, KEY, idempotency::PARAM],
+    request: Request::Form(&[MODIFIED, Part { required: true, ..FILES }]),
     answers: ADDED,
     errors: UPLOAD_ERRORS,
 };
@@ -187,6 +229,8 @@ const PUT: Doc = Doc {
         ID,
         Param { name: "file", place: "path", what: "The file's name; %2F in it is a folder's slash", kind: "string" },
         KEY,
+        Param { name: "Last-Modified", place: "header", what: "When its sender last changed it", kind: "string" },
+        idempotency::PARAM,
     ],
     request: Request::Raw,
     answers: ADDED,

@@ -3,9 +3,9 @@
 use crate::protocol::names;
 use crate::server::refusals::{NO_FILE, bad_request};
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue, HttpDate, LAST_MODIFIED};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use futures_util::StreamExt as _;
@@ -44,6 +44,8 @@ pub struct BatchFile {
     /// Null for a large file until it has been made in the background
     sha256: Option<String>,
     added_at: DateTime<Utc>,
+    /// When its sender last changed it, where that was told
+    modified_at: Option<DateTime<Utc>>,
     /// Complete copies that may still be fetched, where the batch has a limit
     downloads_left: Option<i32>,
 }
@@ -57,6 +59,7 @@ impl BatchFile {
             blake3: file.blake3,
             sha256: file.sha256,
             added_at: file.added_at.and_utc(),
+            modified_at: file.modified_at.map(|time| time.and_utc()),
             downloads_left: max_downloads.map(|most| (most - file.complete).max(0)),
         }
     }
@@ -193,7 +196,8 @@ pub async fn put(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let mut incoming = begin(&req, &app, &settings, &known)?;
-    incoming.declared(&req)?;
+    incoming.declared_file(&req)?;
+    incoming.dated(modified(&req)?);
     // The router leaves %2F as it is: in a name it is a slash.
     let segment = req.match_info().get("file").unwrap_or_default();
     let given = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
@@ -204,6 +208,14 @@ pub async fn put(
         )
         .await?;
     finish(&req, &app, known, incoming).await
+}
+
+/// `Last-Modified` of a file as the request body: when its sender last changed it.
+fn modified(req: &HttpRequest) -> Result<Option<NaiveDateTime>> {
+    let Some(given) = req.headers().get(LAST_MODIFIED) else { return Ok(None) };
+    let date = given.to_str().ok().and_then(|text| text.parse::<HttpDate>().ok());
+    let date = date.ok_or_else(|| bad_request("Last-Modified is a date of HTTP (RFC 9110 section 5.6.7).".into()))?;
+    Ok(Some(DateTime::<Utc>::from(SystemTime::from(date)).naive_utc()))
 }
 
 fn begin<'a>(req: &HttpRequest, app: &'a App, settings: &Settings, known: &Known) -> Result<Incoming<'a>> {

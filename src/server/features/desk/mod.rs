@@ -13,6 +13,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web;
 
 use crate::server::http::gate::Access;
+use crate::server::http::idempotency;
 use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Part, PartKind, Request};
 use crate::server::refusals::OPERATION_ONLY;
@@ -23,6 +24,8 @@ const TAG: &str = "Desk";
 const UPLOAD_DENIED: &str = "You are not authorized to upload files. Only operation users can upload.";
 
 const UPLOAD_ERRORS: &[&str] = &[
+    "request_running",
+    "idempotency_key_reused",
     "no_file",
     "invalid_file_type",
     "not_an_office_document",
@@ -48,11 +51,11 @@ pub fn endpoints() -> Vec<Endpoint> {
             method: Method::POST,
             path: "/upload",
             access: Access::Operation(UPLOAD_DENIED),
-            handler: || web::to(upload::from_form).wrap(from_fn(gate::form_names)),
+            handler: || web::to(upload::from_form).wrap(from_fn(gate::form_names)).wrap(from_fn(idempotency::once)),
             doc: Doc {
                 tag: TAG,
                 summary: "Upload a document",
-                params: &[],
+                params: &[idempotency::PARAM],
                 request: Request::Form(&[Part {
                     name: "file",
                     what: "The document, with its file name",
@@ -67,11 +70,14 @@ pub fn endpoints() -> Vec<Endpoint> {
             method: Method::PUT,
             path: "/upload/{filename}",
             access: Access::Operation(UPLOAD_DENIED),
-            handler: || web::to(upload::from_body).wrap(from_fn(gate::path_name)),
+            handler: || web::to(upload::from_body).wrap(from_fn(gate::path_name)).wrap(from_fn(idempotency::once)),
             doc: Doc {
                 tag: TAG,
                 summary: "Upload a document as the request body",
-                params: &[Param { name: "filename", place: "path", what: "The document's name", kind: "string" }],
+                params: &[
+                    Param { name: "filename", place: "path", what: "The document's name", kind: "string" },
+                    idempotency::PARAM,
+                ],
                 request: Request::Raw,
                 answers: STORED,
                 errors: UPLOAD_ERRORS,

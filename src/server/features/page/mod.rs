@@ -74,14 +74,6 @@ const SCREENS: &[Screen] = &[
         params: &[],
     },
     Screen {
-        path: "/b/{id}",
-        title: "Files for you",
-        summary: "A batch, for people: `receiver_url`, and with the manage key in the fragment `sender_url`",
-        module: "batch/batch.js",
-        policy: PAGE,
-        params: &[Param { name: "id", place: "path", what: "The batch's id", kind: "string" }],
-    },
-    Screen {
         path: "/room",
         title: "New room",
         summary: "Where people make a room",

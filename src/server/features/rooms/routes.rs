@@ -1,11 +1,13 @@
 //! The routes of rooms, and what the API's document says of them.
 
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::{Route, web};
 
 use super::{fetch, handlers, share, socket};
 use crate::protocol::rooms::event::Event;
 use crate::server::http::gate::Access;
+use crate::server::http::idempotency;
 use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Param, Part, PartKind, Request};
 
@@ -49,7 +51,12 @@ pub fn endpoints() -> Vec<Endpoint> {
             || web::to(handlers::remove_member),
             REMOVE_MEMBER,
         ),
-        endpoint(Method::POST, "/api/rooms/{room}/files", || web::to(share::share), SHARE),
+        endpoint(
+            Method::POST,
+            "/api/rooms/{room}/files",
+            || web::to(share::share).wrap(from_fn(idempotency::once)),
+            SHARE,
+        ),
         endpoint(Method::GET, "/api/rooms/{room}/files/{file}", || web::to(fetch::file), FETCH),
     ]
 }
@@ -180,10 +187,12 @@ const REMOVE_MEMBER: Doc = Doc {
 const SHARE: Doc = Doc {
     tag: TAG,
     summary: "Share a file; all members are told once it is on disk",
-    params: &[ROOM, TOKEN],
+    params: &[ROOM, TOKEN, idempotency::PARAM],
     request: Request::Form(&[Part { name: "file", what: "The file", kind: PartKind::File, required: true }]),
     answers: &[Answer { status: 201, what: "What the members are told", content: Content::Json(schema_of::<Event>) }],
     errors: &[
+        "request_running",
+        "idempotency_key_reused",
         "room_not_found",
         "too_many_attempts",
         "not_a_member",

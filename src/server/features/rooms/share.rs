@@ -1,7 +1,7 @@
 //! POST /api/rooms/{room}/files: a member shares a file, which all are told of once it is on disk.
 
 use crate::server::features::rooms::refusals::room_full;
-use crate::server::refusals::{NO_FILE, busy};
+use crate::server::refusals::{NO_FILE, busy, file_too_large};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytesize::ByteSize;
 use futures_util::StreamExt as _;
@@ -17,7 +17,7 @@ use crate::server::blobs::rows::{self, NewBlob};
 use crate::server::blobs::{commit_all, receive};
 use crate::server::db::Conn;
 use crate::server::error::{Error, Result};
-use crate::server::http::form::{self, Allowance, file_name, malformed};
+use crate::server::http::form::{self, Allowance, FORM_OVERHEAD, content_length, file_name, malformed};
 use crate::server::http::slow_body::{Pace, paced};
 
 /// What a file is called whose name nothing is left of.
@@ -32,6 +32,7 @@ pub async fn share(
 ) -> Result<HttpResponse> {
     let _share = app.uploads.take(&inside.holder()).ok_or(busy(2))?;
     let _transfer = app.metrics.transfer("upload");
+    declared(&req, &app, &rooms, &inside)?;
     let mut form = form::open(req.headers(), paced(payload, Pace::of(&app.config)))?;
     let mut others = Allowance::default();
     while let Some(part) = form.next().await {
@@ -47,6 +48,22 @@ pub async fn share(
         return Ok(HttpResponse::Created().json(event));
     }
     Err(NO_FILE)
+}
+
+/// Refuses at once what says itself that it is too large.
+fn declared(req: &HttpRequest, app: &App, rooms: &Rooms, inside: &Inside) -> Result<()> {
+    let declared = content_length(req).unwrap_or_default().saturating_sub(FORM_OVERHEAD);
+    let (room, limits, largest) = (&inside.known.room, rooms.limits(), app.config.max_file_size);
+    if declared > largest.0 {
+        return Err(file_too_large(largest));
+    }
+    if declared > room.space_left(&limits) {
+        return Err(room_full(ByteSize(limits.bytes)));
+    }
+    let (account, quota) = (room.account(), *app.blobs.space().quota());
+    let used = app.db.lookup(|conn| rows::usage(conn, &account, &quota))?;
+    app.blobs.space().reserve(&account, used).grow_to(declared)?;
+    app.blobs.space().check_disk(declared)
 }
 
 async fn store(

@@ -8,6 +8,7 @@
 //! ZIP64 records (section 4.3.14, extra field 0x0001 in 4.5.3) are there where a size, an offset or the count asks for
 //! them, and nowhere else: old programs read what they always could.
 
+mod names;
 mod records;
 
 use std::ops::Range;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use chrono::NaiveDateTime;
 
+pub use names::portable;
 use records::{central_size, end, end_size, local_header, local_size, put_central_header};
 
 /// A file of the archive.

@@ -25,6 +25,7 @@ pub struct File {
     pub crc32: i64,
     pub added_at: NaiveDateTime,
     pub complete: i32,
+    pub modified_at: Option<NaiveDateTime>,
 }
 
 impl File {
@@ -42,6 +43,8 @@ impl File {
 pub struct NewFile {
     pub name: String,
     pub blob: NewBlob,
+    /// When its sender last changed it, where that was told.
+    pub modified_at: Option<NaiveDateTime>,
 }
 
 /// What a batch may hold.
@@ -76,7 +79,7 @@ pub fn add(conn: &mut Conn, batch: &str, new: Vec<NewFile>, limits: &Limits, now
     limits.check(&batch, new.len(), bytes)?;
     let account = batch.account();
     let mut added = Vec::with_capacity(new.len());
-    for NewFile { name, blob } in new {
+    for NewFile { name, blob, modified_at } in new {
         rows::add(conn, &blob, &account, &limits.quota, now)?;
         let (id, name) = (crate::server::id::new(), names::take(conn, &batch.id, &name)?);
         diesel::insert_into(batch_files::table)
@@ -87,6 +90,7 @@ pub fn add(conn: &mut Conn, batch: &str, new: Vec<NewFile>, limits: &Limits, now
                 batch_files::name_key.eq(names::key(&name)),
                 batch_files::blob_id.eq(&blob.id),
                 batch_files::added_at.eq(now),
+                batch_files::modified_at.eq(modified_at),
                 batch_files::running.eq(0),
                 batch_files::complete.eq(0),
                 batch_files::starts.eq(0),
@@ -102,6 +106,7 @@ pub fn add(conn: &mut Conn, batch: &str, new: Vec<NewFile>, limits: &Limits, now
             crc32: blob.crc32.into(),
             added_at: now,
             complete: 0,
+            modified_at,
         });
     }
     count(conn, &batch.id, added.len() as i32, i64::try_from(bytes).map_err(Error::internal)?)?;
@@ -138,6 +143,7 @@ type Columns = (
     blobs::crc32,
     batch_files::added_at,
     batch_files::complete,
+    batch_files::modified_at,
 );
 
 const COLUMNS: Columns = (
@@ -150,6 +156,7 @@ const COLUMNS: Columns = (
     blobs::crc32,
     batch_files::added_at,
     batch_files::complete,
+    batch_files::modified_at,
 );
 
 /// One file of a batch.
@@ -165,6 +172,17 @@ pub fn find(conn: &mut Conn, batch: &str, id: &str) -> Result<File> {
         .first(conn)
         .optional()?
         .ok_or(FILE_NOT_FOUND)
+}
+
+/// The first files of a batch, in the order in which they were added.
+pub fn first(conn: &mut Conn, batch: &str, most: i64) -> Result<Vec<File>> {
+    Ok(batch_files::table
+        .inner_join(blobs::table)
+        .filter(batch_files::batch_id.eq(batch))
+        .order(batch_files::id)
+        .select(COLUMNS)
+        .limit(most)
+        .load(conn)?)
 }
 
 /// All files of a batch, in the order in which they were added.

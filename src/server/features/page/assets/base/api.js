@@ -12,7 +12,7 @@ export class Refusal extends Error {
    * @param {{ code?: string, msg?: string }} problem
    */
   constructor(status, problem) {
-    super(problem.msg ?? words.failed);
+    super(problem.msg ?? (status === 413 ? words.tooLargeOnTheWay : words.failed));
     this.status = status;
     this.code = problem.code ?? "";
   }
@@ -20,6 +20,23 @@ export class Refusal extends Error {
   /** Whether the same may go well later. */
   get passes() {
     return this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+
+  /** Whether it says nothing of what was asked, only of this moment: the server is busy, is started anew, is not reached. */
+  get isOfNow() {
+    return [408, 425, 429, 502, 503, 504].includes(this.status) || this.code === "request_running";
+  }
+
+  /** Whether it is said of what was sent, and not of who sent it or where to. */
+  get isOfContent() {
+    return [400, 413, 415, 422, 507].includes(this.status);
+  }
+}
+
+/** A file cannot be read any more. */
+export class Unreadable extends Error {
+  constructor() {
+    super(words.unreadable);
   }
 }
 
@@ -80,7 +97,17 @@ export function refusal(status, problem) {
   return said;
 }
 
+/** A name for a request, or for anything else, that nobody guesses: a UUID, which browsers make themselves over https alone. */
+export function newKey() {
+  const hex = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(
+    "",
+  );
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
 /** What to tell a person about a failure. @param {unknown} error */
 export function told(error) {
-  return error instanceof Refusal || error instanceof Broken ? error.message : words.failed;
+  return error instanceof Refusal || error instanceof Broken || error instanceof Unreadable
+    ? error.message
+    : words.failed;
 }

@@ -1,7 +1,8 @@
-// How far all uploads together are.
+// How far all uploads together are, and what to do about those that have failed.
 
-import { h } from "../base/dom.js";
+import { button, h } from "../base/dom.js";
 import { announce } from "../base/announce.js";
+import { icon } from "../base/icons.js";
 import { progressBar } from "../base/progress.js";
 import { size } from "../base/size.js";
 import { words } from "../base/words.js";
@@ -10,10 +11,11 @@ import { words } from "../base/words.js";
 export function totalProgress(queue) {
   const bar = progressBar(words.sendingAll);
   const text = h("p", { class: "number" });
+  const retry = button({ class: "plain short", hidden: true }, () => queue.retryAll(), icon("retry"), words.retryAll);
   const element = h(
     "section",
     { class: "total card", hidden: true, "aria-label": words.sendingAll },
-    text,
+    h("div", { class: "total-head" }, text, retry),
     bar.element,
   );
   let asked = false;
@@ -24,19 +26,20 @@ export function totalProgress(queue) {
     const { uploads } = queue;
     const all = uploads.reduce((sum, upload) => sum + upload.file.size, 0);
     const sent = uploads.reduce((sum, upload) => sum + upload.sent, 0);
-    const speed = uploads.reduce((sum, upload) => sum + (upload.state === "sending" ? upload.speed : 0), 0);
+    const speed = uploads.reduce((sum, upload) => sum + upload.speed, 0);
     const done = uploads.filter((upload) => upload.state === "done").length;
-    const failed = uploads.filter((upload) => upload.state === "broken" || upload.state === "refused").length;
+    const failed = uploads.filter((upload) => upload.failed).length;
     element.hidden = uploads.length === 0;
     if (queue.runs && !ran) bar.reset();
     bar.show(all > 0 ? sent / all : 0);
     bar.element.hidden = !queue.runs;
-    element.dataset.state = queue.runs ? "running" : failed > 0 ? "failed" : "done";
+    retry.hidden = failed < 2;
+    element.dataset.state = queue.isHeld ? "held" : queue.runs ? "running" : failed > 0 ? "failed" : "done";
     const parts = queue.runs
       ? [
           words.filesOf(done, uploads.length),
           words.ofSize(size(sent), size(all)),
-          speed > 0 && words.secondsLeft((all - sent) / speed),
+          queue.isHeld ? words.held : speed > 0 && words.secondsLeft((all - sent) / speed),
         ]
       : [failed > 0 ? words.someFailed(failed) : words.allSent(done)];
     text.textContent = parts.filter((part) => !!part).join(" · ");

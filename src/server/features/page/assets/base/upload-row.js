@@ -48,6 +48,7 @@ export function uploadRow(upload, queue, done) {
     bar.show(upload.file.size > 0 ? upload.sent / upload.file.size : 0);
     note.textContent = noteOf(upload, done);
     if (state === upload.state) return;
+    if (upload.state === "waiting") bar.reset();
     state = upload.state;
     set(row, { "data-state": state });
     set(note, { class: state === "refused" || state === "broken" ? "small danger" : "small quiet number" });

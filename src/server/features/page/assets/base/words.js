@@ -16,6 +16,7 @@ export const words = {
   copied: "Copied",
   copy: "Copy",
   failed: "That did not work. Try again in a moment.",
+  held: "The connection is gone. It goes on by itself when it is back.",
   justNow: "just now",
   keep: "Keep",
 
@@ -52,6 +53,7 @@ export const words = {
   ofSize: (sent, all) => `${sent} of ${all}`,
   quiet: "Nothing is moving. Waiting for the connection …",
   retry: "Retry",
+  retryAll: "Retry all",
   /** @param {string} name */
   retryUpload: (name) => `Retry the upload of ${name}`,
   /** @param {number} seconds */
@@ -63,6 +65,9 @@ export const words = {
   speed: (size) => `${size}/s`,
   /** @param {number} version */
   stored: (version) => (version > 1 ? `Uploaded as version ${version}` : "Uploaded"),
+  tooLargeOnTheWay:
+    "Something between this browser and the server takes no file of this size. Ask whoever runs the site, or send it in parts.",
+  unreadable: "The file was changed, moved or deleted after you chose it. Remove it here and choose it again.",
   uploads: "Uploads",
   waiting: "waiting",
 

@@ -40,13 +40,15 @@ export class Batch {
   /**
    * Makes an empty batch.
    * @param {{ title: string, expires_in: string, password: string, max_downloads: string }} wishes
+   * @param {string} requestKey the same for each try
    */
-  static async make(wishes) {
+  static async make(wishes, requestKey) {
     const form = new FormData();
     for (const [name, value] of Object.entries(wishes)) {
       if (value) form.append(name, value);
     }
-    const made = await call("POST", "api/batches", { form });
+    const headers = { "Idempotency-Key": `"${requestKey}"` };
+    const made = await call("POST", "api/batches", { form, headers });
     return { batch: new Batch(made.batch_id, made.manage_key), key: String(made.manage_key) };
   }
 
@@ -67,7 +69,7 @@ export class Batch {
 
   /** Where its files are sent to. */
   get target() {
-    return { path: `${this.path}/files`, field: "files", headers: this.headers };
+    return { path: `${this.path}/files`, field: "files", headers: this.headers, several: true };
   }
 
   /** @param {BatchFile} file */
@@ -77,6 +79,16 @@ export class Batch {
 
   get zip() {
     return at(`${this.path}/zip`);
+  }
+
+  /** The ZIP of some of its files. @param {BatchFile[]} files as many as an address holds */
+  zipOf(files) {
+    return `${this.zip}?files=${files.map((file) => segment(file.file_id)).join(",")}`;
+  }
+
+  /** Keeps it open for so many seconds from now. @param {number} seconds @returns {Promise<{ title: string, expires_at: string }>} */
+  keepOpen(seconds) {
+    return call("PATCH", this.path, { json: { expires_in: seconds }, headers: this.headers });
   }
 
   /** @param {string} fileId */

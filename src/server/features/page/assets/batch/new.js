@@ -1,12 +1,16 @@
 // A new batch: choose files, look them over, send them.
 
 import { alertLine } from "../base/alert.js";
+import { Broken, newKey } from "../base/api.js";
 import { announce } from "../base/announce.js";
 import { Batch } from "../batch/api.js";
 import { fill, h, newId, once, screen } from "../base/dom.js";
 import { dropZone } from "../base/drop.js";
 import { frame, signedIn, title } from "../base/frame.js";
 import { keepKey, showWithout } from "../base/keys.js";
+import { byName } from "../base/path.js";
+import { limitsInWords, readLimits, tooMuch } from "../batch/limits.js";
+import { leftOut } from "../batch/sending.js";
 import { pickedFiles } from "../base/picked.js";
 import * as session from "../base/session.js";
 import { size } from "../base/size.js";
@@ -17,9 +21,15 @@ const main = screen();
 
 frame();
 title(words.newBatchTitle);
-const drop = dropZone({ title: words.dropAny, hint: words.dropAnyHint, folders: true, take });
+const drop = dropZone({ title: words.dropAny, hint: words.dropAnyHint, folders: true, emptyFolders: true, take });
+const hint = drop.querySelector("p");
+/** @type {import("../batch/limits.js").Limits | null} */
+let limits = null;
+/** The same for each try to make the batch: made once, it is not made again. */
+let requestKey = newKey();
 const chosen = pickedFiles(show, () => drop.querySelector("button"));
 const alert = alertLine();
+const notice = h("p", { class: "small quiet", role: "status" });
 const send = h("button", { type: "submit", class: "wide-button" }, words.send);
 const wishes = {
   title: field(
@@ -46,6 +56,7 @@ const form = h(
   alert.element,
   send,
 );
+form.addEventListener("input", () => (requestKey = newKey()));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   void once(send, start);
@@ -62,17 +73,25 @@ fill(
     h("p", { class: "quiet" }, words.newBatchHint),
   ),
   drop,
+  notice,
   chosen.element,
   form,
 );
+session.changes.addEventListener("change", () => void askLimits());
 await session.find();
 session.changes.dispatchEvent(new Event("change"));
 
-/** @param {File[]} files @param {number} unread */
-function take(files, unread) {
-  chosen.add(files);
-  alert.clear();
-  if (unread > 0) alert.say(words.unread(unread));
+/** Whoever is signed in has limits of their own. */
+async function askLimits() {
+  limits = await readLimits();
+  if (limits && hint) hint.textContent = limitsInWords(limits);
+  show();
+}
+
+/** @param {File[]} files @param {number} unread @param {string[]} folders empty ones */
+function take(files, unread, folders) {
+  chosen.add([...files].sort((a, b) => byName(nameOf(a), nameOf(b))));
+  notice.textContent = leftOut(unread, folders.length);
   announce(words.filesChosen(chosen.all.length));
 }
 
@@ -81,6 +100,10 @@ function show() {
   form.hidden = number === 0;
   drop.classList.toggle("compact", number > 0);
   send.textContent = words.sendFiles(number, size(chosen.bytes));
+  const refusal = limits ? tooMuch(limits, chosen.all) : "";
+  send.disabled = refusal !== "";
+  if (refusal) alert.say(refusal);
+  else alert.clear();
   if (number === 0) window.removeEventListener("beforeunload", leaving);
   else window.addEventListener("beforeunload", leaving);
 }
@@ -89,22 +112,28 @@ function show() {
 async function start() {
   alert.clear();
   try {
-    const { batch, key } = await signedIn(() =>
-      Batch.make({
-        title: wishes.title.input.value.trim(),
-        expires_in: wishes.expires_in.input.value,
-        password: wishes.password.input.value,
-        max_downloads: wishes.max_downloads.input.value,
-      }),
-    );
+    const wanted = {
+      title: wishes.title.input.value.trim(),
+      expires_in: wishes.expires_in.input.value,
+      password: wishes.password.input.value,
+      max_downloads: wishes.max_downloads.input.value,
+    };
+    const { batch, key } = await signedIn(() => Batch.make(wanted, requestKey));
     window.removeEventListener("beforeunload", leaving);
     keepKey(`batch/${batch.id}`, key);
     showWithout(key, batch.address);
     senderPage(main, batch, chosen.all);
     main.focus();
   } catch (error) {
+    // Without an answer it may have been made.
+    if (!(error instanceof Broken)) requestKey = newKey();
     alert.show(error);
   }
+}
+
+/** @param {File} file */
+function nameOf(file) {
+  return file.webkitRelativePath || file.name;
 }
 
 /**

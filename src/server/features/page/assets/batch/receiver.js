@@ -15,6 +15,9 @@ import { sorry } from "../base/sorry.js";
 
 /** @typedef {import("../batch/api.js").BatchFile} BatchFile */
 
+/** Files that the address of a ZIP may name: such addresses pass all that stands between. */
+const MOST_NAMED = 150;
+
 /**
  * @param {HTMLElement} main
  * @param {import("../batch/api.js").Batch} batch
@@ -29,13 +32,16 @@ export function receiverPage(main, batch) {
   let view = null;
 
   function showAll() {
-    const { files } = list;
+    const files = list.files.filter((file) => file.downloads_left !== 0);
     const [first] = files;
-    all.hidden = files.length === 0;
+    const isAll = files.length === list.files.length;
+    // An address names only so many files.
+    all.hidden = !first || (!isAll && files.length > MOST_NAMED);
     if (first) {
       const bytes = size(files.reduce((sum, file) => sum + file.size, 0));
-      set(all, { href: files.length === 1 ? batch.addressOf(first) : batch.zip });
-      fill(all, icon("download"), files.length === 1 ? words.downloadOne(bytes) : words.downloadAll(bytes));
+      set(all, { href: files.length === 1 ? batch.addressOf(first) : isAll ? batch.zip : batch.zipOf(files) });
+      const label = files.length === 1 ? words.downloadOne : isAll ? words.downloadAll : words.downloadLeft;
+      fill(all, icon("download"), label(bytes));
     }
     if (view) showHead(view);
   }
@@ -56,7 +62,7 @@ export function receiverPage(main, batch) {
   /** @param {unknown} error */
   const refused = (error) => {
     const code = error instanceof Refusal ? error.code : "";
-    if (code === "password_required") askPassword(main, batch, begin);
+    if (code === "password_required") askPassword(main, batch, opened, wasOpened);
     else if (code === "batch_not_found") sorry(main, words.noBatch, words.noBatchHint);
     // What is shown already is still true; else there is nothing to look at.
     else if (!page.isConnected) sorry(main, words.thatDidNotWork, told(error));
@@ -68,6 +74,11 @@ export function receiverPage(main, batch) {
     if (!page.isConnected) fill(main, page);
   };
   let stop = () => {};
+  let wasOpened = false;
+  const opened = () => {
+    wasOpened = true;
+    begin();
+  };
   const begin = () => {
     stop();
     stop = watchBatch(batch, list, { shown, over, refused });
@@ -99,8 +110,9 @@ function fileLink(batch, file) {
  * @param {HTMLElement} main
  * @param {import("../batch/api.js").Batch} batch
  * @param {() => void} opened
+ * @param {boolean} wasOpened the password was right before, but the browser has not kept the cookie
  */
-function askPassword(main, batch, opened) {
+function askPassword(main, batch, opened, wasOpened) {
   const id = newId();
   const input = h("input", { id, type: "password", required: true, autocomplete: "off" });
   const alert = alertLine();
@@ -122,6 +134,7 @@ function askPassword(main, batch, opened) {
       input.select();
     }
   });
+  if (wasOpened) alert.say(words.noCookies);
   title(words.locked);
   fill(
     main,

@@ -7,16 +7,14 @@ import { watchBatch } from "../batch/watch.js";
 import { confirmed } from "../base/confirm.js";
 import { copyField } from "../base/copy.js";
 import { button, fill, h } from "../base/dom.js";
-import { dropZone } from "../base/drop.js";
 import { title } from "../base/frame.js";
 import { icon } from "../base/icons.js";
 import { qrCode } from "../base/qr.js";
-import { Queue } from "../base/queue.js";
 import { countdown } from "../base/time.js";
-import { totalProgress } from "../base/total.js";
-import { Upload } from "../base/upload.js";
-import { uploadRow } from "../base/upload-row.js";
 import { words } from "../batch/words.js";
+import { forgetKey, keepKey, showWithout } from "../base/keys.js";
+import { keeping } from "../batch/keeping.js";
+import { sending } from "../batch/sending.js";
 import { fetched } from "../batch/fetched.js";
 import { sorry } from "../base/sorry.js";
 
@@ -34,7 +32,7 @@ export function senderPage(main, batch, files) {
   const share = h("aside", { class: "share card", "aria-label": words.share });
   const alert = alertLine();
   const list = batchList(words.files, words.nothingSentYet, removeButton, showHead);
-  const sending = sender(batch, list);
+  const uploads = sending(batch, list);
   /** @type {BatchView | null} */
   let view = null;
 
@@ -60,13 +58,15 @@ export function senderPage(main, batch, files) {
   }
   function over() {
     stop();
+    forgetKey(`batch/${batch.id}`);
     sorry(main, words.batchOver, words.batchOverForSender);
   }
-  const ending = button({ class: "bare danger" }, () => {}, icon("trash"), words.endBatch);
-  confirmed(ending, words.endQuestion, words.endBatch, () => attempt(() => batch.end().then(over)));
-
-  const contents = [sending.total, alert.element, sending.rows, list.element, sending.drop, fetched(batch)];
-  const keeping = h("div", { class: "keeping" }, h("p", { class: "small quiet" }, words.keepPage), ending);
+  const contents = [uploads.total, alert.element, uploads.rows, list.element, uploads.drop, fetched(batch)];
+  const changed = (/** @type {{ title: string, expires_at: string }} */ now) => {
+    if (view) Object.assign(view, now);
+    showHead();
+  };
+  const keep = keeping(batch, attempt, { changed, over });
   fill(
     main,
     h("div", { class: "head" }, heading, about),
@@ -74,12 +74,14 @@ export function senderPage(main, batch, files) {
       "div",
       { class: "sender" },
       h("div", { class: "contents" }, ...contents),
-      h("div", { class: "side" }, share, keeping),
+      h("div", { class: "side" }, share, keep),
     ),
   );
-  sending.send(files);
+  uploads.send(files);
   const stop = watchBatch(batch, list, {
     shown: (now) => {
+      // The key is right: this browser may keep it.
+      if (!view && batch.key) keepKey(`batch/${batch.id}`, batch.key);
       if (!view) fill(share, ...sharing(now));
       view = now;
       showHead();
@@ -87,43 +89,12 @@ export function senderPage(main, batch, files) {
     over,
     refused: (error) => {
       const code = error instanceof Refusal ? error.code : "";
+      if (code === "manage_key_required" || code === "batch_not_found") showWithout("", batch.address);
       if (code === "manage_key_required") sorry(main, words.wrongKey, words.wrongKeyHint);
-      else if (code === "batch_not_found") sorry(main, words.noBatch, words.batchOverForSender);
+      else if (code === "batch_not_found") over();
       else alert.show(error);
     },
   });
-}
-
-/**
- * What sends files into a batch: the drop zone, a row for each file on its way, and how far all of them are.
- * @param {import("../batch/api.js").Batch} batch
- * @param {ReturnType<typeof batchList>} list
- */
-function sender(batch, list) {
-  const queue = new Queue();
-  const rows = h("ul", { class: "rows long", "aria-label": words.uploads });
-  /** @param {{ file: File, name: string }[]} files */
-  const send = (files) => {
-    for (const { file, name } of files) {
-      const upload = new Upload(file, batch.target, name);
-      const row = uploadRow(upload, queue, () => words.stored(1));
-      upload.addEventListener("change", () => {
-        if (upload.state !== "done") return;
-        row.remove(); // it is in the list now
-        list.add(upload.answer?.files ?? []);
-      });
-      rows.append(row);
-      queue.add(upload);
-    }
-  };
-  const drop = dropZone({
-    title: words.addMore,
-    hint: words.addMoreHint,
-    folders: true,
-    take: (more) => send(more.map((file) => ({ file, name: file.webkitRelativePath || file.name }))),
-  });
-  drop.classList.add("compact");
-  return { total: totalProgress(queue), rows, drop, send };
 }
 
 /** @param {BatchView} view */

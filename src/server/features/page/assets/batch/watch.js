@@ -35,6 +35,8 @@ export function watchBatch(batch, list, { shown, over, refused }) {
     event: (name, data) => {
       if (name === "added") list.add(data.files);
       if (name === "removed") list.drop(data.file_id);
+      if (name === "counted" && data.files) list.count(data.files);
+      else if (name === "counted") void read();
       if (name === "changed" && view) shown(Object.assign(view, data));
       if (name === "ended") over();
     },

@@ -15,6 +15,8 @@ export const words = {
   batchPassword: "Password",
   /** @param {string} size */
   downloadAll: (size) => `Download all, ${size}`,
+  /** @param {string} size */
+  downloadLeft: (size) => `Download what is left, ${size}`,
   downloadLimits: /** @type {const} */ ([
     ["", "As often as needed"],
     ["1", "Once"],
@@ -33,7 +35,13 @@ export const words = {
   /** @param {number} number */
   files_: (number) => count(number, "file", "files"),
   filesForYou: "Files for you",
-  keepPage: "Keep this page's address for yourself: whoever has it can add, remove and end.",
+  emptyFolders: /** @param {number} number */ (number) =>
+    `${count(number, "empty folder is", "empty folders are")} left out: a batch has files alone.`,
+  keepOpen: "Keep it open",
+  keepOpenFor: "Keep it open for",
+  keptOpen: "The batch stays open.",
+  /** @param {string} file @param {string} all @param {number} files */
+  limits: (file, all, files) => `Up to ${file} a file, ${all} and ${files.toLocaleString("en")} files together.`,
   lives: /** @type {const} */ ([
     ["604800", "7 days"],
     ["3600", "1 hour"],
@@ -46,6 +54,8 @@ export const words = {
   newBatchTitle: "New batch",
   noBatch: "There is no such batch",
   noBatchHint: "The address may be cut off, its time may be over, or its sender has ended it. Ask them for a new link.",
+  noCookies:
+    "The password is right, but this browser keeps no cookie for this site, and downloads need one. Allow it, or use another browser.",
   none: "None",
   nothingFetched: "Nothing yet.",
   nothingSentYet: "No files yet.",
@@ -56,7 +66,21 @@ export const words = {
   removeQuestion: "Remove?",
   /** @param {string} name */
   sentBy: (name) => `From ${name}`,
+  sendersLink: "Your link as the sender",
+  sendersLinkHint:
+    "Opens the batch on another of your devices, to add, remove and end. Keep it for yourself; this browser remembers it.",
   shareHint: "Share this link or let somebody scan the code.",
+  /** @param {string} name @param {string} limit */
+  tooLarge: (name, limit) => `${name} is larger than ${limit}, the most that this site takes.`,
+  /** @param {number} number @param {string} limit */
+  tooLargeSeveral: (number, limit) =>
+    `${count(number, "file is", "files are")} larger than ${limit}, the most that this site takes.`,
+  /** @param {number} limit */
+  tooManyFiles: (limit) => `A batch has ${limit.toLocaleString("en")} files at most. Take some out, or send a ZIP.`,
+  /** @param {string} limit */
+  tooMuch: (limit) => `Together they are more than ${limit}, the most that a batch may have here.`,
+  /** @param {string} left */
+  tooMuchLeft: (left) => `There is room for ${left} more. Take some out, or end a batch that is not needed.`,
   stillOpenFor: "open for",
   titleHint: "What receivers see",
   withPassword: "with a password",

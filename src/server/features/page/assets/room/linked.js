@@ -2,10 +2,14 @@
 
 import { h } from "../base/dom.js";
 
-const LINK = /\bhttps?:\/\/[^\s<>"]+/gi;
+/**
+ * What an address is made of: the signs of RFC 3986, and letters, digits and pictures of every script. Punctuation of other
+ * scripts ends it: they put no space behind a full stop, a comma, a closing bracket.
+ */
+const LINK = /\bhttps?:\/\/[\p{L}\p{M}\p{N}\p{So}\u200d\-._~:/?#[\]@!$&'()*+,;=%]+/giu;
 
 /** What more often ends the sentence than the address. */
-const END = /[.,;:!?'’”»]+$/;
+const END = /[.,;:!?'*]+$/;
 
 /** @param {string} text @returns {(string | HTMLAnchorElement)[]} */
 export function linked(text) {

@@ -15,6 +15,9 @@ const KEPT = 600;
 /** Pixels from the end within which one is at the end. */
 const NEAR = 60;
 
+/** Pixels from the top within which earlier messages are read. */
+const AHEAD = 600;
+
 /**
  * @param {import("../room/row.js").Context} context
  * @param {(before: number) => Promise<{ events: RoomEvent[], more: boolean }>} older
@@ -32,6 +35,7 @@ export function roomLog(context, older, waiting, code) {
   let top = 0;
   let isAtEnd = true;
   let hasMore = false;
+  let isReading = false;
 
   const earlier = button({ class: "plain short earlier", hidden: true }, () => void readOlder(), words.earlier);
   const list = h("ol", { class: "talk" });
@@ -53,6 +57,7 @@ export function roomLog(context, older, waiting, code) {
     else if (element.scrollTop < top - 1) isAtEnd = false;
     top = element.scrollTop;
     if (isAtEnd) below = 0;
+    else if (top < AHEAD) void readOlder();
     showJump();
   });
   // Pictures come later, keyboards rise: whoever is at the end stays there.
@@ -60,7 +65,7 @@ export function roomLog(context, older, waiting, code) {
   for (const part of [element, list, waiting]) stay.observe(part);
   new IntersectionObserver((entries) => entries.some((one) => one.isIntersecting) && void readOlder(), {
     root: element,
-    rootMargin: "600px 0px 0px",
+    rootMargin: `${AHEAD}px 0px 0px`,
   }).observe(earlier);
 
   function end() {
@@ -92,7 +97,8 @@ export function roomLog(context, older, waiting, code) {
 
   async function readOlder() {
     const [first] = rows.keys();
-    if (!hasMore || first === undefined || element.hasAttribute("aria-busy")) return;
+    if (!hasMore || first === undefined || isReading) return;
+    isReading = true;
     set(element, { "aria-busy": "true" });
     try {
       const page = await older(first);
@@ -109,9 +115,12 @@ export function roomLog(context, older, waiting, code) {
       if (next instanceof HTMLElement) settle(next);
       element.scrollTop = element.scrollHeight - fromEnd;
       setMore(page.more);
+      // A key that is held is at the top already, and nothing tells of that again.
+      requestAnimationFrame(() => element.scrollTop < AHEAD && !isAtEnd && void readOlder());
     } catch {
       // It is tried again when somebody scrolls or presses.
     } finally {
+      isReading = false;
       set(element, { "aria-busy": null });
     }
   }

@@ -124,7 +124,7 @@ export function sayBar({ target, say, typing }) {
     failed: (error) => alert.show(error),
     /** The room is over: nothing more is sent. */
     stop() {
-      for (const upload of queue.uploads) if (upload.runs) upload.cancel();
+      for (const upload of queue.uploads) if (upload.runs) queue.drop(upload);
     },
   };
 }
