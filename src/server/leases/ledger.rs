@@ -272,8 +272,8 @@ impl Ledger {
         doubts.iter().for_each(|range| self.unsure.add(range.clone()));
     }
 
-    /// Whether all was acknowledged, and whoever asks goes on at none of the places in doubt: its holder went on behind them, with what
-    /// it had from elsewhere.
+    /// Whether all was acknowledged, and whoever asks goes on at none of the places in doubt: its holder went on behind them,
+    /// with what it had from elsewhere.
     fn is_left_behind(&self, start: u64, size: u64) -> bool {
         self.claims.is_empty()
             && self.delivered.len() + self.unsure.len() == size

@@ -216,8 +216,8 @@ impl World {
     }
 }
 
-/// Each byte owned by one transfer at a time, used exactly when the whole is covered, at most twice the bytes, and never dead before.
-/// A schedule that fails is printed in its shortest form.
+/// Each byte owned by one transfer at a time, used exactly when the whole is covered, at most twice the bytes, and never dead
+/// before. A schedule that fails is printed in its shortest form.
 #[test]
 fn random_schedules_keep_the_promises() {
     let config = ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() };
