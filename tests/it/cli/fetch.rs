@@ -49,7 +49,7 @@ async fn a_broken_download_is_finished() {
     assert!(lost.len() == 5 && lost[0]["bytes"].as_u64().unwrap() > 2_000_000, "{}", told(&output));
     let done = events.last().unwrap();
     assert_eq!((&done["event"], &done["path"]), (&"done".into(), &"a.docx".into()));
-    assert_eq!((&done["verified"], &done["bytes"]), (&"sha-256".into(), &scene.content.len().into()));
+    assert_eq!((&done["verified"], &done["bytes"]), (&"blake3".into(), &scene.content.len().into()));
     assert!(user.read("a.docx") == scene.content);
     assert_eq!(user.names(), ["a.docx"]);
     let link = scene.link(&minted).await;
