@@ -10,8 +10,8 @@ use rustix::ioctl::{Getter, Opcode, ioctl};
 /// `SIOCOUTQ` of linux/sockios.h, which is `TIOCOUTQ`.
 const SIOCOUTQ: Opcode = 0x5411;
 
-/// Bytes of a TCP connection that were written and that the other end has not acknowledged, tcp(7): sent or not. Also behind the end
-/// of the connection.
+/// Bytes of a TCP connection that were written and that the other end has not acknowledged, tcp(7): sent or not. Also behind
+/// the end of the connection.
 ///
 /// # Errors
 /// Those of ioctl(2): it is not a TCP connection.

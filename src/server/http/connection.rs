@@ -198,8 +198,8 @@ impl Connection {
         rustix::net::sockopt::socket_error(&self.tcp)?.map_err(io::Error::from)
     }
 
-    /// Calls `on_reset` if the peer resets the connection before it sends anything more or closes it: it has gone then, and may not have
-    /// read what was written.
+    /// Calls `on_reset` if the peer resets the connection before it sends anything more or closes it: it has gone then, and may
+    /// not have read what was written.
     pub fn watch(&self, on_reset: OnReset) {
         self.watched.borrow_mut().push(on_reset);
     }
@@ -324,7 +324,8 @@ pub struct Stream {
     head_deadline: Option<Pin<Box<Sleep>>>,
     /// What is left to say instead of what the dispatcher writes.
     instead: Option<Bytes>,
-    _share: Option<Share>,
+    /// Its place among the connections of its network, for as long as it lasts.
+    share: Option<Share>,
 }
 
 impl Stream {
@@ -350,12 +351,12 @@ impl Stream {
             write_stall: RefCell::new(None),
             watched: RefCell::default(),
         };
-        Stream { connection: Rc::new(connection), head_deadline: None, instead: None, _share: None }
+        Stream { connection: Rc::new(connection), head_deadline: None, instead: None, share: None }
     }
 
     /// Keeps a place among all connections for as long as this one lives.
     pub fn holding(mut self, share: Option<Share>) -> Stream {
-        self._share = share;
+        self.share = share;
         self
     }
 

@@ -75,6 +75,10 @@ pub struct CopyLease<B: Books> {
     /// See [`Ledger::turn`].
     pub turn: u32,
     whole: bool,
+    /// What it owned has left, and it may not have more.
+    cut: bool,
+    /// All up to here has left, owned or not.
+    sent: u64,
     over: bool,
     _open: OpenTransfer,
 }
@@ -112,6 +116,8 @@ impl<B: Books> CopyLease<B> {
             extending: None,
             turn: ledger.turn(),
             whole: false,
+            cut: false,
+            sent: start,
             over: false,
             _open: app.metrics.transfer("download"),
         })
@@ -141,11 +147,17 @@ impl<B: Books> CopyLease<B> {
         self.over = true;
         self.app.transfers.end(&self.id);
         let (books, id, now) = (self.books.clone(), self.id.clone(), self.app.clock.now());
+        let (owned, sent) = (self.owned(), self.start..self.sent);
         self.app.db.writer().post("end a download", move |conn| {
-            if let Some(mut ledger) = books.load(conn)?
-                && ledger.end(&id, acked, broken, books.size())
-            {
-                books.store(conn, &ledger, now)?;
+            if let Some(mut ledger) = books.load(conn)? {
+                let ended = ledger.end(&id, acked, broken, books.size());
+                let beyond = owned.end.max(sent.start)..sent.end;
+                if !beyond.is_empty() {
+                    ledger.sent(&beyond);
+                }
+                if ended || !beyond.is_empty() {
+                    books.store(conn, &ledger, now)?;
+                }
             }
             books.record(conn, event, now)
         });
@@ -160,7 +172,7 @@ impl<B: Books> Lease for CopyLease<B> {
     fn progressed(&mut self, acked: u64) -> io::Result<()> {
         let now = self.app.clock.now();
         self.transfer.acked(acked, now);
-        if self.lost.load(Ordering::Relaxed) || self.transfer.owned_end() <= self.start {
+        if self.lost.load(Ordering::Relaxed) || self.books.size() > 0 && self.owned().is_empty() {
             return Err(lost());
         }
         if (now - self.looked).abs() >= LOOK {
@@ -214,9 +226,9 @@ impl<B: Books> Lease for CopyLease<B> {
         self.extending = None;
         match extended.map_err(io::Error::other)? {
             Some(end) => self.transfer.extended(end),
+            // All that it owned has left, and the rest is another transfer's.
             None => {
-                // All that it owned has left, and the rest is another transfer's.
-                self.end(self.transfer.owned_end(), false, Event::Delivered { whole: self.whole });
+                self.cut = true;
                 return Poll::Ready(Err(lost()));
             }
         }
@@ -238,15 +250,19 @@ impl<B: Books> Lease for CopyLease<B> {
         }))
     }
 
-    fn broke(&mut self, acked: u64) {
+    fn broke(&mut self, acked: u64, sent: u64) {
         self.transfer.acked(acked, self.app.clock.now());
+        self.sent = sent;
     }
 }
 
 impl<B: Books> Drop for CopyLease<B> {
     fn drop(&mut self) {
         if !self.over {
-            self.end(self.transfer.progress().acked, true, Event::Broken);
+            match self.cut {
+                true => self.end(self.transfer.owned_end(), false, Event::Delivered { whole: self.whole }),
+                false => self.end(self.transfer.progress().acked, true, Event::Broken),
+            }
         }
     }
 }

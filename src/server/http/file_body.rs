@@ -68,8 +68,9 @@ pub trait Lease: 'static {
     /// The last byte of the body has left.
     fn delivered(&mut self) -> Option<OnReset>;
 
-    /// The connection has broken, with all up to `acked` acknowledged; the lease is dropped next.
-    fn broke(&mut self, _acked: u64) {}
+    /// The connection has broken, or is cut, with all up to `acked` acknowledged and all up to `sent` on its way; the lease is
+    /// dropped next.
+    fn broke(&mut self, _acked: u64, _sent: u64) {}
 }
 
 impl Lease for Box<dyn Lease> {
@@ -93,8 +94,8 @@ impl Lease for Box<dyn Lease> {
         self.as_mut().delivered()
     }
 
-    fn broke(&mut self, acked: u64) {
-        self.as_mut().broke(acked);
+    fn broke(&mut self, acked: u64, sent: u64) {
+        self.as_mut().broke(acked, sent);
     }
 }
 
@@ -369,7 +370,7 @@ impl<C: Lease> FileBody<C> {
 impl<C: Lease> Drop for FileBody<C> {
     fn drop(&mut self) {
         if self.stage != Stage::Over {
-            self.lease.broke(self.acknowledged().unwrap_or_default());
+            self.lease.broke(self.acknowledged().unwrap_or_default(), self.position);
         }
     }
 }

@@ -39,6 +39,9 @@ struct Claim {
     end: u64,
     /// What of it had been delivered before: it is again if the transfer ends before it.
     again: Ranges,
+    /// What of it another connection of the same holder was sent before it lost it.
+    #[serde(default)]
+    doubts: Ranges,
     /// Acknowledged up to here when it was last renewed.
     acked: u64,
     /// All but the last byte are acknowledged, and that byte may leave.
@@ -87,7 +90,7 @@ impl Ledger {
     /// [`Refused`]; nothing has changed then that would have to be kept.
     pub fn claim(&mut self, ask: &Ask, size: u64, now: NaiveDateTime, look: Look) -> Result<Granted, Refused> {
         let mut shortened = self.drop_dead(size, now, look);
-        if self.used || self.is_exhausted() {
+        if self.used || self.is_exhausted() || self.is_left_behind(ask.range.start, size) {
             return Err(Refused::Used);
         }
         let same = ask.proved || self.holder == ask.holder;
@@ -95,8 +98,13 @@ impl Ledger {
             true => self.make_way(ask, size, now, look)?,
             false => self.take_over(size, now, look)?,
         });
-        let end = self.next_owned(ask.range.start).map_or(ask.range.end, |next| next.min(ask.range.end));
-        let owned = ask.range.start..end;
+        let start = ask.range.start;
+        let mut end = self.next_owned(start).map_or(ask.range.end, |next| next.min(ask.range.end));
+        if ask.in_part && self.check_bytes(&(start..end), size).is_err() && !self.delivered.contains(start) {
+            // A part without an end of its own: what is missing there, and not what another part has brought.
+            end = self.delivered.iter().map(|range| range.start).filter(|next| *next > start).fold(end, u64::min);
+        }
+        let owned = start..end;
         self.check_bytes(&owned, size)?;
         if same {
             self.settle(owned.start);
@@ -105,16 +113,9 @@ impl Ledger {
         self.vain += u32::from(again.len() > UNREAD);
         let Ask { id, holder, .. } = *ask;
         let lease_until = after(now, LEASE);
-        let acked = owned.start;
-        self.claims.push(Claim {
-            id: id.to_owned(),
-            start: owned.start,
-            end,
-            again,
-            acked,
-            finished: false,
-            lease_until,
-        });
+        let acked = start;
+        let doubts = Ranges::default();
+        self.claims.push(Claim { id: id.to_owned(), start, end, again, doubts, acked, finished: false, lease_until });
         self.turn += u32::from(!same);
         holder.clone_into(&mut self.holder);
         Ok(Granted { end, shortened })
@@ -166,8 +167,9 @@ impl Ledger {
         self.vain += u32::from(acked == claim.start && claim.start < claim.end);
         let read = if broken { acked.saturating_sub(UNREAD).max(claim.start) } else { acked };
         self.delivered.add(claim.start..read);
-        self.unsure.add(read..acked);
-        claim.again.within(&(acked..claim.end)).iter().for_each(|range| self.delivered.add(range.clone()));
+        claim.again.iter().for_each(|range| self.delivered.add(range.clone()));
+        self.doubt(&(read..acked));
+        claim.doubts.within(&(acked..claim.end)).iter().for_each(|range| self.doubt(range));
         self.used &= acked == claim.end && !broken || !claim.finished;
         self.afford_doubts(size);
         true
@@ -250,6 +252,33 @@ impl Ledger {
         self.end(&claim.id, acked(&claim, look).max(read), true, size);
         self.settle(read);
         (claim.id, claim.start)
+    }
+
+    /// A connection was sent these bytes, of which it may own none any more: whoever reads it may have them.
+    pub fn sent(&mut self, range: &Range<u64>) {
+        for claim in &mut self.claims {
+            let owned = range.start.max(claim.start)..range.end.min(claim.end);
+            claim.doubts.add(owned);
+        }
+        self.doubt(range);
+    }
+
+    /// Notes what is neither delivered nor owned as read or not.
+    fn doubt(&mut self, range: &Range<u64>) {
+        let mut doubts = Ranges::default();
+        doubts.add(range.clone());
+        self.delivered.iter().for_each(|known| doubts.remove(known));
+        self.claims.iter().for_each(|claim| doubts.remove(&(claim.start..claim.end)));
+        doubts.iter().for_each(|range| self.unsure.add(range.clone()));
+    }
+
+    /// Whether all was acknowledged, and whoever asks goes on at none of the places in doubt: its holder went on behind them,
+    /// with what it had from elsewhere.
+    fn is_left_behind(&self, start: u64, size: u64) -> bool {
+        self.claims.is_empty()
+            && self.delivered.len() + self.unsure.len() == size
+            && self.delivered.contains(size.saturating_sub(1))
+            && !self.unsure.iter().any(|range| (range.start..=range.end).contains(&start))
     }
 
     /// What was acknowledged counts as delivered, in doubt or not, where the file twice leaves nothing to bring it again.

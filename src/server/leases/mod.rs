@@ -2,8 +2,8 @@
 //! copies, and so are those that a batch allows a number of.
 //!
 //! A copy has a [`Ledger`], which is kept in a row. In it each byte is owned by one transfer at a time, or delivered, or
-//! neither. Delivered means acknowledged by the other end of the connection; behind a proxy that is the proxy. The last byte of what
-//! a transfer owns leaves when all others are acknowledged and the ledger has it in writing.
+//! neither. Delivered means acknowledged by the other end of the connection; behind a proxy that is the proxy. The last byte
+//! of what a transfer owns leaves when all others are acknowledged and the ledger has it in writing.
 //!
 //! Disjoint ranges of one holder run side by side, as download managers ask for them. One holder is whoever proves it (see
 //! [`HOLD`]), else whoever comes from the same address with the same User-Agent.

@@ -68,11 +68,11 @@ async fn ranges_are_slices_of_the_file() {
         {
             let (status, part) = scene.range(&minted, &range).await;
             if status != 206 {
-                assert_eq!((status, last), (410, size - 1), "{range} after the whole file");
+                assert_eq!((status, first, last), (410, 0, size - 1), "{range} after the whole file");
                 continue;
             }
             assert!(part == scene.content[from..to], "{range} of {size}");
-            let spent = to == size;
+            let spent = first == 0 && to == size;
             scene.await_state(&minted, if spent { "consumed" } else { "issued" }).await;
         }
     }
@@ -138,9 +138,9 @@ async fn without_sendfile_it_is_the_same() {
     let minted = scene.mint().await;
     drop(get(&minted, "none").await);
     scene.await_state(&minted, "issued").await;
-    let part = get(&minted, "bytes=100-999999").await;
+    let part = get(&minted, "bytes=0-999999").await;
     assert_eq!(part.status(), 206);
-    assert!(read_body(part).await == scene.content[100..1_000_000]);
+    assert!(read_body(part).await == scene.content[..1_000_000]);
     scene.await_state(&minted, "issued").await;
     assert!(read_body(get(&minted, "bytes=1000000-").await).await == scene.content[1_000_000..]);
     scene.await_state(&minted, "consumed").await;

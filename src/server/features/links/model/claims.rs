@@ -57,8 +57,8 @@ pub fn begun(conn: &mut Conn, link: &str, from: Option<&str>) -> Result<()> {
 /// Whether what runs may run on.
 ///
 /// # Errors
-/// [`REVOKED_LINK`] when the link was taken back, or whoever minted it may not download any more; [`EXPIRED_LINK`] when its time has been
-/// over for [`FINISH`].
+/// [`REVOKED_LINK`] when the link was taken back, or whoever minted it may not download any more; [`EXPIRED_LINK`] when its
+/// time has been over for [`FINISH`].
 pub fn may_go_on(conn: &mut Conn, link: &str, now: NaiveDateTime) -> Result<()> {
     let row = links::table.inner_join(users::table).filter(links::id.eq(link));
     let open = row.filter(links::state.ne(REVOKED)).filter(users::disabled_at.is_null());
