@@ -9,13 +9,14 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use super::Outcome;
+use crate::server::auth::Role;
 use crate::server::auth::token::load_secret;
 use crate::server::blobs::{Blobs, Space, TrashRule, identity, rows};
 use crate::server::clock::Clock;
 use crate::server::config::{Config, Guests};
 use crate::server::db::open_to_look;
 use crate::server::db::schema::users;
-use crate::server::features::accounts::settings::OperationSignup;
+use crate::server::features::accounts::settings::Signup;
 use crate::server::features::direct;
 use crate::server::settings::Settings;
 
@@ -38,7 +39,8 @@ pub fn run(settings: &Settings) -> Outcome {
         blobs(config),
         port(config),
         exposure(config),
-        signup(settings),
+        signup(settings, Role::Client),
+        signup(settings, Role::Operation),
         guests(config),
         ice(&settings.direct),
     ];
@@ -181,13 +183,20 @@ fn exposure(config: &Config) -> Finding {
     }
 }
 
-fn signup(settings: &Settings) -> Finding {
+fn signup(settings: &Settings, role: Role) -> Finding {
     let config = &settings.base;
-    match settings.accounts.operation_signup(config) {
-        OperationSignup::Open if !config.is_local() => {
+    match (settings.accounts.signup(role, config), role) {
+        (Signup::Open, _) if config.is_local() => {
+            Good(format!("{role} sign-up is open, to whoever is on this machine"))
+        }
+        (Signup::Open, Role::Client) => {
+            Warning("anybody on the network may register as a client user, and sees and fetches every document".into())
+        }
+        (Signup::Open, Role::Operation) => {
             Warning("anybody on the network may register as an operation user and upload".into())
         }
-        rule => Good(format!("operation sign-up is {rule:?}")),
+        (Signup::Code(_), _) => Good(format!("{role} sign-up is open to whoever has the code")),
+        (Signup::Closed, _) => Good(format!("{role} sign-up is closed: `handover users add` makes accounts")),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::server::config::Config;
 use crate::server::db::Db;
 use crate::server::metrics::Metrics;
 use crate::server::tally::Tally;
+use crate::server::places::Shares;
 
 pub struct App {
     pub config: Config,
@@ -26,7 +27,7 @@ pub struct App {
     /// What is passed on from address to address, and not stored.
     pub budget: ByteBudget,
     /// Uploads that may still begin.
-    pub uploads: Semaphore,
+    pub uploads: Shares,
     /// Inspections of large documents that may still begin: each keeps a core busy.
     pub inspections: Arc<Semaphore>,
     /// Checks of readiness that may still begin: on a disk that hangs they do not pile up.

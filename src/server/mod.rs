@@ -12,6 +12,7 @@ pub mod byte_budget;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod descriptors;
 pub mod error;
 pub mod features;
 pub mod folder;
@@ -20,6 +21,7 @@ pub mod id;
 pub mod logging;
 pub mod metrics;
 pub mod office;
+pub mod places;
 pub mod refusals;
 pub mod settings;
 pub mod shares;
@@ -36,6 +38,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix_http::HttpService;
+use actix_http::error::DispatchError;
 use actix_rt::net::TcpStream;
 use actix_server::ServerHandle;
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
@@ -63,6 +66,7 @@ use crate::server::http::openapi::Api;
 use crate::server::http::route::{Endpoint, register};
 use crate::server::http::{cors, expect, headers, log};
 use crate::server::metrics::Metrics;
+use crate::server::places::{Holder, Shares};
 use crate::server::settings::Settings;
 use crate::server::sweeper::Sweep;
 use crate::server::tally::Tally;
@@ -92,6 +96,7 @@ pub fn api() -> &'static Api {
             batches::refusals::catalogue(),
             rooms::refusals::catalogue(),
             pipes::refusals::catalogue(),
+            service::refusals(),
         ]
         .into_iter()
         .flatten()
@@ -202,7 +207,7 @@ impl Server {
             budget: ByteBudget::new(config.direct_quota.0, config.direct_total_quota.0),
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
-            uploads: Semaphore::new(config.max_uploads.into()),
+            uploads: Shares::new(config.max_uploads.into(), 4, true),
             inspections: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
             checks: Arc::new(Semaphore::new(1)),
             keys: Keys::new(&secret),
@@ -227,7 +232,8 @@ impl Server {
         let config = &app.config;
         let limits = Limits { head: config.head_timeout, stall: config.stall_timeout };
         let (head, keep_alive) = (config.head_timeout, config.keep_alive);
-        let connections = (config.max_connections as usize).div_ceil(workers);
+        let most = descriptors::connections(config.max_connections) as usize;
+        let (connections, shares) = (most.div_ceil(workers), Shares::new(most, 2, false));
         let builder = actix_server::Server::build()
             .workers(workers)
             .max_concurrent_connections(connections)
@@ -238,7 +244,8 @@ impl Server {
         let server = builder
             .listen("http", listener, move || {
                 let (app, live) = shared.clone();
-                let (metrics, stopping) = (app.metrics.clone(), stopping.clone());
+                let (metrics, stopping, shares) = (app.metrics.clone(), stopping.clone(), shares.clone());
+                let proxies = app.config.trusted_proxies.clone();
                 let application =
                     || map_config(application(app.clone(), live.clone()).into_factory(), |()| AppConfig::default());
                 let service = HttpService::build()
@@ -256,7 +263,17 @@ impl Server {
                     .h1(application());
                 fn_service(move |tcp: TcpStream| {
                     let peer = tcp.peer_addr().ok();
-                    std::future::ready(Ok((Stream::new(tcp, limits, metrics.clone()), peer)))
+                    // Behind a proxy everybody has its address, and it has limits of its own.
+                    let known = peer
+                        .map(|peer| peer.ip().to_canonical())
+                        .filter(|ip| !proxies.iter().any(|net| net.contains(ip)));
+                    let share = match known.map(|address| shares.take(&Holder::Address(address))) {
+                        Some(None) => {
+                            return std::future::ready(Err(DispatchError::Io(io::ErrorKind::QuotaExceeded.into())));
+                        }
+                        share => share.flatten(),
+                    };
+                    std::future::ready(Ok((Stream::new(tcp, limits, metrics.clone()).holding(share), peer)))
                 })
                 .and_then(service)
             })?

@@ -122,6 +122,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    known_networks (user_id, network) {
+        user_id -> Text,
+        network -> Text,
+        seen_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     link_counts (state) {
         state -> Text,
         number -> BigInt,
@@ -142,6 +150,13 @@ diesel::table! {
         member_id -> Nullable<Text>,
         nonce -> Nullable<Text>,
         body -> Text,
+    }
+}
+
+diesel::table! {
+    room_exiles (room_id, came_as) {
+        room_id -> Text,
+        came_as -> Text,
     }
 }
 
@@ -177,6 +192,7 @@ diesel::table! {
         joined_at -> Timestamp,
         left_at -> Nullable<Timestamp>,
         session -> Nullable<Text>,
+        came_as -> Nullable<Text>,
     }
 }
 
@@ -230,6 +246,7 @@ diesel::table! {
         role -> Text,
         created_at -> Timestamp,
         disabled_at -> Nullable<Timestamp>,
+        self_made -> Bool,
     }
 }
 
@@ -242,7 +259,9 @@ diesel::joinable!(documents -> blobs (blob_id));
 diesel::joinable!(documents -> users (uploaded_by));
 diesel::joinable!(download_links -> documents (document_id));
 diesel::joinable!(download_links -> users (issued_to));
+diesel::joinable!(known_networks -> users (user_id));
 diesel::joinable!(room_events -> rooms (room_id));
+diesel::joinable!(room_exiles -> rooms (room_id));
 diesel::joinable!(room_fetches -> room_files (file_id));
 diesel::joinable!(room_files -> blobs (blob_id));
 diesel::joinable!(room_files -> rooms (room_id));
@@ -260,9 +279,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     document_names,
     documents,
     download_links,
+    known_networks,
     link_counts,
     name_places,
     room_events,
+    room_exiles,
     room_fetches,
     room_files,
     room_members,

@@ -16,4 +16,5 @@ mod matrix;
 mod memory;
 mod plans;
 mod public_url;
+mod shares;
 mod smoke;

@@ -72,7 +72,7 @@ impl TestServer {
     pub fn with(flags: &[&str]) -> TestServer {
         let mut flags = flags.to_vec();
         if flags.contains(&"--public-url") || flags.contains(&"--trusted-proxies") {
-            for (flag, value) in [("--operation-signup", "open"), ("--guests", "allow")] {
+            for (flag, value) in [("--operation-signup", "open"), ("--client-signup", "open"), ("--guests", "allow")] {
                 if !flags.contains(&flag) {
                     flags.extend([flag, value]);
                 }
