@@ -14,8 +14,8 @@ use crate::server::clock::Clock;
 use crate::server::config::Config;
 use crate::server::db::Db;
 use crate::server::metrics::Metrics;
-use crate::server::tally::Tally;
 use crate::server::places::Shares;
+use crate::server::tally::Tally;
 
 pub struct App {
     pub config: Config,
