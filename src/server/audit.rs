@@ -4,10 +4,10 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::server::app::App;
-use crate::server::auth::network_of;
 use crate::server::db::Conn;
 use crate::server::db::schema::audit;
 use crate::server::error::{Error, Result};
+use crate::server::shares::network_of;
 use crate::server::tally::{Kind, Noted};
 
 /// What happened. The words are part of the API: filters and exports use them.
