@@ -70,15 +70,16 @@ pub async fn rows(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Moves files that no row refers to into the trash, as far as that is no more than a crash explains. Returns their number.
+/// Moves files that no row refers to into the trash, as far as that is no more than a crash explains; those in the trash that
+/// have a row again come back first. Returns the number of files that went.
 pub async fn files(app: &App) -> Result<usize> {
     let (store, readers, percent) = (app.blobs.clone(), app.db.readers(), app.config.sweep_limit);
     let swept = web::block(move || {
-        store.sweep(percent, |ids| Ok::<_, SweepError>(readers.read(|conn| rows::known(conn, ids))?))
-    })
-    .await
-    .map_err(Error::internal)?
-    .map_err(|SweepError(error)| error)?;
+        let is_known = |ids| Ok::<_, SweepError>(readers.read(|conn| rows::known(conn, ids))?);
+        store.take_back_known(is_known)?;
+        store.sweep(percent, is_known)
+    });
+    let swept = swept.await.map_err(Error::internal)?.map_err(|SweepError(error)| error)?;
     let Survey { files, unknown } = swept.survey;
     app.metrics.unknown_files.set(unknown as i64);
     app.metrics.sweep_stopped.set(swept.stopped.into());

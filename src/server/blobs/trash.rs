@@ -57,18 +57,26 @@ impl Blobs {
         }
     }
 
-    /// Opens a blob for reading. One that lies in the trash is wanted again, and comes back.
+    /// Opens a blob for reading. What lies in the trash is not to be had: whoever still reads of it reads something deleted.
     pub fn get(&self, id: &str) -> io::Result<File> {
-        let path = self.path(id)?;
-        match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let Some(trashed) = self.in_trash(id)? else { return Err(error) };
-                self.take_back(id, &trashed)?;
-                tracing::info!(blob = %id, "a file was wanted again, and is back from the trash");
-                File::open(&path)
+        File::open(self.path(id)?)
+    }
+
+    /// Takes back what `is_known` again: after a start on a restored database. Returns the number of files.
+    pub fn take_back_known<E: From<io::Error>>(&self, mut is_known: impl super::IsKnown<E>) -> Result<usize, E> {
+        let mut back = 0;
+        for hour in self.hours()? {
+            for group in super::groups(fs::read_dir(&hour)?) {
+                let group = group?;
+                let known = is_known(group.iter().map(|(id, _)| id.clone()).collect())?;
+                for (id, path) in group.iter().filter(|(id, _)| known.contains(id)) {
+                    tracing::info!(blob = %id, "a file has its row again, and is back from the trash");
+                    self.take_back(id, path)?;
+                    back += 1;
+                }
             }
-            file => file,
         }
+        Ok(back)
     }
 
     /// Where a blob lies, in its place or in the trash.

@@ -1,5 +1,6 @@
 //! The connection: one enum over the databases we speak to, and how each is opened.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,11 +21,15 @@ impl Conn {
     /// A new file can give room back that its rows have left, see [`Conn::shrink`]. WAL lets readers work beside the one writer; `synchronous=FULL` makes a commit durable before it returns, which
     /// the default of WAL mode does not.
     pub fn open_sqlite(path: &Path) -> Result<Conn, OpenError> {
+        // Said of a file that has rows already it would be written into the file each time.
+        let is_new = fs::metadata(path).map_or(true, |file| file.len() == 0);
         let path = path.to_str().ok_or(OpenError::Path)?;
         let mut conn = SqliteConnection::establish(path)?;
+        if is_new {
+            conn.batch_execute("PRAGMA auto_vacuum = INCREMENTAL;")?;
+        }
         conn.batch_execute(
             "PRAGMA busy_timeout = 10000;
-             PRAGMA auto_vacuum = INCREMENTAL;
              PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON;
@@ -51,6 +56,9 @@ impl Conn {
     /// Copies all rows, as they are at this moment, into a new database. Whoever writes meanwhile neither waits nor shows.
     pub fn copy_into(&mut self, path: &Path) -> QueryResult<()> {
         let Conn::Sqlite(conn) = self;
+        if pragma(conn, "auto_vacuum")? == 0 {
+            conn.batch_execute("PRAGMA auto_vacuum = INCREMENTAL;")?; // for the copy
+        }
         let path = path.to_string_lossy().replace('\'', "''");
         conn.batch_execute(&format!("VACUUM INTO '{path}'"))
     }

@@ -58,7 +58,7 @@ fn statements(size: &Size) -> Vec<String> {
     let blobs = documents + files;
     let name = format!(
         "CASE n % 1000 WHEN 999 THEN 'Übersicht 日本 ' || n || '.xlsx'
-         ELSE 'Report ' || {} || ' for department ' || n % 97 || '.docx' END",
+         ELSE 'Report ' || {} || ' for department ' || (n % 97) || '.docx' END",
         mixed(documents)
     );
     vec![
@@ -97,7 +97,7 @@ fn statements(size: &Size) -> Vec<String> {
             audit,
             &format!(
                 "{}, {}, CASE WHEN n % 3 = 0 THEN 'link_issued' WHEN n % 3 = 1 THEN 'downloaded' WHEN n % 1000 = 2 THEN 'user_disabled' ELSE 'logged_in' END,
-                 {}, 'user' || n % {USERS}, 'Report ' || {} || '.docx', '192.0.2.' || n % 250, printf('%016x', n)",
+                 {}, 'user' || (n % {USERS}), 'Report ' || {} || '.docx', '192.0.2.' || (n % 250), printf('%016x', n)",
                 id(5, "n"),
                 time("n", audit),
                 user("n"),

@@ -197,6 +197,9 @@ pub fn forget(conn: &mut Conn, oldest: NaiveDateTime) -> Result<bool> {
     let first: Vec<(String, String, NaiveDateTime)> = first.load(conn)?;
     let over = first.into_iter().filter(|(_, state, end)| *end < oldest && state != CLAIMED);
     let over: Vec<String> = over.map(|(id, ..)| id).collect();
+    if over.is_empty() {
+        return Ok(false);
+    }
     Ok(diesel::delete(links::table.filter(links::id.eq_any(&over))).execute(conn)? == FORGOTTEN_AT_ONCE as usize)
 }
 
