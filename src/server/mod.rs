@@ -185,7 +185,7 @@ impl Server {
             budget: ByteBudget::new(config.direct_quota.0, config.direct_total_quota.0),
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
-            uploads: Shares::new(config.max_uploads.into(), 4, true),
+            uploads: Shares::new(config.max_uploads.into(), usize::from(config.max_uploads).div_ceil(4), true),
             inspections: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
             checks: Arc::new(Semaphore::new(1)),
             keys: Keys::new(&secret),
@@ -210,7 +210,7 @@ impl Server {
         let limits = Limits { head: config.head_timeout, stall: config.stall_timeout };
         let (head, keep_alive) = (config.head_timeout, config.keep_alive);
         let most = descriptors::connections(config.max_connections) as usize;
-        let (connections, shares) = (most.div_ceil(workers), Shares::new(most, 2, false));
+        let (connections, shares) = (most.div_ceil(workers), Shares::new(usize::MAX, most.div_ceil(2), false));
         let builder = actix_server::Server::build()
             .workers(workers)
             .max_concurrent_connections(connections)

@@ -264,8 +264,7 @@ pub struct Stream {
     head_deadline: Option<Pin<Box<Sleep>>>,
     /// What is left to say instead of what the dispatcher writes.
     instead: Option<Bytes>,
-    #[expect(dead_code, reason = "held, not read")]
-    share: Option<Share>,
+    _share: Option<Share>,
 }
 
 impl Stream {
@@ -290,12 +289,12 @@ impl Stream {
             asked: Cell::new(false),
             write_stall: RefCell::new(None),
         };
-        Stream { connection: Rc::new(connection), head_deadline: None, instead: None, share: None }
+        Stream { connection: Rc::new(connection), head_deadline: None, instead: None, _share: None }
     }
 
     /// Keeps a place among all connections for as long as this one lives.
     pub fn holding(mut self, share: Option<Share>) -> Stream {
-        self.share = share;
+        self._share = share;
         self
     }
 

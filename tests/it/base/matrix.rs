@@ -84,7 +84,7 @@ fn concrete(path: &str) -> String {
     path.replace("{filename}", "nothing.docx")
         .replace(
             "{version}/{folder}/{file}",
-            &format!("{}/style/2-base.css", handover::server::features::page::version()),
+            &format!("{}/base/2-base.css", handover::server::features::page::version()),
         )
         .replace(
             "{version}/{folder}/{part}/{file}",
