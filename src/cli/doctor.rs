@@ -11,7 +11,8 @@ use diesel::prelude::*;
 use super::Outcome;
 use crate::server::auth::Role;
 use crate::server::auth::token::load_secret;
-use crate::server::blobs::{Blobs, Space};
+use crate::server::blobs::{Blobs, Space, TrashRule, identity, rows};
+use crate::server::clock::Clock;
 use crate::server::config::{Config, Guests};
 use crate::server::db::open_to_look;
 use crate::server::db::schema::users;
@@ -113,12 +114,40 @@ fn blobs(config: &Config) -> Finding {
     if !root.exists() {
         return Good(format!("the folder for files {} will be made at the first start", root.display()));
     }
-    match Blobs::open(&root, Space::new(config.quota()))
-        .map(|store| store.space().check_disk(&root, config.max_file_size.0))
-    {
-        Err(error) => Bad(format!("the folder for files {} cannot be used: {error}", root.display())),
-        Ok(Err(error)) => Warning(format!("a file of {} would not fit: {error}", config.max_file_size)),
-        Ok(Ok(())) => Good(format!("files are kept in {}", root.display())),
+    let trash = TrashRule { clock: Clock::System, life: config.trash_life };
+    let store = match Blobs::open(&root, Space::new(config.quota(), &root), trash) {
+        Err(error) => return Bad(format!("the folder for files {} cannot be used: {error}", root.display())),
+        Ok(store) => store,
+    };
+    match store.space().check_disk(config.max_file_size.0) {
+        Err(error) => Warning(format!("a file of {} would not fit: {error}", config.max_file_size)),
+        Ok(()) => halves(config, &store),
+    }
+}
+
+/// Whether the files are those of the database.
+fn halves(config: &Config, store: &Blobs) -> Finding {
+    let shown = store.root().display();
+    let good = Good(format!("files are kept in {shown}"));
+    let path = config.store.database_path();
+    if !path.exists() {
+        return identity::check_alone(store).map_or_else(|error| Bad(error.to_string()), |()| good);
+    }
+    // One that cannot be read was told of, and one of an earlier version is looked at when it is up to date.
+    let Ok((mut conn, 0)) = open_to_look(&path) else { return good };
+    if let Err(error) = identity::check(&mut conn, store) {
+        return Bad(error.to_string());
+    }
+    match store.survey(|ids| rows::known(&mut conn, ids).map_err(io::Error::other)) {
+        Err(error) => Bad(format!("the files in {shown} cannot be looked through: {error}")),
+        Ok(survey) if survey.is_too_much(config.sweep_limit) => Warning(format!(
+            "nothing refers to {} of the {} files in {shown}, and the sweep does not dare to take so many; restore the database \
+             that knows them, or start once with --sweep-limit 100 to have them in the trash for {}",
+            survey.unknown,
+            survey.files,
+            humantime::format_duration(config.trash_life)
+        )),
+        Ok(_) => good,
     }
 }
 

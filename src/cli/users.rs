@@ -10,6 +10,7 @@ use crate::server::config::Store;
 use crate::server::db::{Conn, open_migrated, write_alone};
 use crate::server::error::Result;
 use crate::server::features::accounts::model::{self, Email, NewPassword, User, Username};
+use crate::server::folder;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -39,7 +40,7 @@ pub enum Command {
 }
 
 pub fn run(store: &Store, command: Command) -> Outcome {
-    std::fs::create_dir_all(&store.data)
+    folder::make(&store.data)
         .map_err(|error| format!("the data folder {} cannot be used: {error}", store.data.display()))?;
     let mut conn = open_migrated(&store.database_path())?;
     match command {

@@ -15,6 +15,7 @@ use crate::server::config::Config;
 use crate::server::db::Db;
 use crate::server::metrics::Metrics;
 use crate::server::places::Shares;
+use crate::server::tally::Tally;
 
 pub struct App {
     pub config: Config,
@@ -34,5 +35,7 @@ pub struct App {
     pub keys: Keys,
     pub hasher: Hasher,
     pub throttle: Throttle,
+    /// What is recorded once a minute, however often it comes.
+    pub tally: Tally,
     pub metrics: Arc<Metrics>,
 }

@@ -142,6 +142,14 @@ pub struct Config {
     )]
     pub free_space_floor: ByteSize,
 
+    /// How long deleted files, and files that nothing refers to, lie in the trash of the folder for files
+    #[arg(long, env = "HANDOVER_TRASH_LIFE", default_value = "7days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
+    pub trash_life: Duration,
+
+    /// Percent of all files that a sweep may take because nothing refers to them; where it would take more, and more than a hundred, it stops
+    #[arg(long, env = "HANDOVER_SWEEP_LIMIT", default_value_t = 5, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100), help_heading = "Limits")]
+    pub sweep_limit: u8,
+
     /// How long the code of a direct transfer waits for its receiver, and each side of a pipe for the other
     #[arg(long, env = "HANDOVER_CODE_LIFE", default_value = "10m", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
     pub code_life: Duration,

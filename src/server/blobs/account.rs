@@ -9,6 +9,14 @@ use crate::server::config::Quota;
 use crate::server::error::Result;
 use crate::server::places::Holder;
 
+/// What a disk gives out at least, in bytes.
+const BLOCK: u64 = 4 << 10;
+
+/// What a file of `size` bytes takes of its account: whole blocks, and an empty one takes one too.
+pub fn cost(size: u64) -> u64 {
+    size.div_ceil(BLOCK).max(1).saturating_mul(BLOCK)
+}
+
 /// The pot of everybody, and that of all guests.
 pub const EVERYBODY: &str = "";
 const GUESTS: &str = "guest:";

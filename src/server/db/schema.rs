@@ -11,6 +11,7 @@ diesel::table! {
         detail -> Nullable<Text>,
         address -> Nullable<Text>,
         request_id -> Nullable<Text>,
+        count -> Integer,
     }
 }
 
@@ -81,6 +82,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    document_names (number) {
+        number -> Integer,
+        document_id -> Text,
+        name_key -> Text,
+    }
+}
+
+diesel::table! {
     documents (id) {
         id -> Text,
         name -> Text,
@@ -117,6 +126,19 @@ diesel::table! {
         user_id -> Text,
         network -> Text,
         seen_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    link_counts (state) {
+        state -> Text,
+        number -> BigInt,
+    }
+}
+
+diesel::table! {
+    name_places (place) {
+        place -> Integer,
     }
 }
 
@@ -201,6 +223,12 @@ diesel::table! {
 }
 
 diesel::table! {
+    store (id) {
+        id -> Text,
+    }
+}
+
+diesel::table! {
     usage (user_id) {
         user_id -> Text,
         bytes -> BigInt,
@@ -248,9 +276,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     batch_names,
     batches,
     blobs,
+    document_names,
     documents,
     download_links,
     known_networks,
+    link_counts,
+    name_places,
     room_events,
     room_exiles,
     room_fetches,
@@ -258,6 +289,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     room_members,
     rooms,
     sessions,
+    store,
     usage,
     users,
 );

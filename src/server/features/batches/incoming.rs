@@ -90,7 +90,7 @@ impl<'a> Incoming<'a> {
         if declared > self.limits.bytes.saturating_sub(self.held.1) {
             return Err(batch_too_large(ByteSize(self.limits.bytes)));
         }
-        self.app.blobs.space().check_disk(self.app.blobs.root(), declared)
+        self.app.blobs.space().check_disk(declared)
     }
 
     /// Reads a form to its end. No body is a form without parts.

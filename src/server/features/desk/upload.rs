@@ -88,7 +88,6 @@ async fn store(
 
     let received = async {
         reservation.grow_to(declared)?;
-        app.blobs.space().check_disk(app.blobs.root(), declared)?;
         receive(&app.blobs, content, app.config.max_file_size.0, &mut reservation, move |file, size| {
             let _turn = turn;
             inspect(file, size, kind).map_err(|error| match error {
