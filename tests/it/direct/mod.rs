@@ -9,6 +9,7 @@ mod limits;
 mod load;
 mod pairs;
 mod path;
+mod proxy;
 mod relay;
 mod resume;
 mod server_gone;

@@ -153,6 +153,8 @@ export const words = {
   directEnds: /** @type {Record<string, string>} */ ({
     cancelled: "The transfer was cancelled.",
     declined: "The receiver declined.",
+    done: "The transfer is complete.",
+    failed: "The other side could not go on.",
     tampered: "What arrived is not what was sent. Something between the two sides has changed it.",
     wrong_code: "The words of the code were wrong. A code ends with the first wrong guess: make a new one.",
   }),

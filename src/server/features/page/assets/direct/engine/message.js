@@ -32,8 +32,9 @@ const fromUtf8 = new TextDecoder("utf-8", { fatal: true });
  * @typedef {{ entry: number, offset: number, digest?: string }} Start
  * @typedef {{ type: "accept", entries?: number[], window: number, start?: Start }} Accept
  * @typedef {{ type: "rtc", description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit }} Rtc
- * @typedef {Offer | Data | Accept | { type: "decline" } | { type: "ack", bytes: number } | { type: "received" } |
+ * @typedef {Offer | Data | Accept | { type: "decline" } | { type: "ack", bytes: number, window?: number } | { type: "received" } |
  *   { type: "alive" } | { type: "paused", paused: boolean } | { type: "cancel", reason: string } |
+ *   { type: "probe" } | { type: "ended", code: import("../../direct/engine/signal.js").End } |
  *   Rtc | { type: "moved", path: number } | { type: "unknown" }} Message
  */
 
@@ -107,9 +108,11 @@ const FORMS = {
     isCount(window) &&
     (start == null || isStart(start)),
   decline: () => true,
-  ack: ({ bytes }) => isCount(bytes),
+  ack: ({ bytes, window }) => isCount(bytes) && (window == null || isCount(window)),
   received: () => true,
   alive: () => true,
+  probe: () => true,
+  ended: ({ code }) => typeof code === "string",
   paused: ({ paused }) => typeof paused === "boolean",
   cancel: ({ reason }) => typeof reason === "string",
   rtc: ({ description, candidate }) =>

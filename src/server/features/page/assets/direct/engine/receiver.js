@@ -58,11 +58,11 @@ export function receive({ code, decide, sink, onEvent, relayed = false }) {
       throw local(error instanceof codes.NotACode ? error.message : words.broken);
     });
     const { link, first } = await Link.open(`api/direct/receive/${nameplate}`, "joined", { stop });
-    const { token, grace, ice_servers = [] } = first;
+    const { token, grace } = first;
     const receiver = new Receiver(decide, sink, tell);
     const place = { role: /** @type {const} */ ("receiver"), nameplate, token, grace, code: text };
     try {
-      return await carryOn(place, link, stop, relayed ? null : ice_servers, (peer) => receiver.run(peer));
+      return await carryOn(place, link, stop, relayed, (peer) => receiver.run(peer));
     } finally {
       void receiver.leave(); // a disk that takes nothing lets go of nothing
     }

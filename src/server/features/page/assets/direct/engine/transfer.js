@@ -69,11 +69,11 @@ export function begin(onEvent, work) {
  * @param {Place} place
  * @param {Link} link
  * @param {AbortSignal} stop
- * @param {RTCIceServer[] | null} servers that help to find a direct way; null to stay on the relay
+ * @param {boolean} relayed never past the server
  * @param {(peer: Peer) => Promise<Summary>} run
  */
-export async function carryOn(place, link, stop, servers, run) {
-  const peer = new Peer(place, link, servers);
+export async function carryOn(place, link, stop, relayed, run) {
+  const peer = new Peer(place, link, relayed);
   const end = () => peer.fail(stopped());
   stop.addEventListener("abort", end);
   if (stop.aborted) end();
