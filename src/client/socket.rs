@@ -77,7 +77,7 @@ async fn open(server: &Server, path: &str, patience: Duration) -> Result<Opened,
             let body = answer.body().as_deref().unwrap_or_default();
             Err(Failure::of(answer.status(), answer.headers(), body))
         }
-        Ok(Err(error)) => Err(Failure::Unreachable(error.to_string())),
+        Ok(Err(error)) => Err(Failure::Unreachable(super::failure::with_advice(error.to_string()))),
         Err(_) => Err(Failure::Unreachable("it does not answer".into())),
     }
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod codes;
+mod files;
 mod hostile;
 mod interop;
 mod killed;

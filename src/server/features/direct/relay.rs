@@ -104,7 +104,14 @@ fn read(text: &str) -> Option<Signal> {
 
 /// Lets a receiver in and serves it. Where somebody has the place who does not show that the code is there, it waits a little.
 /// What was booked for its network is given back, and booked again if it goes without having shown that it has the code.
-pub async fn serve_receiver(app: web::Data<App>, hub: Hub, nameplate: u32, who: Arrival, incoming: Incoming) {
+pub async fn serve_receiver(
+    app: web::Data<App>,
+    hub: Hub,
+    nameplate: u32,
+    guess: Guess,
+    who: Arrival,
+    incoming: Incoming,
+) {
     let (outgoing, address, until) = (who.outgoing.clone(), who.address, Instant::now() + QUEUE_TIME);
     let admitted = loop {
         let who = Arrival { sign_in: None, address, outgoing: outgoing.clone(), now: app.clock.now() };
@@ -115,13 +122,13 @@ pub async fn serve_receiver(app: web::Data<App>, hub: Hub, nameplate: u32, who: 
     };
     match admitted {
         Ok(Admitted { participant, token, is_proven, .. }) => {
-            app.throttle.forgive_guess(Guess::Short { signed_in: false }, address);
+            app.throttle.forgive_guess(guess, address);
             let grace = hub.grace().as_secs();
             participant.welcome(&Signal::Joined { nameplate, token, grace }, app.clock.now());
             serve(app.clone(), participant, incoming).await;
             if !is_proven.load(Ordering::Relaxed) {
                 // Whether it has any left is asked the next time.
-                let _ = app.throttle.guess(Guess::Short { signed_in: false }, address, app.clock.now());
+                let _ = app.throttle.guess(guess, address, app.clock.now());
             }
         }
         Err(end) => refuse((end, None), incoming, outgoing).await,

@@ -163,7 +163,7 @@ class Sender {
    * @param {import("../../direct/engine/message.js").Accept} accept
    */
   #begin(peer, accept) {
-    const all = accept.entries ?? [...this.#entries.keys()];
+    const all = accept.entries ?? accept.ranges?.flatMap(numbers) ?? [...this.#entries.keys()];
     if (all.some((entry, i) => entry >= this.#entries.length || (i > 0 && entry <= all[i - 1]))) {
       throw protocol("it accepts what was not offered");
     }
@@ -255,4 +255,9 @@ class Sender {
 /** @param {Peer} peer @param {Round} round */
 function hasRoom(peer, round) {
   return round.sent - round.acked + PIECE <= round.window && peer.buffered < MOST_BUFFERED;
+}
+
+/** @param {[number, number]} range first and last */
+function numbers([first, last]) {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

@@ -19,6 +19,7 @@ import { Peer } from "../../direct/engine/peer.js";
  *   { event: "progress", entry: number | null, bytes: number, total: number | null, rate: number,
  *     remaining: number | null } |
  *   { event: "file_done", entry: number, path: string, bytes: number } |
+ *   { event: "file_skipped", entry: number, path: string, reason: string } |
  *   { event: "peer_paused", paused: boolean } | { event: "peer_stalled", seconds: number } |
  *   { event: "peer_lost", grace: number } | { event: "peer_back" } | { event: "connection_lost" } |
  *   { event: "connection_back" } | { event: "path", direct: boolean } |
