@@ -172,12 +172,12 @@ fn exposure(config: &Config) -> Finding {
         Some(url) if url.is_https() => Good(format!("people reach the server under {}", url.join(""))),
         Some(url) => Warning(format!("{} is not encrypted: passwords and files can be read on the way", url.join(""))),
         None if config.bind.ip().is_loopback() && !config.is_local() => {
-            Good("a proxy on this machine passes others on to the server".into())
+            Warning("a proxy passes others on to the server, which does not know its name: set --public-url, or all get 421".into())
         }
         None if config.is_local() => Good("the server is for this machine alone".into()),
         None => Warning(
-            "the server is open to the network without a public address; put a proxy with TLS before it and set --public-url, \
-             or whoever forges a Host header decides where links lead"
+            "the server is open to the network without a public address, and answers under the addresses of this machine alone; \
+             put a proxy with TLS before it and set --public-url"
                 .into(),
         ),
     }

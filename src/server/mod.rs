@@ -211,7 +211,7 @@ impl Server {
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
             transfers: Transfers::default(),
-            uploads: Shares::new(config.max_uploads.into(), 4, true),
+            uploads: Shares::new(config.max_uploads.into(), usize::from(config.max_uploads).div_ceil(4), true),
             inspections: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
             checks: Arc::new(Semaphore::new(1)),
             keys: Keys::new(&secret),
@@ -237,7 +237,9 @@ impl Server {
         let limits = Limits { head: config.head_timeout, stall: config.stall_timeout };
         let (head, keep_alive) = (config.head_timeout, config.keep_alive);
         let most = descriptors::connections(config.max_connections) as usize;
-        let (connections, shares) = (most.div_ceil(workers), Shares::new(most, 2, false));
+        // Where there are few at all, they are nobody's to share.
+        let of_network = most.div_ceil(2).max(FEW_CONNECTIONS);
+        let (connections, shares) = (most.div_ceil(workers), Shares::new(usize::MAX, of_network, false));
         let builder = actix_server::Server::build()
             .workers(workers)
             .max_concurrent_connections(connections)
@@ -339,6 +341,9 @@ fn stop_on_signals(handle: &ServerHandle) -> io::Result<()> {
 fn whole_seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
+
+/// What one network may have of the connections, however few there may be.
+const FEW_CONNECTIONS: usize = 16;
 
 /// See `client_disconnect_timeout` above.
 const LINGER: Duration = Duration::from_secs(5);

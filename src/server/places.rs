@@ -45,10 +45,10 @@ enum Key {
 }
 
 impl Shares {
-    /// `all` places, of which one network gets one in `part`, at least one, and a user twice as many. A quarter is kept
+    /// `all` places, of which one network gets up to `network`, at least one, and a user twice as many. A quarter is kept
     /// for users where `kept` is set.
-    pub fn new(all: usize, part: usize, kept: bool) -> Shares {
-        let network = all.div_ceil(part).max(1);
+    pub fn new(all: usize, network: usize, kept: bool) -> Shares {
+        let network = network.max(1);
         let strangers = if kept { all - all / 4 } else { all };
         Shares(Arc::new(Places { all, strangers, network, user: 2 * network, taken: Mutex::default() }))
     }
@@ -160,6 +160,6 @@ mod tests {
         assert_eq!(all_of(&shares, &user).len(), 4);
         drop(strangers);
         assert_eq!(all_of(&shares, &user).len(), 8, "nor does one of them take all");
-        assert!(Shares::new(1, 4, true).take(&at("192.0.2.1")).is_some(), "a single place is anybody's");
+        assert!(Shares::new(1, 1, true).take(&at("192.0.2.1")).is_some(), "a single place is anybody's");
     }
 }

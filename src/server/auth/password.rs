@@ -1,6 +1,6 @@
 //! Passwords: argon2id, at most as many at once as there are cores, in threads that give way to everything else.
 //!
-//! Sign-ins go before sign-ups, which get a small queue and half of the threads: whoever makes accounts keeps nobody out.
+//! Sign-ins go before sign-ups, which get a queue of their own and half of the threads: whoever makes accounts keeps nobody out.
 
 use crate::server::refusals::busy;
 use std::borrow::Cow;
@@ -169,23 +169,26 @@ impl Queue {
 /// The hashing threads and the bounded queue before them.
 pub struct Hasher {
     queue: Arc<Queue>,
-    shares: Shares,
+    signins: Shares,
+    signups: Shares,
     metrics: Arc<Metrics>,
 }
 
 impl Hasher {
-    /// One thread for each core; `waiting` sign-ins may queue, and an eighth as many sign-ups. Half of all is one
+    /// One thread for each core; `waiting` sign-ins may queue, and half as many sign-ups. Three in four of either are one
     /// network's at most.
     pub fn start(waiting: usize, metrics: Arc<Metrics>) -> std::io::Result<Hasher> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let signups = waiting.div_ceil(8);
+        let signups = waiting.div_ceil(2);
         let queue = Arc::new(Queue {
             jobs: Mutex::default(),
             more: Condvar::new(),
             room: (waiting, signups),
             signups_at_once: cores.div_ceil(2),
         });
-        let hasher = Hasher { queue: queue.clone(), shares: Shares::new(waiting + signups + cores, 2, false), metrics };
+        let shares = |places: usize| Shares::new(places, (places * 3).div_ceil(4), false);
+        let (signins, signups) = (shares(waiting + cores), shares(signups + cores));
+        let hasher = Hasher { queue: queue.clone(), signins, signups, metrics };
         for number in 0..cores {
             let queue = queue.clone();
             std::thread::Builder::new().name(format!("hash-{number}")).spawn(move || queue.work())?;
@@ -214,7 +217,11 @@ impl Hasher {
         holder: &Holder,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let share = self.shares.take(holder).ok_or(busy(2))?;
+        let shares = match purpose {
+            Purpose::SignIn => &self.signins,
+            Purpose::SignUp => &self.signups,
+        };
+        let share = shares.take(holder).ok_or(busy(2))?;
         let (answer, waiting) = oneshot::channel();
         let metrics = self.metrics.clone();
         let job: Job = Box::new(move || {

@@ -59,7 +59,11 @@ impl<S> Heads<S> {
         let passed = match self.place {
             Place::Content => self.pass_content()?,
             Place::Head => self.pass_head()?,
-            Place::Epilogue => (!self.held.is_empty()).then(|| self.held.split().freeze())?,
+            // Nothing that is read, and no reason to refuse a form (RFC 2046 section 5.1.1).
+            Place::Epilogue => {
+                self.held.clear();
+                return None;
+            }
         };
         Some(passed)
     }
@@ -83,14 +87,15 @@ impl<S> Heads<S> {
         if is_undecided && !self.ended && count <= MOST_BLANKS {
             return None;
         }
-        let begins_head = !is_last && count <= MOST_BLANKS && rest.starts_with(b"\r\n");
-        let length = self.delimiter.len() + if is_last { 2 } else { 0 };
-        let line = self.take(length);
-        if is_last {
-            self.place = Place::Epilogue;
-        } else if begins_head {
-            self.held.advance(count);
-            self.place = Place::Head;
+        let is_line = count <= MOST_BLANKS && (rest.starts_with(b"\r\n") || is_last && rest.is_empty());
+        let line = self.take(self.delimiter.len() + if is_last { 2 } else { 0 });
+        match (is_line, is_last) {
+            (true, true) => self.place = Place::Epilogue,
+            (true, false) => {
+                self.held.advance(count);
+                self.place = Place::Head;
+            }
+            (false, _) => {}
         }
         Some(line)
     }
@@ -209,7 +214,7 @@ mod tests {
         for (form, expected) in [
             (
                 &b"--x \t\r\nContent-Disposition: form-data; name=\"file\";\r\n filename=\"report.docx\"\r\n\r\n--x y\r\n--x--  \r\n"[..],
-                "--x\r\nContent-Disposition: form-data; name=\"file\"; filename*=UTF-8''report.docx\r\n\r\n--x y\r\n--x--  \r\n",
+                "--x\r\nContent-Disposition: form-data; name=\"file\"; filename*=UTF-8''report.docx\r\n\r\n--x y\r\n--x--",
             ),
             (
                 b"before\r\n--x\r\ncontent-disposition:form-data;name=f;filename=\"C:\\a\xdc.docx\"\r\nContent-Type: a/b\r\n\r\n\r\n--x\r\n\r\nno head\r\n--x--",

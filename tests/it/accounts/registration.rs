@@ -53,9 +53,8 @@ async fn registering_makes_a_client_user_unless_the_flag_says_else() {
 async fn what_is_missing_from_a_registration_is_said() {
     let server = TestServer::start();
     let mut bodies: Vec<String> =
-        ["", "null", "{}", "not json", "{\"username\": \"ann\"", "username=ann&password=x"].map(str::to_owned).to_vec();
+        ["", "null", "{}", "not json", "\u{FEFF}{}", "username=ann&password=x"].map(str::to_owned).to_vec();
     bodies.push("[".repeat(30_000));
-    bodies.push(format!("{{\"username\":{}1{}}}", "[".repeat(20_000), "]".repeat(20_000)));
     for member in ["username", "email", "password"] {
         let mut without = registration(json!({}));
         without.as_object_mut().unwrap().remove(member);
@@ -66,6 +65,15 @@ async fn what_is_missing_from_a_registration_is_said() {
         let what = format!("{body:.60}");
         expect(&what, post(&server, "/register", body), 400, "missing_parameters", Some(MISSING_REGISTER)).await;
     }
+    // What is meant to be JSON and cannot be read is said to be so.
+    let deep = format!("{{\"username\":{}1{}}}", "[".repeat(20_000), "]".repeat(20_000));
+    for body in ["{\"username\": \"ann\"", "\u{FEFF}{\"username\": \"ann\",}", &deep] {
+        let problem = refused(post(&server, "/register", body.to_owned())).await;
+        assert!(problem.is(400, "bad_request"), "{body:.60}: {problem:?}");
+        assert!(problem.msg.starts_with("The JSON body cannot be read: "), "{body:.60}: {problem:?}");
+    }
+    let marked = format!("\u{FEFF}{}", registration(json!({"username": "bom", "email": "bom@example.org"})));
+    assert_eq!(post(&server, "/register", marked).send().await.unwrap().status(), 201);
     expect("no body", server.request(Method::POST, "/register"), 400, "missing_parameters", Some(MISSING_REGISTER))
         .await;
 }

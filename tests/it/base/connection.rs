@@ -123,7 +123,10 @@ async fn without_sendfile_it_is_the_same() {
     let scene = Scene::new(3_000_000, &[]).await;
     let service = init_service(handover::server::application(scene.server.data(), scene.server.live.clone())).await;
     let get = |minted: &Value, range: &'static str| {
-        let request = TestRequest::get().uri(path_of(&minted["download_url"])).insert_header(("range", range));
+        let request = TestRequest::get()
+            .insert_header(("host", "localhost"))
+            .uri(path_of(&minted["download_url"]))
+            .insert_header(("range", range));
         call_service(&service, request.to_request())
     };
     let minted = scene.mint().await;

@@ -12,6 +12,7 @@ const FLOORS: &[&[&str]] = &[
         "server::background",
         "server::byte_budget",
         "server::clock",
+        "server::descriptors",
         "server::error",
         "server::folder",
         "server::id",

@@ -85,7 +85,7 @@ async fn an_upload_that_crawls_ends() {
 #[tokio::test]
 async fn few_open_files_are_told_and_are_enough() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Running::limited(dir.path(), "-n 300");
+    let server = Running::limited(dir.path(), "-n 300", &["--head-timeout", "2s"]);
     let mut idle = Vec::new();
     for address in ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"] {
         for _ in 0..60 {
@@ -99,7 +99,7 @@ async fn few_open_files_are_told_and_are_enough() {
     assert!(status.success() && log.contains("ulimit -n") && !log.contains("ERROR"), "{log}");
 
     let dir = tempfile::tempdir().unwrap();
-    let server = Running::limited(dir.path(), "-Sn 64");
+    let server = Running::limited(dir.path(), "-Sn 64", &["--max-connections", "500"]);
     let (status, log) = server.stop().await;
     assert!(status.success() && !log.contains("max-connections"), "what may be raised is raised: {log}");
 }

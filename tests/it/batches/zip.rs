@@ -122,7 +122,11 @@ async fn without_sendfile_it_is_the_same() {
     let whole = batch.bytes(&server, "/zip").await;
     let service = init_service(handover::server::application(server.data(), server.live.clone())).await;
     for (range, expected) in [("none", 0..whole.len()), ("bytes=100-3000000", 100..3_000_001)] {
-        let request = TestRequest::get().uri(&batch.path("/zip")).insert_header(("range", range)).to_request();
+        let request = TestRequest::get()
+            .insert_header(("host", "localhost"))
+            .uri(&batch.path("/zip"))
+            .insert_header(("range", range))
+            .to_request();
         assert!(read_body(call_service(&service, request).await).await == whole[expected], "{range}");
     }
 }

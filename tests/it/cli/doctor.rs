@@ -110,6 +110,8 @@ fn what_is_unwise_is_a_warning() {
         (&["--bind", &taken], "something else listens"),
         (&["--bind", "0.0.0.0:0"], "without a public address"),
         (&["--bind", "0.0.0.0:0", "--operation-signup", "open"], "register as an operation user"),
+        (&["--bind", "0.0.0.0:0", "--client-signup", "open"], "register as a client user"),
+        (&["--bind", "127.0.0.1:0", "--trusted-proxies", "127.0.0.1"], "set --public-url"),
         (
             &["--bind", "127.0.0.1:0", "--public-url", "https://files.example.org", "--operation-signup", "open"],
             "register as an operation user",
@@ -145,6 +147,29 @@ fn what_is_unwise_is_a_warning() {
     assert!(output.status.code() == Some(2) && error.contains("8 characters") && !error.contains("sesame"), "{error}");
     // What is no secret is repeated: it helps.
     assert!(text(&run(&["doctor", "--grace", "soon"], "").stderr).contains("'soon'"));
+}
+
+/// What is open, and to whom: as set, and as it is left to the server.
+#[test]
+fn what_is_open_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    for (flags, words) in [
+        (
+            &["--bind", "127.0.0.1:0"][..],
+            ["client sign-up is open, to whoever is on this machine", "operation sign-up is open, to"],
+        ),
+        (&["--bind", "0.0.0.0:0"], ["client sign-up is closed", "operation sign-up is closed"]),
+        (
+            &["--bind", "0.0.0.0:0", "--client-signup", "code:open sesame"],
+            ["client sign-up is open to whoever has the code", "operation sign-up is closed"],
+        ),
+    ] {
+        let (content, said, _) = doctor(&dir.path().join("data"), flags);
+        for words in words {
+            assert!(content && finding(&said, words).starts_with("ok"), "{flags:?}: {said}");
+        }
+        assert!(!said.contains("sesame"), "{said}");
+    }
 }
 
 /// A doctor looks and leaves everything as it was, also a database that the next start would change.

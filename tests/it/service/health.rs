@@ -159,7 +159,7 @@ async fn metrics_hold_nothing_that_clients_choose() {
 /// What a server counts tells who does what: this machine is told, and whoever has the token.
 #[tokio::test]
 async fn metrics_are_for_this_machine_or_for_the_token() {
-    let token = "a token for metrics";
+    let token = "prometheus 4711 secret";
     assert!(handover_token_is_refused("short") && handover_token_is_refused(token), "too short, and with spaces");
     let token = "prometheus-4711-secret";
     let server = TestServer::with(&["--trusted-proxies", "127.0.0.1", "--metrics-token", token]);

@@ -67,8 +67,9 @@ impl Running {
     }
 
     /// The same under a limit of open files, as `ulimit` takes it.
-    pub fn limited(data: &Path, ulimit: &str) -> Running {
-        let own = handover(&["serve", "--data", data.to_str().unwrap(), "--bind", "127.0.0.1:0"]);
+    pub fn limited(data: &Path, ulimit: &str, flags: &[&str]) -> Running {
+        let fixed = ["serve", "--data", data.to_str().unwrap(), "--bind", "127.0.0.1:0"];
+        let own = handover(&[&fixed[..], flags].concat());
         let mut command = Command::new("sh");
         command
             .args(["-c", &format!("ulimit {ulimit} && exec \"$0\" \"$@\"")])
