@@ -212,7 +212,7 @@ fn check_secret(secret: &[u8], path: String) -> Result<Vec<u8>, SecretError> {
 fn make_secret(path: &Path) -> io::Result<Vec<u8>> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let secret = hex::encode(&rand::random::<[u8; 32]>());
+    let secret = hex::encode(rand::random::<[u8; 32]>());
     let draft = path.with_extension("new");
     let _ = fs::remove_file(&draft);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
