@@ -34,5 +34,5 @@ async fn put(blobs: &Blobs, mut bytes: Bytes) -> Content {
         let chunk = bytes.split_to(bytes.len().min(CHUNK));
         (!chunk.is_empty()).then_some(Ok(chunk))
     });
-    receive(blobs, stream::iter(chunks), u64::MAX, &mut reservation, |_, _| Ok(())).await.unwrap()
+    receive(blobs, stream::iter(chunks), u64::MAX, &mut reservation, |_, _| Ok(())).await.unwrap().0
 }

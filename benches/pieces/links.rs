@@ -78,6 +78,7 @@ impl Desk {
         let (operation, client) = (user("olga", Role::Operation)?, user("carl", Role::Client)?);
         let digest = blake3::hash(b"").to_hex().to_string();
         let document = desk::NewDocument {
+            notes: Vec::new(),
             name: NAME.into(),
             blob: NewBlob { id: id::new(), size: SIZE, blake3: digest.clone(), sha256: Some(digest), crc32: 0 },
             uploaded_by: operation,

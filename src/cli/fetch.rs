@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::progress::Renderer;
 use super::run::run_to_end;
-use super::{Outcome, say};
+use super::{Outcome, output, say};
 use crate::client::folder::{Folder, Partial, local_name};
 use crate::client::{Failure, printable};
 use download::{Download, Fetched, Sink};
@@ -60,8 +60,7 @@ pub fn run(args: Args) -> Outcome {
 
 fn ask() -> Result<String, Failure> {
     if std::io::stdin().is_terminal() {
-        eprint!("Link: ");
-        let _ = std::io::stderr().flush();
+        output::ask("Link: ");
     }
     let line = super::login::line();
     line.map_err(|error| Failure::Local(format!("standard input cannot be read: {error}")))

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::Outcome;
 use super::login::Desk;
 use super::run::run_to_end;
+use super::{Outcome, output};
 use crate::client::{Api, Failure, answer, printable};
 
 #[derive(clap::Args)]
@@ -50,7 +50,7 @@ pub fn run(args: Args) -> Outcome {
     let api = args.desk.api()?;
     if args.json {
         return run_to_end(each_page(&api, &search, |files: Vec<Value>| {
-            let lines: String = files.iter().map(|file| format!("{file}\n")).collect();
+            let lines: String = files.iter().map(|file| output::escaped(&format!("{file}\n"))).collect();
             write(&lines)
         }))
         .map_err(Into::into);
@@ -61,7 +61,7 @@ pub fn run(args: Args) -> Outcome {
         Ok(true)
     }))?;
     if all.is_empty() && std::io::stderr().is_terminal() {
-        eprintln!("There are no files{}.", if search.is_empty() { "" } else { " of such a name" });
+        output::tell(&format!("There are no files{}.", if search.is_empty() { "" } else { " of such a name" }));
     }
     write(&table(&all))?;
     Ok(())

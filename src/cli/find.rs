@@ -1,9 +1,10 @@
 //! Which server a transfer goes through, when nobody has said: the one on this machine, else one of the local network.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use super::doctor::is_ready;
+use super::output;
 use crate::client::direct::Failure;
 use crate::client::discovery::{Found, browse};
 use crate::client::{Server, printable};
@@ -33,7 +34,7 @@ pub fn find(known: Option<Server>) -> Result<Choice, Failure> {
         Vec::new()
     });
     let server = choose(&found, &mut ask)?;
-    eprintln!("Server:   {}", printable(server.url()));
+    output::tell(&format!("Server:   {}", printable(server.url())));
     Ok(Choice { server, is_meant: false })
 }
 
@@ -62,8 +63,7 @@ fn ask(list: &str) -> Option<String> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return None;
     }
-    eprint!("{list}Which one? [number] ");
-    std::io::stderr().flush().ok()?;
+    output::ask(&format!("{list}Which one? [number] "));
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).ok().filter(|read| *read > 0)?;
     Some(line)

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::files::found;
 use super::login::Desk;
 use super::run::run_to_end;
-use super::{Outcome, qr, say};
+use super::{Outcome, output, qr, say};
 use crate::client::{Api, Failure, answer, printable};
 
 /// Names that are told when a part of a name fits several.
@@ -56,17 +56,17 @@ pub fn run(args: Args) -> Outcome {
         }
     })?;
     if args.json {
-        return say(&link.to_string());
+        return say(&output::escaped(&link.to_string()));
     }
     let text = |field: &str| printable(link[field].as_str().unwrap_or_default());
     let size = ByteSize(link["size"].as_u64().unwrap_or_default());
     let end: Option<DateTime<Utc>> = text("expires_at").parse().ok();
     let end = end.map_or_else(String::new, |end| format!(", until {}", end.format("%Y-%m-%d %H:%M UTC")));
-    eprintln!("{}, version {}, {size}: once{end}", text("filename"), link["version"]);
+    output::tell(&format!("{}, version {}, {size}: once{end}", text("filename"), link["version"]));
     if args.qr
         && let Some(qr) = qr::draw(&text("page_url"))
     {
-        eprintln!("{qr}");
+        output::tell(&qr);
     }
     say(&text(if args.page { "page_url" } else { "download_url" }))
 }

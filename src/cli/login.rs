@@ -4,7 +4,7 @@ mod store;
 
 pub use store::{Stored, stored};
 
-use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::run::run_to_end;
-use super::{Outcome, prompt};
+use super::{Outcome, output, prompt};
 use crate::client::{Api, Failure, Server, answer, printable};
 
 /// Longest line that is read from standard input: any password, and more.
@@ -157,9 +157,9 @@ pub fn logout() -> Outcome {
         Ok(()) | Err(Failure::SignIn(_)) => super::say(&format!("Signed out of {}.", stored.server)),
         Err(failure) => {
             let end = stored.expires_at.format("%Y-%m-%d %H:%M UTC");
-            eprintln!(
+            output::tell(&format!(
                 "handover: the sign-in has been removed here, but the server does not know: its session lasts until {end}"
-            );
+            ));
             Err(failure.into())
         }
     }
@@ -178,8 +178,8 @@ fn ask(username: Option<String>) -> Result<(String, String), Failure> {
     let username = match username {
         Some(username) => username,
         None if is_terminal => {
-            eprint!("Username: ");
-            std::io::stderr().flush().and_then(|()| line()).map_err(unreadable)?
+            output::ask("Username: ");
+            line().map_err(unreadable)?
         }
         None => {
             return Err(Failure::Local("there is nobody to ask who signs in; say `handover login USERNAME`".into()));
@@ -204,6 +204,7 @@ fn warn_of_plain_text(server: &Server) {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     if url.scheme() == "http" && !is_here {
-        eprintln!("handover: warning: {} has no TLS: whoever is on the way can read the password", server.url());
+        let warning = "has no TLS: whoever is on the way can read the password";
+        output::tell(&format!("handover: warning: {} {warning}", server.url()));
     }
 }

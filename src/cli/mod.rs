@@ -7,6 +7,7 @@ mod find;
 mod link;
 pub mod login;
 mod openapi;
+mod output;
 mod progress;
 mod prompt;
 mod qr;
@@ -122,7 +123,7 @@ pub fn main(before_serving: fn()) -> ExitCode {
                 true => printable(&text),
                 false => text.split('\n').map(printable).collect::<Vec<_>>().join("\n"),
             };
-            eprintln!("handover: {text}");
+            output::tell(&format!("handover: {text}"));
             exit_code(error.as_ref())
         }
     }
@@ -131,6 +132,9 @@ pub fn main(before_serving: fn()) -> ExitCode {
 fn exit_code(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     if let Some(failure) = error.downcast_ref() {
         return transfer::exit_code(failure);
+    }
+    if error.downcast_ref::<transfer::LeftOut>().is_some() {
+        return ExitCode::from(transfer::LEFT_OUT);
     }
     let several = error.downcast_ref::<upload::Several>().map(|several| &several.first);
     several.or_else(|| error.downcast_ref()).map_or(ExitCode::FAILURE, run::exit_code)
@@ -155,7 +159,9 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 /// Writes a line to standard output. Whoever reads it through a closed pipe has no need of it.
 fn say(text: &str) -> Outcome {
     match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("standard output cannot be written: {error}").into())
+        }
         _ => Ok(()),
     }
 }

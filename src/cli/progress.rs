@@ -1,11 +1,12 @@
 //! What `upload` and `fetch` show: bars for a person, or events as JSON lines, or next to nothing.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::output;
 use crate::client::{Failure, printable};
 
 /// Between two events of progress.
@@ -28,14 +29,14 @@ impl Renderer {
     /// A line for a person.
     pub fn note(self, line: &str) {
         if self == Renderer::Person {
-            eprintln!("{line}");
+            output::tell(line);
         }
     }
 
     /// A line for a program; whoever reads this through a closed pipe has no need of it.
     pub fn event(self, event: &Value) {
         if self == Renderer::Json {
-            let _ = writeln!(std::io::stdout(), "{event}");
+            output::json(&event.to_string());
         }
     }
 

@@ -1,16 +1,16 @@
 //! `handover receive CODE`: from whoever made the code to this terminal.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 
-use super::Outcome;
 use super::find::find;
 use super::login::meant;
-use super::transfer::{Link, Renderer, resume_state, run_to_end};
+use super::transfer::{Link, Renderer, code_page, resume_state, run_to_end};
+use super::{Outcome, output};
 use crate::client::direct::{Choice, Offered, Pace, Receiving, Target, receive};
-use crate::client::printable;
+use crate::client::{Server, printable};
 use crate::protocol::direct::Code;
 
 /// Entries that are listed before somebody is asked.
@@ -18,7 +18,7 @@ const LISTED: usize = 20;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The code, such as 7-acrobat-puzzle, or the link; asked for if it is left out, which hides it from others on this machine
+    /// The code, such as 7-acrobat-puzzle, or the link, which names its server too; asked for if it is left out, which hides it from others on this machine
     #[arg(env = "HANDOVER_CODE", hide_env_values = true)]
     code: Option<String>,
 
@@ -35,10 +35,11 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Outcome {
-    let code: Code = match args.code {
-        Some(code) => code.parse()?,
-        None => ask("Code: ")?.parse()?,
+    let typed = match args.code {
+        Some(code) => code,
+        None => ask("Code: ")?,
     };
+    let (code, of_link) = (typed.parse::<Code>()?, server_of(&typed)?);
     let to_output = args.to == Path::new("-");
     let yes = args.yes || to_output;
     if !yes && (args.link.json || !std::io::stdin().is_terminal()) {
@@ -49,12 +50,19 @@ pub fn run(args: Args) -> Outcome {
         false => Target::Folder(args.to),
     };
     let route = args.link.route();
-    let server = find(meant(args.link.server)?)?.server;
+    // A link says which server it is of, whatever else is set.
+    let server = match of_link {
+        Some(server) => server,
+        None => find(meant(args.link.server)?)?.server,
+    };
     let resume = resume_state(&[b"receive", server.url().as_bytes(), code.to_string().as_bytes()]);
     let mut renderer = Renderer::receiving(args.link.json, to_output);
     let bars = renderer.bars();
     let decide = Box::new(move |offered: Offered| match yes {
-        true => Choice::All,
+        true => {
+            short_of(&offered).into_iter().for_each(|short| bars.suspend(|| output::tell(&short)));
+            Choice::All
+        }
         false => bars.suspend(|| choose(&offered)),
     });
     run_to_end(&mut renderer, async |stop, tell| {
@@ -63,17 +71,30 @@ pub fn run(args: Args) -> Outcome {
     })
 }
 
+/// The server that a link names; `None` for a bare code.
+fn server_of(typed: &str) -> Result<Option<Server>, String> {
+    let Some((page, _)) = typed.trim().split_once('#').filter(|(page, _)| page.contains("://")) else {
+        return Ok(None);
+    };
+    let page = page.split_once('?').map_or(page, |(page, _)| page);
+    code_page(page).map(Some).ok_or_else(|| format!("{} is not the address of a page for codes", printable(page)))
+}
+
 /// Shows what there is and asks what is wanted.
 fn choose(offered: &Offered) -> Choice {
     let mut text = String::new();
     for (number, entry) in offered.entries.iter().enumerate().take(LISTED) {
         let size = entry.size.map_or_else(String::new, |size| ByteSize(size).to_string());
-        text += &format!("{:>4}  {size:>10}  {}\n", number + 1, printable(&entry.path));
+        let runs = if entry.mode.is_some_and(|mode| mode & 0o111 != 0) { "  (may be run)" } else { "" };
+        text += &format!("{:>4}  {size:>10}  {}{runs}\n", number + 1, printable(&entry.path));
     }
     if offered.entries.len() > LISTED {
         text += &format!("      … and {} more\n", offered.entries.len() - LISTED);
     }
-    eprint!("{text}");
+    if let Some(short) = short_of(offered) {
+        text += &format!("{short}\n");
+    }
+    output::ask(&text);
     loop {
         let Ok(answer) = ask(&format!("Accept {}? [yes, no, or numbers: 1,3-5] ", ByteSize(offered.bytes))) else {
             return Choice::None;
@@ -84,9 +105,14 @@ fn choose(offered: &Offered) -> Choice {
     }
 }
 
+/// A word of warning where there is not room for all: how much a file takes is the disk's to say.
+fn short_of(offered: &Offered) -> Option<String> {
+    let free = offered.free.filter(|free| *free < offered.bytes)?;
+    Some(format!("There may not be room for it: {} is free.", ByteSize(free)))
+}
+
 fn ask(question: &str) -> std::io::Result<String> {
-    eprint!("{question}");
-    std::io::stderr().flush()?;
+    output::ask(question);
     let mut line = String::new();
     match std::io::stdin().lock().read_line(&mut line)? {
         0 => Err(std::io::ErrorKind::UnexpectedEof.into()),

@@ -54,6 +54,7 @@ pub fn resume_state(words: &[&[u8]]) -> Option<ResumeState> {
 /// | 4 | the other side cancelled or declined |
 /// | 5 | the server or the other side cannot be reached, or not any more |
 /// | 6 | what arrived is not what was sent |
+/// | 8 | some of it was left out, because it could not be read or had changed; all else is there |
 /// | 130 | Ctrl-C |
 pub fn exit_code(failure: &Failure) -> ExitCode {
     ExitCode::from(match failure {
@@ -68,7 +69,9 @@ pub fn exit_code(failure: &Failure) -> ExitCode {
             | End::Replaced
             | End::SignedOut
             | End::Stopping
-            | End::BadMessage => 5,
+            | End::BadMessage
+            | End::AwayTooLong
+            | End::Restarted => 5,
         },
         Failure::Unconfirmed => 3,
         Failure::PeerCancelled(_) => 4,
@@ -76,6 +79,19 @@ pub fn exit_code(failure: &Failure) -> ExitCode {
         Failure::Protocol(_) => 6,
         Failure::Stopped => 130,
     })
+}
+
+/// See [`exit_code`].
+pub const LEFT_OUT: u8 = 8;
+
+/// A transfer has come to its end, and not all that was offered could be sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} of the files and folders could not be sent")]
+pub struct LeftOut(u64);
+
+/// The server whose page for codes this is.
+pub fn code_page(url: &str) -> Option<Server> {
+    url.trim_end_matches('/').strip_suffix("/direct")?.parse().ok()
 }
 
 /// Runs a transfer; the first Ctrl-C asks it to stop, the second ends the process.
@@ -101,7 +117,7 @@ pub fn run_to_end(
     match result {
         Ok(summary) => {
             renderer.tell(Event::Done(summary));
-            Ok(())
+            if summary.skipped > 0 { Err(Box::new(LeftOut(summary.skipped))) } else { Ok(()) }
         }
         Err(failure) => {
             renderer.tell(Event::Failed { code: failure.code(), msg: failure.to_string() });

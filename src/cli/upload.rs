@@ -11,7 +11,7 @@ use super::login::Desk;
 use super::progress::Renderer;
 use super::run::run_to_end;
 use super::source::Source;
-use super::{Outcome, say};
+use super::{Outcome, output, say};
 use crate::client::{Api, Failure, answer, printable};
 
 #[derive(clap::Args)]
@@ -51,7 +51,9 @@ async fn upload_all(api: &Api, files: &[PathBuf], renderer: Renderer) -> Result<
             Ok(stored) => {
                 let name = printable(stored["filename"].as_str().unwrap_or_default());
                 let size = ByteSize(stored["size"].as_u64().unwrap_or_default());
-                say(&format!("{name}  version {}  {size}", stored["version"]))
+                let notes = stored["notes"].as_array().into_iter().flatten().filter_map(|note| note["msg"].as_str());
+                let notes: String = notes.map(|note| format!("\n  {}", printable(note))).collect();
+                say(&format!("{name}  version {}  {size}{notes}", stored["version"]))
                     .map_err(|error| Failure::Local(format!("standard output cannot be written: {error}")))?;
             }
             Err(failure) => {
@@ -60,7 +62,7 @@ async fn upload_all(api: &Api, files: &[PathBuf], renderer: Renderer) -> Result<
                     return Err(failure); // nobody comes further without
                 }
                 if files.len() > 1 {
-                    eprintln!("handover: {shown_path}: {failure}");
+                    output::tell(&format!("handover: {shown_path}: {failure}"));
                 }
                 failures.push(failure);
             }

@@ -5,6 +5,7 @@ mod frames;
 pub use frames::{Reader, Writer};
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,12 +42,12 @@ pub type Socket = WebSocketStream<Box<dyn Connection>>;
 /// # Errors
 /// [`Failure::Unreachable`], and what the server says that answers but opens no socket.
 pub async fn open_socket(server: &Server, path: &str, largest: usize, patience: Duration) -> Result<Socket, Failure> {
-    let (connection, come) = open(server, path, patience).await?;
+    let Opened { connection, come, .. } = open(server, path, patience).await?;
     let config = WebSocketConfig::default().max_message_size(Some(largest)).max_frame_size(Some(largest));
     Ok(WebSocketStream::from_partially_read(connection, come.into(), Role::Client, Some(config)).await)
 }
 
-/// The same for whoever moves many bytes: its two halves copy none.
+/// The same for whoever moves many bytes: its two halves copy none. Also returns our address.
 ///
 /// # Errors
 /// As [`open_socket`].
@@ -55,14 +56,20 @@ pub async fn open_frames(
     path: &str,
     largest: usize,
     patience: Duration,
-) -> Result<(Reader, Writer), Failure> {
-    let (connection, come) = open(server, path, patience).await?;
+) -> Result<(Reader, Writer, Option<SocketAddr>), Failure> {
+    let Opened { connection, come, local } = open(server, path, patience).await?;
     let (inbox, outbox) = tokio::io::split(connection);
-    Ok((Reader::new(inbox, come, largest), Writer::new(outbox)))
+    Ok((Reader::new(inbox, come, largest), Writer::new(outbox), local))
 }
 
-/// The connection, and what has come on it behind the handshake.
-async fn open(server: &Server, path: &str, patience: Duration) -> Result<(Box<dyn Connection>, BytesMut), Failure> {
+/// A connection, and what has come on it behind the handshake.
+struct Opened {
+    connection: Box<dyn Connection>,
+    come: BytesMut,
+    local: Option<SocketAddr>,
+}
+
+async fn open(server: &Server, path: &str, patience: Duration) -> Result<Opened, Failure> {
     match timeout(patience, connect(server, path)).await {
         Ok(Ok(opened)) => Ok(opened),
         Ok(Err(Error::Http(answer))) => {
@@ -74,7 +81,7 @@ async fn open(server: &Server, path: &str, patience: Duration) -> Result<(Box<dy
     }
 }
 
-async fn connect(server: &Server, path: &str) -> Result<(Box<dyn Connection>, BytesMut), Error> {
+async fn connect(server: &Server, path: &str) -> Result<Opened, Error> {
     let mut request = server.socket(path).into_client_request()?;
     if let Some(token) = server.token() {
         let value = HeaderValue::from_str(&format!("Bearer {token}"))?;
@@ -86,6 +93,7 @@ async fn connect(server: &Server, path: &str) -> Result<(Box<dyn Connection>, By
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let tcp = TcpStream::connect((host.clone(), port)).await?;
     tcp.set_nodelay(true)?;
+    let local = tcp.local_addr().ok();
     let mut connection: Box<dyn Connection> = if secure {
         let name = ServerName::try_from(host).map_err(io::Error::other)?;
         Box::new(TlsConnector::from(Arc::new(tls()?)).connect(name, tcp).await?)
@@ -93,7 +101,7 @@ async fn connect(server: &Server, path: &str) -> Result<(Box<dyn Connection>, By
         Box::new(tcp)
     };
     let come = shake_hands(&mut connection, request).await?;
-    Ok((connection, come))
+    Ok(Opened { connection, come, local })
 }
 
 /// The client's handshake (RFC 6455 section 4.1). Returns what has come behind the answer: tungstenite's own keeps that in a

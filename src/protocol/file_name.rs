@@ -24,9 +24,18 @@ impl FileName {
     /// A name with the folders it lies in, `a/b/c.txt`, each part cleaned as [`FileName::new`] does. What is absolute,
     /// climbs up, or is too deep or too long to be unpacked anywhere is cut to its last part.
     pub fn with_folders(given: &str) -> Option<FileName> {
+        FileName::within(given, DEEPEST, LONGEST_PATH)
+    }
+
+    /// Likewise, however deep and long it is: for whoever makes folder in folder, which systems allow.
+    pub fn with_all_folders(given: &str) -> Option<FileName> {
+        FileName::within(given, usize::MAX, usize::MAX)
+    }
+
+    fn within(given: &str, deepest: usize, longest: usize) -> Option<FileName> {
         let parts: Option<Vec<String>> = components(given).map(clean).collect();
         match parts.map(|parts| (parts.len(), parts.join("/"))) {
-            Some((depth, path)) if depth <= DEEPEST && path.len() <= LONGEST_PATH && !has_drive(&path) => {
+            Some((depth, path)) if depth <= deepest && path.len() <= longest && !has_drive(&path) => {
                 Some(FileName(path))
             }
             _ => FileName::new(given),

@@ -26,6 +26,8 @@ pub struct App {
     pub budget: ByteBudget,
     /// Uploads that may still begin.
     pub uploads: Semaphore,
+    /// Inspections of large documents that may still begin: each keeps a core busy.
+    pub inspections: Arc<Semaphore>,
     /// Checks of readiness that may still begin: on a disk that hangs they do not pile up.
     pub checks: Arc<Semaphore>,
     pub keys: Keys,

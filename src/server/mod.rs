@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod office;
 pub mod refusals;
 pub mod settings;
+pub mod shares;
 pub mod sweeper;
 
 use crate::server::refusals::{NOT_FOUND, bad_request};
@@ -180,6 +181,7 @@ impl Server {
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
             uploads: Semaphore::new(config.max_uploads.into()),
+            inspections: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
             checks: Arc::new(Semaphore::new(1)),
             keys: Keys::new(&secret),
             throttle: Throttle::default(),
@@ -307,7 +309,7 @@ impl Live {
     fn new(app: &App, settings: Settings) -> Live {
         let config = &app.config;
         Live {
-            hub: direct::hub::Hub::new(config, &settings.direct, app.budget.clone()),
+            hub: direct::hub::Hub::new(app, &settings.direct),
             pipes: pipes::Pipes::new(config.code_life, config.max_transfers as usize),
             rooms: rooms::hub::Rooms::new(&settings.rooms),
             settings: Arc::new(settings),

@@ -21,7 +21,7 @@ use super::roster::Roster;
 use crate::cli::run::Stop;
 use crate::client::rooms::{Happening, Talk};
 use crate::client::{Failure, printable};
-use crate::protocol::rooms::event::{Event, LARGEST_TEXT, Welcome, Word};
+use crate::protocol::rooms::event::{Event, LARGEST_TEXT, ServerMessage, Welcome};
 
 /// Messages that wait to be confirmed.
 const MOST_UNSENT: usize = 32;
@@ -109,7 +109,7 @@ impl Conversation {
         match happening {
             Happening::Welcome { welcome, again } => self.welcome(&welcome, again),
             Happening::Event(event) => self.event(&event),
-            Happening::Word(word) => self.word(&word),
+            Happening::Message(word) => self.word(&word),
             Happening::Refused { text, failure } => self.fail(&text, failure),
             Happening::Lost => {
                 self.renderer.json(&json!({"type": "connection_lost"}));
@@ -160,19 +160,19 @@ impl Conversation {
         }
     }
 
-    fn word(&mut self, word: &Word<'_>) {
+    fn word(&mut self, word: &ServerMessage<'_>) {
         self.roster.said(word);
         self.renderer.json(word);
         match word {
-            Word::Fetched { of, by, .. } => {
+            ServerMessage::Fetched { of, by, .. } => {
                 let name = printable(self.roster.file_name(*of).unwrap_or("a file"));
                 self.renderer.note(&format!("{} has fetched {name}.", printable(by)));
             }
-            Word::Ending { expires_in, .. } => {
+            ServerMessage::Ending { expires_in, .. } => {
                 let left = humantime::format_duration(Duration::from_secs(*expires_in));
                 self.renderer.note(&format!("The room ends in {left}, unless something is said."));
             }
-            Word::Error { msg, .. } => self.renderer.note(&printable(msg)),
+            ServerMessage::Error { msg, .. } => self.renderer.note(&printable(msg)),
             _ => {}
         }
     }

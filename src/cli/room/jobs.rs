@@ -93,7 +93,7 @@ impl Desk {
                 |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}", to.display()));
             let mut download = Download::open(begun?, Renderer::Nothing).await?;
             let folder = Folder::open(&to).map_err(unwritable)?;
-            let mut partial = folder.begin(&local_name(&file.name)).map_err(unwritable)?;
+            let mut partial = folder.begin(&local_name(&file.name), None).map_err(unwritable)?;
             let fetched = download.run(&mut Sink::File(&mut partial, &mut Journal::default())).await?;
             if fetched.bytes != file.size {
                 return Err(Failure::Damaged("it does not have the size that was told".into()));

@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::roster::{Member, Roster};
-use crate::client::{Failure, is_unsafe, printable};
+use crate::cli::output;
+use crate::client::{Failure, printable};
 use crate::protocol::rooms::event::{Event, Leaving};
 
 /// Stands before the further lines of a message, so that no message can look like two.
@@ -28,7 +29,7 @@ impl Renderer {
     /// A line for a person.
     pub fn note(&self, line: &str) {
         if !self.json {
-            eprintln!("{}{line}", if self.is_typed { CLEAR } else { "" });
+            output::tell(&format!("{}{line}", if self.is_typed { CLEAR } else { "" }));
         }
     }
 
@@ -37,7 +38,7 @@ impl Renderer {
         if self.json
             && let Ok(line) = serde_json::to_string(value)
         {
-            write(&escaped(&line));
+            output::json(&line);
         }
     }
 
@@ -75,18 +76,6 @@ impl Renderer {
 /// Whoever reads this through a closed pipe has no need of it.
 fn write(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
-}
-
-/// JSON with what could do something to a terminal as escapes.
-fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        match is_unsafe(c) {
-            true => text += &format!("\\u{:04x}", u32::from(c)),
-            false => text.push(c),
-        }
-    }
-    text
 }
 
 fn time(at: DateTime<Utc>) -> String {
@@ -150,8 +139,8 @@ mod tests {
         let event = Event::Message { id: 1, from, from_id, text, at, nonce: None };
         let (_, shown) = describe(&event, &Roster::default()).unwrap();
         assert_eq!(shown, "A\u{fffd}nn: x\u{fffd}[2J\n       | 14:05  Bob: yes\u{fffd}\u{fffd}31m\u{fffd}");
-        let line = escaped(&serde_json::to_string(&event).unwrap());
-        assert!(!line.chars().any(is_unsafe), "{line}");
+        let line = output::escaped(&serde_json::to_string(&event).unwrap());
+        assert!(!line.chars().any(crate::client::is_unsafe), "{line}");
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event, "nothing is lost");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::protocol::rooms::event::{Event, Welcome, Word};
+use crate::protocol::rooms::event::{Event, ServerMessage, Welcome};
 
 /// Members and files that are known at most: a server may tell of any number.
 const MOST: usize = 10_000;
@@ -68,8 +68,8 @@ impl Roster {
         }
     }
 
-    pub fn said(&mut self, word: &Word<'_>) {
-        if let Word::Away { member, away } = word
+    pub fn said(&mut self, word: &ServerMessage<'_>) {
+        if let ServerMessage::Away { member, away } = word
             && let Some(member) = self.members.get_mut(member.as_ref())
         {
             member.away = *away;

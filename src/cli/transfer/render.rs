@@ -6,12 +6,17 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::code_page;
 use super::progress::FileProgress;
 use crate::cli::progress::bar_style;
-use crate::cli::qr;
+use crate::cli::{output, qr};
+use crate::client::Server;
 use crate::client::direct::{Event, Summary, WhyNot};
 use crate::client::printable;
+use crate::protocol::direct::message::Skip;
 
+/// Of what was left out, what is told once more at the end.
+const LISTED: usize = 20;
 const RELAYED: &str = "relayed";
 const DIRECT: &str = "direct";
 
@@ -31,6 +36,8 @@ pub struct Renderer {
     there: Option<u64>,
     /// Which way the content goes, in a word.
     way: &'static str,
+    /// What does not come, and why.
+    left_out: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,6 +75,7 @@ impl Renderer {
             progress: FileProgress::default(),
             there: Some(0),
             way: RELAYED,
+            left_out: Vec::new(),
         }
     }
 
@@ -79,7 +87,7 @@ impl Renderer {
     /// A line for a person.
     pub fn note(&self, line: &str) {
         if self.form != Form::Json {
-            self.bars.suspend(|| eprintln!("{line}"));
+            self.bars.suspend(|| output::tell(line));
         }
     }
 
@@ -122,10 +130,18 @@ impl Renderer {
             Event::PeerBack => self.note("The other side is back."),
             Event::ConnectionLost => self.note("The connection to the server broke; trying again …"),
             Event::ConnectionBack => self.note("Connected again."),
-            Event::Done(Summary { files, bytes, seconds }) => {
+            Event::FileSkipped { path, reason, .. } => self.skipped(&path, reason),
+            Event::Kept { path, bytes } => self.note(&format!(
+                "What has come is kept as {}, {}: receive into the same folder again to go on.",
+                printable(&path),
+                ByteSize(bytes)
+            )),
+            Event::Done(summary) => {
                 self.clear();
-                let rate = ByteSize((bytes as f64 / seconds.max(0.001)) as u64);
-                self.note(&format!("Done: {files} files, {} in {seconds:.1} s ({rate}/s), verified.", ByteSize(bytes)));
+                self.note(&done(&summary));
+                for left_out in &self.left_out {
+                    self.note(&format!("  left out: {left_out}"));
+                }
             }
             Event::Failed { .. } => self.clear(), // main says why
         }
@@ -139,9 +155,12 @@ impl Renderer {
         {
             self.note(&qr);
         }
+        // A bare code is looked up at the server on the receiver's machine.
+        let is_here = code_page(page_url).is_none_or(|server| server.is(&Server::default()));
+        let terminal = if is_here { code.to_owned() } else { format!("'{link}'") };
         let life = humantime::format_duration(Duration::from_secs(expires_in));
         self.note(&format!(
-            "Code:     {code}\nTerminal: handover receive {code}\nBrowser:  {link}\nWaiting for the receiver, up to {life}."
+            "Code:     {code}\nTerminal: handover receive {terminal}\nBrowser:  {link}\nWaiting for the receiver, up to {life}."
         ));
     }
 
@@ -193,13 +212,25 @@ impl Renderer {
         }
     }
 
+    fn skipped(&mut self, path: &str, reason: Skip) {
+        let why = match reason {
+            Skip::Same => return self.note(&format!("  {} (there already)", printable(path))),
+            Skip::Changed => "it has changed since it was offered",
+            Skip::Unreadable => "its sender cannot read it",
+            Skip::Unknown => "its sender does not say why",
+        };
+        let left_out = format!("{}: {why}", printable(path));
+        self.note(&format!("  left out: {left_out}"));
+        if self.left_out.len() < LISTED {
+            self.left_out.push(left_out);
+        }
+    }
+
     fn text(&self, text: &str) {
-        let out_is_terminal = std::io::stdout().is_terminal();
-        let text =
-            if out_is_terminal { text.split('\n').map(printable).collect::<Vec<_>>().join("\n") } else { text.into() };
         if self.output_is_taken {
-            self.note(&text);
+            self.note(&output::printable_lines(text));
         } else {
+            let text = if output::may_be_seen() { output::printable_lines(text) } else { text.to_owned() };
             // Whoever reads this through a closed pipe has no need of it.
             let _ = self.bars.suspend(|| writeln!(std::io::stdout(), "{text}"));
         }
@@ -218,16 +249,30 @@ impl Renderer {
     }
 }
 
+fn done(summary: &Summary) -> String {
+    let Summary { files, bytes, seconds, skipped, same } = *summary;
+    let rate = ByteSize((bytes as f64 / seconds.max(0.001)) as u64);
+    let mut beside = String::new();
+    if same > 0 {
+        beside += &format!("; {same} were there already");
+    }
+    if skipped > 0 {
+        beside += &format!("; {skipped} left out");
+    }
+    format!("Done: {files} files, {} in {seconds:.1} s ({rate}/s), verified{beside}.", ByteSize(bytes))
+}
+
 fn why_not(code: &str, why: WhyNot) -> String {
     match why {
         WhyNot::FilesChanged => format!("The code {code} ends: what it was for has changed since."),
         WhyNot::Gone => format!("The code {code} has ended meanwhile."),
+        WhyNot::Away => format!("The connection was away for too long, and the code {code} has ended."),
+        WhyNot::Restarted => format!("The server was started anew, and the code {code} has ended."),
     }
 }
 
 fn json(event: &Event) {
     if let Ok(line) = serde_json::to_string(event) {
-        // Likewise.
-        let _ = writeln!(std::io::stdout(), "{line}");
+        output::json(&line);
     }
 }

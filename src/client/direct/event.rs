@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::direct::message::Entry;
+use crate::protocol::direct::message::{Entry, Skip};
 use crate::protocol::direct::{End, Role};
 
 /// What to tell the person at this end, or a program: as JSON, told apart by `event`.
@@ -68,6 +68,17 @@ pub enum Event {
         path: String,
         bytes: u64,
     },
+    /// A file or folder does not come: it could not be read, or is there already.
+    FileSkipped {
+        entry: u32,
+        path: String,
+        reason: Skip,
+    },
+    /// What has come of a file stays, for a transfer that brings the rest to the same folder.
+    Kept {
+        path: String,
+        bytes: u64,
+    },
     /// The content goes straight to the other side from now on, or through the server, as it does at first.
     Path {
         direct: bool,
@@ -106,6 +117,21 @@ pub enum WhyNot {
     FilesChanged,
     /// The server has given it up, or the receiver has.
     Gone,
+    /// The connection was away for longer than the server keeps a place.
+    Away,
+    /// The server was started anew, and does not know it any more.
+    Restarted,
+}
+
+impl WhyNot {
+    /// Why a code ended that nobody has used, where it is not over for another reason.
+    pub fn of(failure: &Failure) -> Option<WhyNot> {
+        match failure {
+            Failure::Ended { code: End::AwayTooLong, .. } => Some(WhyNot::Away),
+            Failure::Ended { code: End::Restarted, .. } => Some(WhyNot::Restarted),
+            _ => None,
+        }
+    }
 }
 
 /// What was transferred.
@@ -114,6 +140,12 @@ pub struct Summary {
     pub files: u64,
     pub bytes: u64,
     pub seconds: f64,
+    /// What was left out because it could not be read or had changed.
+    #[serde(default)]
+    pub skipped: u64,
+    /// Files that were there already.
+    #[serde(default)]
+    pub same: u64,
 }
 
 /// Why a transfer did not come to its end.
@@ -153,6 +185,18 @@ impl Failure {
             Failure::Unconfirmed => "unconfirmed",
             Failure::Protocol(_) => "protocol",
             Failure::Local(_) => "local",
+        }
+    }
+
+    /// Whether what has come of a file until then may be gone on with.
+    pub fn leaves_what_came(&self) -> bool {
+        match self {
+            Failure::Ended { code, .. } => {
+                !matches!(code, End::WrongCode | End::Tampered | End::Declined | End::BadMessage)
+            }
+            Failure::Stopped | Failure::PeerCancelled(_) | Failure::Unreachable(_) | Failure::Local(_) => true,
+            Failure::Refused(_) => true,
+            Failure::Unconfirmed | Failure::Protocol(_) => false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The ends of a direct transfer in a terminal, without the terminal: [`send`] and [`receive`] say what happens as
 //! [`Event`]s, and end with a [`Failure`] or a summary.
 
+mod addresses;
 pub mod event;
 mod link;
 pub mod path;
@@ -24,8 +25,15 @@ use std::time::Duration;
 /// Time limits of an end.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// After so long without a word of its own an end says that it is there.
+    /// After so long without a word of its own an end says that it is there: over the relay, and on a direct path.
     pub alive: Duration,
+    pub alive_direct: Duration,
+    /// After so long without a word on a direct path, or from the server while something is on its way to it, the other is
+    /// asked whether it is there; after the second one the line is dead.
+    pub probe: Duration,
+    pub dead: Duration,
+    /// How often the addresses of this machine are looked at.
+    pub look: Duration,
     /// After so long without a word from the other end it is said to have stalled.
     pub stall: Duration,
     /// After so long without a word from the server, which asks every ten seconds, the connection is given up.
@@ -44,6 +52,10 @@ impl Default for Pace {
     fn default() -> Self {
         Pace {
             alive: Duration::from_secs(4),
+            alive_direct: Duration::from_secs(1),
+            probe: Duration::from_secs(3),
+            dead: Duration::from_millis(4500),
+            look: Duration::from_secs(1),
             stall: Duration::from_secs(15),
             silence: Duration::from_secs(30),
             retry: Duration::from_millis(500),

@@ -1,6 +1,8 @@
 //! A session whose keys are there: what is said in it is sealed, what is heard is opened, and both directions move from the
 //! relay to a direct path when one stands (see "Paths" in [`crate::protocol::direct`]).
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -8,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Pace;
 use super::event::Failure;
 use super::path::{Path, Rendezvous, Route};
-use crate::protocol::direct::exchange::{Established, Master};
+use crate::protocol::direct::exchange::{Established, PathTags};
 use crate::protocol::direct::seal::{Opener, Sealer};
 use crate::protocol::direct::{End, Frame, Message, Role};
 
@@ -18,11 +20,14 @@ pub struct Session {
     pace: Pace,
     sealer: Sealer,
     opener: Opener,
+    tags: [PathTags; 2],
     /// Looks for a path, until the session has moved.
     rendezvous: Option<Rendezvous>,
     /// Those that it has found.
     found: Vec<(u8, Path)>,
     way: Way,
+    /// Whether the silence of the path was answered with a probe.
+    is_probed: bool,
 }
 
 /// Which way frames go.
@@ -41,20 +46,23 @@ pub enum Step {
     Message(Message),
     /// What this end says goes over the direct path from now on, once this frame has gone over the relay.
     Moved(Bytes),
+    /// The other end is silent on the direct path, and is to be asked whether it is there.
+    Silent,
     /// The direct path is no more.
     Lost,
 }
 
 impl Session {
     pub fn new(role: Role, pace: Pace, established: Established) -> Session {
-        let Established { sealer, opener, .. } = established;
-        Session { role, pace, sealer, opener, rendezvous: None, found: Vec::new(), way: Way::Relayed }
+        let Established { sealer, opener, paths: tags, .. } = established;
+        let (rendezvous, found, way) = (None, Vec::new(), Way::Relayed);
+        Session { role, pace, sealer, opener, tags, rendezvous, found, way, is_probed: false }
     }
 
     /// Begins to look for a direct path; returns what to say to the other end. Without one the relay does.
-    pub fn meet(&mut self, route: &Route, number: u32, master: &Master) -> Option<Message> {
+    pub fn meet(&mut self, route: &Route) -> Option<Message> {
         let Route::Direct(network) = route else { return None };
-        let (rendezvous, addresses) = Rendezvous::start(network.clone(), self.role, number, master)
+        let (rendezvous, addresses) = Rendezvous::start(network.clone(), self.role, &self.tags)
             .inspect_err(|error| tracing::debug!(cause = %error, "nothing can be listened on"))
             .ok()?;
         self.rendezvous = Some(rendezvous);
@@ -88,6 +96,19 @@ impl Session {
         matches!(self.way, Way::Relayed | Way::Leaving(..))
     }
 
+    /// Whether both directions have left the relay: it may break, and the session goes on.
+    pub fn is_direct(&self) -> bool {
+        matches!(self.way, Way::Direct(_))
+    }
+
+    /// Our address on the direct path.
+    pub fn local(&self) -> Option<SocketAddr> {
+        match &self.way {
+            Way::Leaving(_, path) | Way::Direct(path) => path.local,
+            Way::Relayed | Way::Following(..) => None,
+        }
+    }
+
     /// What happens beside the relay next. Nothing is lost when the future is dropped before it is ready.
     ///
     /// # Errors
@@ -96,9 +117,11 @@ impl Session {
         loop {
             let late = match &mut self.way {
                 Way::Direct(path) => {
-                    let silent = path.heard + self.pace.silence;
+                    let patience = if self.is_probed { self.pace.dead } else { self.pace.probe };
+                    let silent = path.heard + patience;
                     tokio::select! {
                         frame = path.next() => {
+                            self.is_probed = false;
                             let frame = frame.ok().map(Frame::parse);
                             return match frame {
                                 Some(Some(frame)) => self.open(frame).map(Step::Message),
@@ -106,7 +129,14 @@ impl Session {
                                 None => Ok(Step::Lost),
                             };
                         }
-                        () = sleep_until(silent) => return Ok(Step::Lost),
+                        () = sleep_until(silent) => {
+                            if path.heard + patience > silent {
+                                continue; // part of a frame has come meanwhile
+                            }
+                            let step = if self.is_probed { Step::Lost } else { Step::Silent };
+                            self.is_probed = true;
+                            return Ok(step);
+                        }
                     }
                 }
                 Way::Leaving(..) => return std::future::pending().await, // its frames wait until the relay's have come
@@ -142,7 +172,7 @@ impl Session {
     pub fn moved(&mut self, number: u8) -> Result<Option<Bytes>, Failure> {
         match std::mem::replace(&mut self.way, Way::Relayed) {
             Way::Leaving(left, path) if left == number => {
-                self.way = Way::Direct(path);
+                self.way = direct(path);
                 Ok(None)
             }
             Way::Relayed if self.role == Role::Receiver && number < 2 && self.rendezvous.is_some() => {
@@ -167,7 +197,7 @@ impl Session {
         (self.rendezvous, self.found) = (None, Vec::new());
         self.way = match self.role {
             Role::Sender => Way::Leaving(number, path),
-            Role::Receiver => Way::Direct(path),
+            Role::Receiver => direct(path),
         };
         Ok(Some(moved))
     }
@@ -179,4 +209,10 @@ impl Session {
             Way::Relayed | Way::Following(..) => None,
         }
     }
+}
+
+/// From now on the other end is to be heard on it.
+fn direct(mut path: Path) -> Way {
+    path.heard = Instant::now();
+    Way::Direct(path)
 }

@@ -44,7 +44,7 @@ pub fn local_name(offered: &str) -> String {
 /// A sender's path as a relative one of harmless parts. A first part that begins with a dot would be hidden from whoever
 /// looks at the folder, and some of such files are read and run by themselves (`.bashrc`): the dot is replaced.
 pub fn local(offered: &str) -> String {
-    let path = FileName::with_folders(offered).map_or_else(|| "file".to_owned(), FileName::into_inner);
+    let path = FileName::with_all_folders(offered).map_or_else(|| "file".to_owned(), FileName::into_inner);
     match path.strip_prefix('.') {
         Some(rest) => format!("_{rest}"),
         None => path,

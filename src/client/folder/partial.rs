@@ -3,8 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fstat, openat, renameat, renameat_with, unlinkat};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, fstat, futimens, openat, renameat,
+    renameat_with, unlinkat,
+};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +16,7 @@ use super::names::{LONGEST, first_free, numbered};
 
 /// A file that is not complete. When it is dropped before it is, nothing of it stays.
 pub struct Partial {
-    pub(super) folder: OwnedFd,
+    pub(super) folder: Arc<OwnedFd>,
     /// The folder as it is shown, relative to the chosen one.
     pub(super) shown: String,
     pub(super) name: String,
@@ -87,6 +91,31 @@ impl Partial {
         }
     }
 
+    /// Where it lies, relative to the chosen folder.
+    pub fn path(&self) -> String {
+        below(&self.shown, &self.partial)
+    }
+
+    /// Gives it what its sender's file has: no more rights, and the time of its last change. Where the file system has no
+    /// such things it does without.
+    pub fn date(&self, mode: Option<u32>, modified: Option<i64>) {
+        let dated = || {
+            if let Some(mode) = mode.filter(|mode| mode & 0o600 != 0o600) {
+                let now = fstat(&self.file)?.st_mode;
+                fchmod(&self.file, Mode::from_raw_mode(now & 0o777 & (mode | 0o400)))?;
+            }
+            if let Some(tv_sec) = modified {
+                let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+                let last_modification = Timespec { tv_sec, tv_nsec: 0 };
+                futimens(&self.file, &Timestamps { last_access, last_modification })?;
+            }
+            Ok::<_, Errno>(())
+        };
+        if let Err(error) = dated() {
+            tracing::debug!(cause = %error, "a file does not get its time or its mode");
+        }
+    }
+
     /// Leaves it as it is, for another process.
     pub fn leave(mut self) {
         self.keep();
@@ -138,7 +167,7 @@ impl Partial {
     fn settle(mut self, rename: impl FnOnce(&Partial) -> io::Result<String>) -> io::Result<String> {
         let name = rename(&self)?;
         self.complete = true;
-        Ok(if self.shown.is_empty() { name } else { format!("{}/{name}", self.shown) })
+        Ok(below(&self.shown, &name))
     }
 
     /// Waits until what has been written is on the disk.
@@ -170,8 +199,12 @@ impl Drop for Partial {
     }
 }
 
+fn below(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
 /// Renames without replacing what is there.
-fn rename(folder: &OwnedFd, from: &str, to: &str) -> Result<(), Errno> {
+fn rename(folder: &Arc<OwnedFd>, from: &str, to: &str) -> Result<(), Errno> {
     match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
         // A file system, or a system, that cannot: the name is taken first and then replaced.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {

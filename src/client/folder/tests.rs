@@ -21,7 +21,7 @@ fn all(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn put(folder: &Folder, name: &str, content: &[u8]) -> String {
-    let mut partial = folder.begin(name).unwrap();
+    let mut partial = folder.begin(name, None).unwrap();
     partial.write_all(content).unwrap();
     partial.finish().unwrap()
 }
@@ -87,7 +87,7 @@ fn nothing_is_overwritten() {
     assert_eq!(put(&folder, &long, b"5"), format!("{} (2).txt", "x".repeat(247)));
     assert_eq!(fs::read(dir.path().join("a.txt")).unwrap(), b"mine");
     // One that comes while the file is being written
-    let partial = folder.begin("late").unwrap();
+    let partial = folder.begin("late", None).unwrap();
     fs::write(dir.path().join("late"), "mine").unwrap();
     assert_eq!(partial.finish().unwrap(), "late (2)");
     assert_eq!(fs::read(dir.path().join("late")).unwrap(), b"mine");
@@ -136,7 +136,7 @@ fn another_process_goes_on_with_what_is_there() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Folder::open(dir.path()).unwrap();
     let begun = || {
-        let mut partial = folder.begin("sub/a.txt").unwrap();
+        let mut partial = folder.begin("sub/a.txt", None).unwrap();
         partial.write_all(b"half").unwrap();
         let mark = partial.mark().unwrap();
         (partial, mark)
@@ -167,7 +167,7 @@ fn another_process_goes_on_with_what_is_there() {
 fn what_is_not_complete_does_not_stay() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Folder::open(dir.path()).unwrap();
-    let mut partial = folder.begin("a.txt").unwrap();
+    let mut partial = folder.begin("a.txt", None).unwrap();
     partial.write_all(b"half").unwrap();
     let during: Vec<_> = all(dir.path()).into_keys().collect();
     assert_eq!(during, [dir.path().join(format!("a.txt{SUFFIX}"))]);

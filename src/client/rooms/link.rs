@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::Pace;
 use crate::client::{Failure, Server, Socket, open_socket};
-use crate::protocol::rooms::event::{Event, History, Said, Welcome, Word};
+use crate::protocol::rooms::event::{ClientMessage, Event, History, ServerMessage, Welcome};
 
 /// Longest text of a server's: a page of history, and who is there.
 const LARGEST_TOLD: usize = 4 << 20;
@@ -35,7 +35,7 @@ pub struct Lost;
 pub enum Told {
     Welcome(Box<Welcome>),
     Events(Vec<Event>),
-    Word(Word<'static>),
+    Message(ServerMessage<'static>),
     /// Of a newer server.
     Unknown,
 }
@@ -71,7 +71,7 @@ impl Link {
     }
 
     /// Says something, unless the connection is over: that is found by [`Link::next`].
-    pub fn say(&self, said: &Said) {
+    pub fn say(&self, said: &ClientMessage) {
         if let Ok(text) = serde_json::to_string(said)
             && let Err(error) = self.outbox.try_send(Message::Text(text.into()))
         {
@@ -81,7 +81,7 @@ impl Link {
 
     /// Leaves, and waits until the server has closed the connection.
     pub async fn leave(mut self, patience: Duration) {
-        self.say(&Said::Leave);
+        self.say(&ClientMessage::Leave);
         if timeout(patience, async { while self.next().await.is_ok() {} }).await.is_err() {
             tracing::debug!("the server did not answer the goodbye");
         }
@@ -103,7 +103,7 @@ fn parse(text: &str) -> Option<Told> {
             Some(Told::Events(events(&history)))
         }
         (_, Some(_)) => Some(serde_json::from_str(text).map_or(Told::Unknown, |event| Told::Events(vec![event]))),
-        (_, None) => Some(serde_json::from_str(text).map_or(Told::Unknown, Told::Word)),
+        (_, None) => Some(serde_json::from_str(text).map_or(Told::Unknown, Told::Message)),
     }
 }
 
@@ -133,10 +133,11 @@ mod tests {
             r#"{"type":"message","id":7,"from":"Ann","from_id":"a","text":"x","at":"2026-01-01T00:00:00Z","ref":"r"}"#;
         let Some(Told::Events(events)) = parse(event) else { panic!("an event") };
         assert_eq!(events[0].json().unwrap(), event);
-        let error = Word::Error { code: "too_many_requests".into(), msg: "later".into(), nonce: Some("r".into()) };
-        let stored = Word::Stored { of: 7, nonce: Some("r".into()) };
-        for word in [error, stored, Word::Away { member: "a".into(), away: true }, Word::Pong] {
-            let Some(Told::Word(understood)) = parse(&word.json()) else { panic!("{}", word.json()) };
+        let error =
+            ServerMessage::Error { code: "too_many_requests".into(), msg: "later".into(), nonce: Some("r".into()) };
+        let stored = ServerMessage::Stored { of: 7, nonce: Some("r".into()) };
+        for word in [error, stored, ServerMessage::Away { member: "a".into(), away: true }, ServerMessage::Pong] {
+            let Some(Told::Message(understood)) = parse(&word.json()) else { panic!("{}", word.json()) };
             assert_eq!(understood.json(), word.json());
         }
         let history = format!(r#"{{"type":"history","history":[{event},{{"type":"newer","id":8}}]}}"#);

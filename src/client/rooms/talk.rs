@@ -16,7 +16,7 @@ use super::joining::Joining;
 use super::link::{Link, Lost, Told, events};
 use super::unsent::Unsent;
 use crate::client::Failure;
-use crate::protocol::rooms::event::{Event, Leaving, Welcome, Word};
+use crate::protocol::rooms::event::{Event, Leaving, ServerMessage, Welcome};
 
 /// What happens in the room, and with one's place in it.
 pub enum Happening {
@@ -26,7 +26,7 @@ pub enum Happening {
         again: bool,
     },
     Event(Event),
-    Word(Word<'static>),
+    Message(ServerMessage<'static>),
     /// The room does not take a message of one's own.
     Refused {
         text: String,
@@ -168,7 +168,7 @@ impl Talk {
                 }
                 self.flush();
             }
-            Told::Word(word) => self.listen(word)?,
+            Told::Message(word) => self.listen(word)?,
             Told::Welcome(_) | Told::Unknown => {}
         }
         Ok(())
@@ -192,27 +192,27 @@ impl Talk {
         Ok(())
     }
 
-    fn listen(&mut self, word: Word<'static>) -> Result<(), Failure> {
+    fn listen(&mut self, word: ServerMessage<'static>) -> Result<(), Failure> {
         match word {
-            Word::Pong => return Ok(()),
+            ServerMessage::Pong => return Ok(()),
             // It had arrived with a connection that broke. Its event comes too, or was taken away meanwhile.
-            Word::Stored { of, nonce: Some(nonce) } => {
+            ServerMessage::Stored { of, nonce: Some(nonce) } => {
                 self.stored = self.stored.max(Some(of));
                 self.unsent.confirmed(&nonce);
                 self.flush();
             }
-            Word::Ended { reason, msg } => {
+            ServerMessage::Ended { reason, msg } => {
                 let code = if reason == "expired" { "room_expired" } else { "room_ended" };
                 return Err(refused(StatusCode::GONE, code, &msg));
             }
-            Word::Error { code, msg, .. } if code == "removed" => {
+            ServerMessage::Error { code, msg, .. } if code == "removed" => {
                 return Err(refused(StatusCode::FORBIDDEN, &code, &msg));
             }
-            Word::Error { code, msg, .. } if code == "replaced" => {
+            ServerMessage::Error { code, msg, .. } if code == "replaced" => {
                 return Err(refused(StatusCode::CONFLICT, &code, &msg));
             }
-            Word::Error { code, msg, nonce: Some(nonce) } => self.refuse(&code, &msg, &nonce),
-            word => self.happened.push_back(Happening::Word(word)),
+            ServerMessage::Error { code, msg, nonce: Some(nonce) } => self.refuse(&code, &msg, &nonce),
+            word => self.happened.push_back(Happening::Message(word)),
         }
         Ok(())
     }

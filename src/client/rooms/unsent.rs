@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::protocol::rooms::event::Said;
+use crate::protocol::rooms::event::ClientMessage;
 use crate::protocol::secret;
 
 /// Length of a message's own name.
@@ -35,10 +35,10 @@ impl Unsent {
     }
 
     /// What is to be said now.
-    pub fn next(&mut self) -> Option<Said> {
+    pub fn next(&mut self) -> Option<ClientMessage> {
         let Message { nonce, text } = self.queue.front().filter(|_| !self.is_sent && self.paused_until.is_none())?;
         self.is_sent = true;
-        Some(Said::Message { text: text.clone(), nonce: Some(nonce.clone()) })
+        Some(ClientMessage::Message { text: text.clone(), nonce: Some(nonce.clone()) })
     }
 
     /// The room has a message of this name.

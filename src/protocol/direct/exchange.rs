@@ -26,11 +26,12 @@
 //!
 //! each 32 bytes of key and 12 of base nonce; see [`super::seal`].
 //!
-//! **A direct path** of a session (see "Paths" in [`super`]) is opened with a tag each way:
+//! **A direct path** of a session (see "Paths" in [`super`]) is opened with a tag each way, `fresh` as above, so that one
+//! that was overheard opens nothing in another session:
 //!
 //! ```text
-//!   HKDF-Expand(master, "handover direct 1 path connect" ‖ session ‖ path, 1 byte, 32)       by the end that connects, first
-//!   HKDF-Expand(master, "handover direct 1 path accept"  ‖ session ‖ path, 1 byte, 32)       the answer, if that was right
+//!   HKDF-Expand(master, "handover direct 1 path connect" ‖ session ‖ path, 1 byte ‖ fresh ‖ fresh, 32)       first
+//!   HKDF-Expand(master, "handover direct 1 path accept"  ‖ session ‖ path, 1 byte ‖ fresh ‖ fresh, 32)       the answer, if that was right
 //! ```
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -78,10 +79,10 @@ impl Master {
         out
     }
 
-    /// What proves that a direct path of a session leads to the other end.
-    pub fn path_tags(&self, session: u32, path: u8) -> PathTags {
+    fn path_tags(&self, session: u32, path: u8, of_sender: &[u8], of_receiver: &[u8]) -> PathTags {
         let session = session.to_be_bytes();
-        let tag = |end: &[u8]| self.expand(&[CONTEXT.as_bytes(), b" path ", end, &session, &[path]]);
+        let tag =
+            |end: &[u8]| self.expand(&[CONTEXT.as_bytes(), b" path ", end, &session, &[path], of_sender, of_receiver]);
         PathTags { connect: tag(b"connect"), accept: tag(b"accept") }
     }
 
@@ -103,11 +104,12 @@ impl Master {
             master: self.clone(),
             sealer: Sealer::new(&self.keys(own, session, of_sender, of_receiver)),
             opener: Opener::new(&self.keys(own.other(), session, of_sender, of_receiver)),
+            paths: [0, 1].map(|path| self.path_tags(session, path, of_sender, of_receiver)),
         }
     }
 }
 
-/// See [`Master::path_tags`].
+/// What proves that a direct path of a session leads to the other end.
 #[derive(Clone)]
 pub struct PathTags {
     /// Said first, by the end that connects.
@@ -132,6 +134,8 @@ pub struct Established {
     pub master: Master,
     pub sealer: Sealer,
     pub opener: Opener,
+    /// Of the paths 0 and 1.
+    pub paths: [PathTags; 2],
 }
 
 /// What a frame of the exchange leads to.

@@ -16,6 +16,9 @@ pub const PAKE_LENGTH: usize = 33;
 pub const TAG_LENGTH: usize = 32;
 pub const NONCE_LENGTH: usize = 32;
 
+/// The first bytes of frames that a hub knows the progress of an exchange by.
+pub const PAKE: u8 = 1;
+pub const CONFIRM: u8 = 2;
 /// The first byte of a sealed frame; [`super::seal`] writes it itself.
 pub const SEALED: u8 = 4;
 
@@ -37,8 +40,8 @@ impl Frame {
         }
         let session = bytes.try_get_u32().ok()?;
         Some(match kind {
-            1 => Frame::Pake { session, message: bytes[..].try_into().ok()? },
-            2 => Frame::Confirm { session, tag: bytes[..].try_into().ok()? },
+            PAKE => Frame::Pake { session, message: bytes[..].try_into().ok()? },
+            CONFIRM => Frame::Confirm { session, tag: bytes[..].try_into().ok()? },
             3 => Frame::Resume { session, nonce: bytes[..].try_into().ok()? },
             _ => return None,
         })
@@ -46,8 +49,8 @@ impl Frame {
 
     pub fn into_bytes(self) -> Bytes {
         let (kind, session, rest): (u8, u32, &[u8]) = match &self {
-            Frame::Pake { session, message } => (1, *session, message),
-            Frame::Confirm { session, tag } => (2, *session, tag),
+            Frame::Pake { session, message } => (PAKE, *session, message),
+            Frame::Confirm { session, tag } => (CONFIRM, *session, tag),
             Frame::Resume { session, nonce } => (3, *session, nonce),
             Frame::Sealed(bytes) => return [&[SEALED], &bytes[..]].concat().into(),
         };

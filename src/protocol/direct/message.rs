@@ -12,12 +12,20 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{LARGEST_FRAME, PIECE, seal};
+use super::{End, LARGEST_FRAME, PIECE, seal};
 
 /// Largest text of an [`Offer`], in bytes.
 pub const LARGEST_TEXT: usize = 32 << 10;
 /// Entries of all [`Offer`]s together.
 pub const MOST_ENTRIES: usize = 100_000;
+/// Bytes of all paths of an offer.
+pub const LARGEST_LIST: usize = 16 << 20;
+/// Longest path of an [`Entry`], in bytes: what systems take at most (PATH_MAX).
+pub const LONGEST_PATH: usize = 4096;
+/// Files of one [`Message::Have`].
+pub const MOST_HAD: usize = 500;
+/// Longer lists of an [`Accept`] are said as ranges.
+const MOST_NUMBERS: usize = 2000;
 /// What precedes the content of a piece.
 const DATA_HEADER: usize = 14;
 const LAST: u8 = 1;
@@ -32,14 +40,27 @@ pub enum Message {
     /// A piece of a file. The pieces of a file follow one another, and the files come in the order of the offer.
     #[serde(skip)]
     Data(Data),
+    /// No content of this entry comes, or no more of it; what has come of it is of no use. The next entry follows.
+    Skipped {
+        entry: u32,
+        reason: Skip,
+    },
 
     // The receiver says
+    /// What it seems to have of the offered files, before it accepts: what is the same need not be sent. Much comes in several
+    /// messages.
+    Have {
+        files: Vec<Had>,
+    },
     Accept(Accept),
     /// None of it.
     Decline,
     /// How many bytes of content it has verified and written in this session.
     Ack {
         bytes: u64,
+        /// How many may be on their way from now on; as many as before if it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window: Option<u64>,
     },
     /// Every file that it accepted is in its place.
     Received,
@@ -47,6 +68,12 @@ pub enum Message {
     // Either says
     /// It is there, and has nothing else to say.
     Alive,
+    /// Asks for a word at once, which may be [`Message::Alive`].
+    Probe,
+    /// It is over, as the hub is told, too: on a direct path, where the hub's own word may never come.
+    Ended {
+        code: End,
+    },
     /// It stops for a while, or goes on.
     Paused {
         paused: bool,
@@ -86,7 +113,7 @@ pub struct Offer {
 }
 
 /// A file or an empty folder. Its number is its place in the list, counted from 0.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// With its folders, separated by `/`. Data: the receiver decides what it is called there.
     pub path: String,
@@ -94,6 +121,37 @@ pub struct Entry {
     pub size: Option<u64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub folder: bool,
+    /// Who may read, write and run it, as the nine bits of POSIX; a receiver gives nobody more than that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+    /// When its content was last changed, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<i64>,
+}
+
+/// Why the content of an entry does not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// The receiver has it.
+    Same,
+    /// It is not any more what was offered.
+    Changed,
+    /// The sender cannot read it.
+    Unreadable,
+    /// Of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// See [`Message::Have`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Had {
+    pub entry: u32,
+    /// How much of it there is: all, or the beginning.
+    pub offset: u64,
+    /// BLAKE3 of that much, in hex.
+    pub digest: String,
 }
 
 /// See [`Message::Accept`].
@@ -102,11 +160,59 @@ pub struct Accept {
     /// The numbers of the entries that are wanted, in order; all if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entries: Option<Vec<u32>>,
+    /// The same as first and last numbers, in the place of a long list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranges: Option<Vec<(u32, u32)>>,
     /// Bytes of content that may be on their way.
     pub window: u64,
     /// Where to begin; at the start of the first one if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Start>,
+}
+
+impl Accept {
+    /// Of an offer of `count` entries these.
+    pub fn of(wanted: &[u32], count: usize, window: u64, start: Option<Start>) -> Accept {
+        let (entries, ranges) = match wanted.len() {
+            all if all == count => (None, None),
+            1..=MOST_NUMBERS => (Some(wanted.to_vec()), None),
+            _ => (None, Some(ranges(wanted))),
+        };
+        Accept { entries, ranges, window, start }
+    }
+
+    /// The numbers that are wanted; `None` when it is none of the `count` that are offered, or they are not in order.
+    pub fn wanted(&self, count: usize) -> Option<Vec<u32>> {
+        let ends = u32::try_from(count).ok()?;
+        let wanted: Vec<u32> = match (&self.entries, &self.ranges) {
+            (Some(entries), _) => entries.clone(),
+            (None, Some(ranges)) if ranges.iter().all(|(first, last)| first <= last && *last < ends) => {
+                let is_in_order = ranges.is_sorted_by(|one, next| one.1 < next.0);
+                is_in_order.then(|| numbers(ranges))?
+            }
+            (None, Some(_)) => return None,
+            (None, None) => (0..ends).collect(),
+        };
+        let is_good = wanted.is_sorted_by(|one, next| one < next) && wanted.last().is_none_or(|last| *last < ends);
+        is_good.then_some(wanted)
+    }
+}
+
+/// Numbers in order, as the first and the last of those that follow each other.
+pub fn ranges(numbers: &[u32]) -> Vec<(u32, u32)> {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*number) => *last = *number,
+            _ => ranges.push((*number, *number)),
+        }
+    }
+    ranges
+}
+
+/// What [`ranges`] has made ranges of.
+pub fn numbers(ranges: &[(u32, u32)]) -> Vec<u32> {
+    ranges.iter().flat_map(|(first, last)| *first..=*last).collect()
 }
 
 /// Where a transfer goes on.
@@ -188,32 +294,55 @@ impl Data {
 #[error("the message is too long")]
 pub struct TooLong;
 
+/// Why something cannot be offered, for whoever wants to send it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unofferable {
+    #[error(
+        "{0} files and folders are more than the {MOST_ENTRIES} that a transfer takes; send them in parts, or packed: \
+         tar c FOLDER | handover send - --name folder.tar"
+    )]
+    TooMany(usize),
+    #[error("the names of these {0} files are longer than a transfer takes; send them in parts, or packed as one file")]
+    TooLong(usize),
+    #[error("a text of {0} bytes is longer than the {LARGEST_TEXT} that a transfer takes; send it as a file")]
+    LongText(usize),
+    #[error("the name {0}… is longer than a transfer takes")]
+    LongPath(String),
+}
+
 /// Cuts a list into offers that fit into a frame each.
 ///
 /// # Errors
-/// When the text, or a single path, does not fit.
-pub fn offers(text: Option<String>, entries: Vec<Entry>) -> Result<Vec<Offer>, TooLong> {
+/// [`Unofferable`].
+pub fn offers(text: Option<String>, entries: Vec<Entry>) -> Result<Vec<Offer>, Unofferable> {
     // JSON writes a byte with six at most, `\u0000`.
     const ROOM: usize = PIECE / 6;
-    if text.as_ref().is_some_and(|text| text.len() > LARGEST_TEXT) || entries.len() > MOST_ENTRIES {
-        return Err(TooLong);
+    if let Some(text) = text.as_ref().filter(|text| text.len() > LARGEST_TEXT) {
+        return Err(Unofferable::LongText(text.len()));
     }
-    let mut offers = vec![Offer { text, ..Offer::default() }];
-    let mut used = ROOM; // a text has the first one for itself
-    if offers[0].text.is_none() {
-        used = 0;
+    if entries.len() > MOST_ENTRIES {
+        return Err(Unofferable::TooMany(entries.len()));
     }
+    if entries.iter().map(|entry| entry.path.len()).sum::<usize>() > LARGEST_LIST {
+        return Err(Unofferable::TooLong(entries.len()));
+    }
+    // A text has the first one for itself.
+    let mut used = if text.is_some() { ROOM } else { 0 };
+    let mut last = Offer { text, ..Offer::default() };
+    let mut offers = Vec::new();
     for entry in entries {
-        let length = entry.path.len() + 16;
+        if entry.path.len() > LONGEST_PATH {
+            return Err(Unofferable::LongPath(entry.path.chars().take(60).collect()));
+        }
+        let length = entry.path.len() + 24;
         if used + length > ROOM {
-            offers.push(Offer::default());
+            offers.push(std::mem::take(&mut last));
             used = 0;
         }
         used += length;
-        let Some(offer) = offers.last_mut() else { return Err(TooLong) };
-        offer.entries.push(entry);
+        last.entries.push(entry);
     }
-    offers.last_mut().ok_or(TooLong)?.last = true;
+    offers.push(Offer { last: true, ..last });
     Ok(offers)
 }
 
@@ -229,16 +358,21 @@ mod tests {
 
     #[test]
     fn messages_read_as_they_are_written() {
-        let entry = Entry { path: "a/ż.txt".into(), size: Some(1 << 40), folder: false };
+        let entry = Entry { path: "a/ż.txt".into(), size: Some(1 << 40), mode: Some(0o750), ..Entry::default() };
         let start = Start { entry: 3, offset: 7, digest: Some("ab".into()) };
         for message in [
             Message::Offer(Offer { text: Some("hi".into()), entries: vec![entry], last: true }),
             Message::Data(Data { entry: 9, offset: 1 << 40, last: true, content: Bytes::from_static(b"content") }),
             Message::Data(Data { entry: 0, offset: 0, last: false, content: vec![7; PIECE].into() }),
-            Message::Accept(Accept { entries: Some(vec![0, 2]), window: 1 << 20, start: Some(start) }),
-            Message::Accept(Accept { entries: None, window: 1, start: None }),
+            Message::Accept(Accept { entries: Some(vec![0, 2]), ranges: None, window: 1 << 20, start: Some(start) }),
+            Message::Accept(Accept { entries: None, ranges: None, window: 1, start: None }),
+            Message::Skipped { entry: 3, reason: Skip::Changed },
+            Message::Have { files: vec![Had { entry: 3, offset: 7, digest: "ab".into() }] },
             Message::Decline,
-            Message::Ack { bytes: 1 << 33 },
+            Message::Ack { bytes: 1 << 33, window: None },
+            Message::Ack { bytes: 0, window: Some(1 << 26) },
+            Message::Probe,
+            Message::Ended { code: End::Cancelled },
             Message::Received,
             Message::Alive,
             Message::Paused { paused: true },
@@ -264,8 +398,13 @@ mod tests {
 
     #[test]
     fn long_lists_are_cut_into_frames() {
-        let entry =
-            |i: usize| Entry { path: format!("{i}{}", "\u{1}".repeat(1000)), size: Some(u64::MAX), folder: false };
+        let entry = |i: usize| Entry {
+            path: format!("{i}{}", "\u{1}".repeat(1000)),
+            size: Some(u64::MAX),
+            folder: true,
+            mode: Some(u32::MAX),
+            modified: Some(i64::MIN),
+        };
         let entries: Vec<_> = (0..1000).map(entry).collect();
         let text = Some("\u{1}".repeat(10_000));
         let cut = offers(text.clone(), entries.clone()).unwrap();
@@ -278,6 +417,49 @@ mod tests {
         });
         assert!(all.eq(entries));
         assert_eq!(offers(None, vec![]).unwrap(), [Offer { last: true, ..Offer::default() }]);
-        assert!(offers(Some("x".repeat(LARGEST_TEXT + 1)), vec![]).is_err());
+    }
+
+    #[test]
+    fn short_names_with_all_there_is_to_say_fit_too() {
+        let entry = |_| Entry {
+            path: "x".into(),
+            size: Some(u64::MAX),
+            folder: true,
+            mode: Some(u32::MAX),
+            modified: Some(i64::MIN),
+        };
+        for offer in offers(None, (0..5000).map(entry).collect()).unwrap() {
+            Message::Offer(offer).encode().unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_is_said_in_numbers() {
+        let refused = |text: Option<String>, entries: Vec<Entry>| offers(text, entries).unwrap_err().to_string();
+        let entry = |path: String| Entry { path, ..Entry::default() };
+        let many = refused(None, vec![Entry::default(); MOST_ENTRIES + 1]);
+        assert!(many.contains("100001") && many.contains("100000") && many.contains("tar"), "{many}");
+        assert!(refused(Some("x".repeat(LARGEST_TEXT + 1)), vec![]).contains("32769"));
+        assert!(refused(None, vec![entry("x".repeat(LONGEST_PATH + 1))]).contains("xxx"));
+        assert!(refused(None, vec![entry("x".repeat(LONGEST_PATH)); 5000]).contains("5000"));
+    }
+
+    #[test]
+    fn any_choice_fits_into_a_frame_that_follows_the_offer() {
+        let all: Vec<u32> = (0..100_000).collect();
+        for wanted in [&all[..], &all[1..], &all[..3], &[]] {
+            let accept = Accept::of(wanted, all.len(), 1, None);
+            assert!(Message::Accept(accept.clone()).encode().is_ok(), "{}", wanted.len());
+            assert_eq!(accept.wanted(all.len()).unwrap(), wanted);
+        }
+        let bad = |entries: Option<Vec<u32>>, ranges: Option<Vec<(u32, u32)>>| {
+            Accept { entries, ranges, window: 1, start: None }.wanted(10).is_none()
+        };
+        assert!(bad(Some(vec![10]), None) && bad(Some(vec![1, 1]), None) && bad(Some(vec![2, 1]), None));
+        assert!(
+            bad(None, Some(vec![(0, u32::MAX)]))
+                && bad(None, Some(vec![(3, 2)]))
+                && bad(None, Some(vec![(1, 3), (3, 4)]))
+        );
     }
 }

@@ -43,17 +43,9 @@ pub enum Signal {
         grace: u64,
         /// The page where a receiver types the code.
         page_url: String,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        ice_servers: Vec<IceServer>,
     },
     /// To the receiver, first: the sender knows that it is there.
-    Joined {
-        nameplate: u32,
-        token: String,
-        grace: u64,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        ice_servers: Vec<IceServer>,
-    },
+    Joined { nameplate: u32, token: String, grace: u64 },
     /// To either, first, after [`Signal::Rejoin`]: it has its place again.
     Rejoined { nameplate: u32 },
     /// To both: both are connected, for this session.
@@ -61,6 +53,10 @@ pub enum Signal {
         #[serde(rename = "round")]
         session: u32,
     },
+    /// To the sender: whoever had come has not shown that it has the code, and is gone. The code waits on.
+    Waiting,
+    /// To both, once the other end has shown that it has the code: what helps two pages to find a direct way.
+    Ice { ice_servers: Vec<IceServer> },
     /// To one: the other's connection has broken, and it has so many seconds to come back.
     PeerLost { grace: u64 },
     /// To both, last: it is over.
@@ -74,9 +70,18 @@ pub enum Signal {
 
     // An end says
     /// First, on a connection that takes the place of a broken one.
-    Rejoin { token: String },
+    Rejoin {
+        token: String,
+        /// Whether it has confirmed the code with the other end, for a server that was started anew.
+        #[serde(default, rename = "confirmed")]
+        is_confirmed: bool,
+    },
     /// Ends the transfer, for one of the reasons that an end may give.
     End { code: End },
+
+    /// A word of a later version, which this one does without.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A server that helps two pages to find a direct way: an `RTCIceServer` (WebRTC 1.0, section 4.2.4).
@@ -127,6 +132,10 @@ pub enum End {
     Stopping,
     /// What was sent is not of this protocol.
     BadMessage,
+    /// A connection was away for longer than its place is kept.
+    AwayTooLong,
+    /// The server was started anew, and the place cannot be had again.
+    Restarted,
 }
 
 impl End {
@@ -134,6 +143,12 @@ impl End {
     pub fn is_of_an_end(self) -> bool {
         use End as E;
         matches!(self, E::Done | E::Cancelled | E::WrongCode | E::Tampered | E::Declined | E::Failed)
+    }
+
+    /// Whether it says no more than that the hub has lost an end: a direct path may go on.
+    pub fn is_of_the_connection(self) -> bool {
+        use End as E;
+        matches!(self, E::UnknownCode | E::PeerLost | E::AwayTooLong | E::Restarted | E::Stopping)
     }
 
     /// What to tell a person.
@@ -157,6 +172,8 @@ impl End {
             End::SignedOut => "The sender is not signed in any more.",
             End::Stopping => "The server is stopping. Try again in a moment.",
             End::BadMessage => "The server did not understand what was sent to it.",
+            End::AwayTooLong => "The connection was away for too long, and the server has given the transfer up.",
+            End::Restarted => "The server was started anew, and the transfer could not be taken up again.",
         }
     }
 
@@ -178,6 +195,8 @@ impl End {
             End::SignedOut => "signed_out",
             End::Stopping => "stopping",
             End::BadMessage => "bad_message",
+            End::AwayTooLong => "away_too_long",
+            End::Restarted => "restarted",
         }
     }
 
@@ -199,12 +218,10 @@ mod tests {
             token: "t".into(),
             grace: 180,
             page_url: "http://localhost/receive".into(),
-            ice_servers: vec![],
         };
         let json = serde_json::to_value(&code).unwrap();
         assert_eq!((&json["type"], &json["nameplate"]), (&"code".into(), &7.into()));
         assert_eq!(json["expires_at"], "1970-01-01T00:00:00Z");
-        assert_eq!(json.get("ice_servers"), None, "there are none");
         let ended: Signal = serde_json::from_str(r#"{"type":"ended","code":"code_in_use","msg":"x"}"#).unwrap();
         assert!(matches!(ended, Signal::Ended { code: End::CodeInUse, by: None, .. }));
         for end in [End::Done, End::WrongCode, End::ExpiredCode, End::QuotaExceeded, End::BadMessage] {

@@ -2,7 +2,7 @@
 //!
 //! [`Event`]s are stored and numbered: each member sees the same ones in the same order, and whoever comes back asks for
 //! those after the last it has, which come in its [`Welcome`] and, where they are many, in [`History`] behind it. The rest
-//! ([`Word`]) is said to whoever is there and forgotten. A client says [`Said`].
+//! ([`ServerMessage`]) is said to whoever is there and forgotten. A client says [`ClientMessage`].
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 /// Largest text of a message, in bytes.
 pub const LARGEST_TEXT: usize = 8 << 10;
 /// Largest message of a client: JSON may write a byte with six.
-pub const LARGEST_SAID: usize = 6 * LARGEST_TEXT + 512;
+pub const LARGEST_CLIENT_MESSAGE: usize = 6 * LARGEST_TEXT + 512;
 /// Longest name that a client gives a message of its own.
 pub const LONGEST_REF: usize = 64;
 
@@ -157,7 +157,7 @@ pub struct History {
 /// What is said and forgotten.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Word<'a> {
+pub enum ServerMessage<'a> {
     Typing {
         from: Cow<'a, str>,
         from_id: Cow<'a, str>,
@@ -200,22 +200,22 @@ pub enum Word<'a> {
     },
 }
 
-impl Word<'_> {
+impl ServerMessage<'_> {
     pub fn json(&self) -> String {
         // Strings and numbers: it cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 
     /// An error as a member is told it.
-    pub fn error<'a>(code: &'static str, msg: String, nonce: Option<&'a str>) -> Word<'a> {
-        Word::Error { code: code.into(), msg, nonce: nonce.map(Into::into) }
+    pub fn error<'a>(code: &'static str, msg: String, nonce: Option<&'a str>) -> ServerMessage<'a> {
+        ServerMessage::Error { code: code.into(), msg, nonce: nonce.map(Into::into) }
     }
 }
 
 /// What a client says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Said {
+pub enum ClientMessage {
     Message {
         text: String,
         /// Comes back with the message; the same one twice is stored once, and answered by `stored`.

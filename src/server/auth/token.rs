@@ -28,6 +28,8 @@ pub struct Keys {
     link: SigningKey,
     /// Of grants, which nobody but this server reads.
     grant: [u8; 32],
+    /// What the keys of others are derived from.
+    root: [u8; 32],
 }
 
 /// What an access token says (RFC 7519 section 4.1).
@@ -65,7 +67,13 @@ impl Keys {
             access: SigningKey::new("handover 2026-11 access tokens", "handover:access", secret),
             link: SigningKey::new("handover 2026-11 link tokens", "handover:link", secret),
             grant: blake3::derive_key("handover 2026-11 grants", secret),
+            root: blake3::derive_key("handover 2026-11 keys of features", secret),
         }
+    }
+
+    /// A key for one purpose, which `context` names and no other does.
+    pub fn derive(&self, context: &str) -> [u8; 32] {
+        blake3::derive_key(context, &self.root)
     }
 
     pub fn sign_access(

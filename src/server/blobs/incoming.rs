@@ -145,9 +145,9 @@ impl Incoming {
 
     /// Makes the blob durable under its name: contents, then name, then folder.
     ///
-    /// `inspect` sees the whole file first and may refuse it.
-    pub fn finish(mut self, inspect: impl FnOnce(&mut File, u64) -> Result<()>) -> Result<Content> {
-        inspect(&mut self.file, self.size)?;
+    /// `inspect` sees the whole file first and may refuse it; what it finds is handed back.
+    pub fn finish<T>(mut self, inspect: impl FnOnce(&mut File, u64) -> Result<T>) -> Result<(Content, T)> {
+        let found = inspect(&mut self.file, self.size)?;
         let blobs = self.guard.blobs.clone();
         let durable = |guard: &mut Guard| -> io::Result<()> {
             self.file.sync_data()?;
@@ -160,14 +160,15 @@ impl Incoming {
             }
         };
         durable(&mut self.guard).map_err(|error| storage_error(&blobs, error))?;
-        Ok(Content {
+        let content = Content {
             id: self.guard.id.clone(),
             size: self.size,
             blake3: self.blake3.finalize().to_hex().to_string(),
             crc32: self.crc32.finalize(),
             sha256: self.sha256.map(|context| hex::encode(context.finish().as_ref())),
             guard: self.guard,
-        })
+        };
+        Ok((content, found))
     }
 }
 
@@ -187,15 +188,16 @@ fn storage_error(blobs: &Blobs, error: io::Error) -> Error {
 ///
 /// # Errors
 /// What the stream breaks off with, what `inspect` says, or the limit, quota or disk that is exceeded. Nothing stays.
-pub async fn receive<S>(
+pub async fn receive<S, T>(
     blobs: &Blobs,
     stream: S,
     limit: u64,
     reservation: &mut Reservation,
-    inspect: impl FnOnce(&mut File, u64) -> Result<()> + Send + 'static,
-) -> Result<Content>
+    inspect: impl FnOnce(&mut File, u64) -> Result<T> + Send + 'static,
+) -> Result<(Content, T)>
 where
     S: Stream<Item = Result<Bytes>>,
+    T: Send + 'static,
 {
     futures_util::pin_mut!(stream);
     let mut writing = Writing::Idle(None);

@@ -91,6 +91,7 @@ diesel::table! {
         uploaded_by -> Text,
         uploaded_at -> Timestamp,
         deleted_at -> Nullable<Timestamp>,
+        notes -> Text,
     }
 }
 

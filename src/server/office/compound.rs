@@ -4,33 +4,20 @@
 
 use std::io::{Read, Seek};
 
+use super::sectors::{Compound, DirectoryEntry, ROOT, STREAM, children};
 use super::source::{Fields, Source};
 use super::{InspectError, Refusal};
 
-const HEADER_BYTES: usize = 512;
-const HEADER_DIFAT_LEN: usize = 109;
-const DIRECTORY_ENTRY_BYTES: usize = 128;
-const MINI_SECTOR_BYTES: u64 = 64;
-/// The largest regular sector number; those above are marks ([MS-CFB] 2.1).
-const MAX_REGULAR_SECTOR: u32 = 0xFFFF_FFFA;
-const FREE_SECTOR: u32 = 0xFFFF_FFFF;
-const NO_STREAM: u32 = 0xFFFF_FFFF;
-const STREAM: u8 = 2;
-const ROOT: u8 = 5;
-
-/// Protected documents have some ten entries.
-const MAX_DIRECTORY_ENTRIES: usize = 4_096;
-/// Enough for a file of 8 GiB in 512-byte sectors: each names 127 sectors of 128 entries.
-const MAX_DIFAT_SECTORS: usize = 1_024;
-/// How far into the mini stream `EncryptionInfo` may begin; it is the first or second in it.
-const MAX_MINI_HOPS: u64 = 4_096;
-
-/// Streams and storages of the binary formats and of macros. A file that has them beside an
-/// encrypted package is a .doc or .xls to a program that looks for these first.
-const BINARY_FORMAT_NAMES: [&str; 8] =
-    ["WordDocument", "Workbook", "Book", "PowerPoint Document", "Macros", "VBA", "_VBA_PROJECT_CUR", "_VBA_PROJECT"];
-
-const LOOPS: Refusal = Refusal::Malformed("its OLE2 sectors or entries run in circles");
+/// Streams of the binary formats: a file that has one beside an encrypted package is a .doc or .xls
+/// to a program that looks for these first. One of zeros is nothing to anybody; Word 2007 leaves it.
+const BINARY_STREAMS: [&str; 4] = ["WordDocument", "Workbook", "Book", "PowerPoint Document"];
+/// Storages of macros.
+const MACRO_STORAGES: [&str; 4] = ["Macros", "VBA", "_VBA_PROJECT_CUR", "_VBA_PROJECT"];
+/// Where it is said how the package is encrypted ([MS-OFFCRYPTO] 2.1), and by rights management (2.2).
+const DATA_SPACES: [&str; 2] = ["\u{6}DataSpaces", "DataSpaceInfo"];
+const RIGHTS_MANAGEMENT: &str = "DRMEncryptedDataSpace";
+/// Word's stub is of 4 KiB.
+const MAX_STUB_BYTES: u64 = 64 << 10;
 
 /// Says whether the compound file is laid out as an encrypted office document.
 pub(super) fn inspect<R: Read + Seek>(source: &mut Source<'_, R>) -> Result<(), InspectError> {
@@ -38,239 +25,72 @@ pub(super) fn inspect<R: Read + Seek>(source: &mut Source<'_, R>) -> Result<(), 
     let entries = compound.directory()?;
     let root = entries.first().filter(|root| root.kind == ROOT);
     let root = root.ok_or(Refusal::Malformed("its OLE2 directory has no root"))?;
-    let children = children(root, &entries)?;
-    let named = |name: &str| {
-        let mut children = children.iter();
-        children.find(|child| child.name.eq_ignore_ascii_case(name))
-    };
-    let stream = |name| named(name).filter(|child| child.kind == STREAM);
-    let (Some(info), Some(package)) = (stream("EncryptionInfo"), stream("EncryptedPackage")) else {
+    let top = children(root, &entries)?;
+    let stream = |name| named(&top, name).filter(|child| child.kind == STREAM);
+    let Some(package) = stream("EncryptedPackage") else {
         return Err(Refusal::OtherCompoundFile.into());
     };
-    if BINARY_FORMAT_NAMES.iter().any(|name| named(name).is_some()) {
+    if is_rights_managed(&top, &entries)? {
+        return Err(Refusal::RightsManaged.into());
+    }
+    let Some(info) = stream("EncryptionInfo") else {
+        return Err(Refusal::OtherCompoundFile.into());
+    };
+    if MACRO_STORAGES.iter().any(|name| named(&top, name).is_some()) {
         return Err(Refusal::OtherCompoundFile.into());
     }
+    for name in BINARY_STREAMS {
+        if let Some(old) = named(&top, name)
+            && !is_stub(&mut compound, old)?
+        {
+            return Err(Refusal::OtherCompoundFile.into());
+        }
+    }
+    check_encryption(&mut compound, info, package, root)?;
+    compound.check_whole(top.into_iter().filter(|child| child.kind == STREAM).chain([root]))
+}
 
+fn named<'e>(entries: &[&'e DirectoryEntry], name: &str) -> Option<&'e DirectoryEntry> {
+    entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name)).copied()
+}
+
+/// Whether a server has to be asked for the key, instead of people for a password.
+fn is_rights_managed(top: &[&DirectoryEntry], entries: &[DirectoryEntry]) -> Result<bool, Refusal> {
+    let mut within = top.to_vec();
+    for name in DATA_SPACES {
+        let Some(storage) = named(&within, name) else {
+            return Ok(false);
+        };
+        within = children(storage, entries)?;
+    }
+    Ok(named(&within, RIGHTS_MANAGEMENT).is_some())
+}
+
+fn is_stub<R: Read + Seek>(compound: &mut Compound<'_, '_, R>, old: &DirectoryEntry) -> Result<bool, InspectError> {
+    if old.kind != STREAM || old.size > MAX_STUB_BYTES || compound.is_mini(old) {
+        return Ok(old.kind == STREAM && old.size == 0);
+    }
+    Ok(compound.read(old)?.iter().all(|&byte| byte == 0))
+}
+
+/// The scheme must be one of passwords, and the package as large as it says.
+fn check_encryption<R: Read + Seek>(
+    compound: &mut Compound<'_, '_, R>,
+    info: &DirectoryEntry,
+    package: &DirectoryEntry,
+    root: &DirectoryEntry,
+) -> Result<(), InspectError> {
     let version = compound.stream_head(info, root)?;
     let mut version = Fields(&version);
     match (version.u16()?, version.u16()?) {
         (4, 4) | (2..=4, 2) => {} // agile, standard ([MS-OFFCRYPTO] 2.3.4.10, 2.3.4.5)
         _ => return Err(Refusal::OtherCompoundFile.into()),
     }
-
     // The package's own size comes first ([MS-OFFCRYPTO] 2.3.4.4), then its encrypted bytes.
     let plain_bytes = u64::from_le_bytes(compound.stream_head(package, root)?);
     let encrypted_bytes = package.size.saturating_sub(8);
-    if plain_bytes == 0 || plain_bytes > encrypted_bytes || package.size >= compound.source.size() {
+    if plain_bytes == 0 || plain_bytes > encrypted_bytes || package.size >= compound.size() {
         return Err(Refusal::Malformed("its encrypted package is not as large as it says").into());
     }
-    compound.check_whole()
-}
-
-struct Compound<'s, 'a, R> {
-    source: &'s mut Source<'a, R>,
-    sector_shift: u32,
-    first_directory_sector: u32,
-    mini_cutoff: u64,
-    /// The sectors that hold the FAT, in order.
-    fat: Vec<u32>,
-}
-
-struct DirectoryEntry {
-    name: String,
-    kind: u8,
-    left: u32,
-    right: u32,
-    child: u32,
-    start: u32,
-    size: u64,
-}
-
-impl<'s, 'a, R: Read + Seek> Compound<'s, 'a, R> {
-    /// Reads the header ([MS-CFB] 2.2) and the list of FAT sectors (2.5).
-    fn open(source: &'s mut Source<'a, R>) -> Result<Self, InspectError> {
-        let header = source.read_vec(0, HEADER_BYTES)?;
-        let mut fields = Fields(&header);
-        fields.skip(26)?; // magic, class id, minor version
-        let major = fields.u16()?;
-        let byte_order = fields.u16()?;
-        let sector_shift = fields.u16()?;
-        let mini_shift = fields.u16()?;
-        let known = matches!((major, sector_shift), (3, 9) | (4, 12));
-        if !known || byte_order != 0xFFFE || mini_shift != 6 {
-            return Err(Refusal::Malformed("its OLE2 header is of no known version").into());
-        }
-        fields.skip(14)?; // reserved, counts of directory and FAT sectors
-        let first_directory_sector = fields.u32()?;
-        fields.skip(4)?; // transactions
-        let mini_cutoff = fields.u32()?.into();
-        fields.skip(8)?; // mini FAT
-        let mut difat_sector = fields.u32()?;
-        fields.skip(4)?; // count of DIFAT sectors: the chain says it, too
-        let mut fat = Vec::new();
-        for _ in 0..HEADER_DIFAT_LEN {
-            push_regular(&mut fat, fields.u32()?);
-        }
-        let mut compound = Self { source, sector_shift: sector_shift.into(), first_directory_sector, mini_cutoff, fat };
-        for _ in 0..MAX_DIFAT_SECTORS {
-            if difat_sector > MAX_REGULAR_SECTOR {
-                return Ok(compound);
-            }
-            let sector = compound.sector(difat_sector)?;
-            let mut fields = Fields(&sector);
-            for _ in 0..compound.numbers_per_sector().saturating_sub(1) {
-                push_regular(&mut compound.fat, fields.u32()?);
-            }
-            difat_sector = fields.u32()?;
-        }
-        Err(LOOPS.into())
-    }
-
-    fn sector_bytes(&self) -> u64 {
-        1 << self.sector_shift
-    }
-
-    fn numbers_per_sector(&self) -> u64 {
-        self.sector_bytes() / 4
-    }
-
-    /// Where a sector stands; the header takes the place of one.
-    fn offset(&self, sector: u32) -> u64 {
-        (u64::from(sector) + 1) << self.sector_shift
-    }
-
-    fn sector(&mut self, sector: u32) -> Result<Vec<u8>, InspectError> {
-        self.source.read_vec(self.offset(sector), self.sector_bytes() as usize)
-    }
-
-    /// The sector after this one in its chain, by the FAT ([MS-CFB] 2.3).
-    fn next(&mut self, sector: u32) -> Result<u32, InspectError> {
-        let index = u64::from(sector) / self.numbers_per_sector();
-        let within = u64::from(sector) % self.numbers_per_sector();
-        let fat_sector = self.fat.get(index as usize).copied();
-        let fat_sector = fat_sector.ok_or(Refusal::EndsEarly("the end of its OLE2 table"))?;
-        let mut next = [0; 4];
-        let at = self.offset(fat_sector).saturating_add(within * 4);
-        self.source.read_at(at, &mut next)?;
-        Ok(u32::from_le_bytes(next))
-    }
-
-    /// All directory entries ([MS-CFB] 2.6).
-    fn directory(&mut self) -> Result<Vec<DirectoryEntry>, InspectError> {
-        let mut entries = Vec::new();
-        let mut sector = self.first_directory_sector;
-        while sector <= MAX_REGULAR_SECTOR {
-            if entries.len() >= MAX_DIRECTORY_ENTRIES {
-                return Err(LOOPS.into());
-            }
-            let bytes = self.sector(sector)?;
-            for entry in bytes.chunks_exact(DIRECTORY_ENTRY_BYTES) {
-                entries.push(self.directory_entry(entry)?);
-            }
-            sector = self.next(sector)?;
-        }
-        Ok(entries)
-    }
-
-    fn directory_entry(&self, bytes: &[u8]) -> Result<DirectoryEntry, Refusal> {
-        let mut fields = Fields(bytes);
-        let name = fields.take(64)?;
-        let name_bytes: usize = fields.u16()?.into();
-        let kind = fields.take(1)?.first().copied().unwrap_or_default();
-        fields.skip(1)?; // colour
-        let [left, right, child] = [fields.u32()?, fields.u32()?, fields.u32()?];
-        fields.skip(36)?; // class id, state, times
-        let start = fields.u32()?;
-        let size = fields.u64()?;
-        let units = name.get(..name_bytes.saturating_sub(2)).unwrap_or_default();
-        let units = units.as_chunks::<2>().0.iter().copied();
-        let name = char::decode_utf16(units.map(u16::from_le_bytes))
-            .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
-            .collect();
-        Ok(DirectoryEntry {
-            name,
-            kind,
-            left,
-            right,
-            child,
-            start,
-            // Old writers left rubbish in the upper half of version 3 ([MS-CFB] 2.6.3).
-            size: match self.sector_shift {
-                9 => size & u64::from(u32::MAX),
-                _ => size,
-            },
-        })
-    }
-
-    /// A stream's first eight bytes. A stream below the cutoff is in the mini stream, which is the
-    /// root's own stream ([MS-CFB] 2.4); no more than eight bytes are ever in one mini sector's way.
-    fn stream_head(&mut self, stream: &DirectoryEntry, root: &DirectoryEntry) -> Result<[u8; 8], InspectError> {
-        if stream.size < 8 {
-            return Err(Refusal::EndsEarly("the end of its encryption record").into());
-        }
-        let at = if stream.size >= self.mini_cutoff {
-            self.offset(stream.start)
-        } else {
-            let mini_at = u64::from(stream.start).saturating_mul(MINI_SECTOR_BYTES);
-            let hops = mini_at / self.sector_bytes();
-            if hops > MAX_MINI_HOPS {
-                return Err(LOOPS.into());
-            }
-            let mut sector = root.start;
-            for _ in 0..hops {
-                sector = self.next(sector)?;
-            }
-            let within = mini_at % self.sector_bytes();
-            self.offset(sector).saturating_add(within)
-        };
-        let mut head = [0; 8];
-        self.source.read_at(at, &mut head)?;
-        Ok(head)
-    }
-
-    /// The last sector in use must be there: a file that was cut off is damaged.
-    fn check_whole(&mut self) -> Result<(), InspectError> {
-        let Some((&last, full)) = self.fat.split_last() else {
-            return Err(Refusal::EndsEarly("its OLE2 table").into());
-        };
-        let before = (full.len() as u64).saturating_mul(self.numbers_per_sector());
-        let table = self.sector(last)?;
-        let mut numbers = table.as_chunks::<4>().0.iter();
-        let used = numbers.rposition(|&number| u32::from_le_bytes(number) != FREE_SECTOR);
-        let highest = before.saturating_add(used.unwrap_or_default() as u64);
-        let begins_at = highest.saturating_add(1) << self.sector_shift;
-        if begins_at >= self.source.size() {
-            return Err(Refusal::EndsEarly("the last of its OLE2 sectors").into());
-        }
-        Ok(())
-    }
-}
-
-fn push_regular(fat: &mut Vec<u32>, sector: u32) {
-    if sector <= MAX_REGULAR_SECTOR {
-        fat.push(sector);
-    }
-}
-
-/// The entries directly below the root, which are its child and that one's siblings: a binary tree
-/// ([MS-CFB] 2.6.4). Nobody promises that it is one, so every entry is visited at most once.
-fn children<'e>(root: &DirectoryEntry, entries: &'e [DirectoryEntry]) -> Result<Vec<&'e DirectoryEntry>, Refusal> {
-    let mut visited = vec![false; entries.len()];
-    let mut pending = vec![root.child];
-    let mut children = Vec::new();
-    while let Some(index) = pending.pop() {
-        if index == NO_STREAM {
-            continue;
-        }
-        let index = index as usize;
-        let (Some(entry), Some(visited)) = (entries.get(index), visited.get_mut(index)) else {
-            return Err(Refusal::Malformed("its OLE2 directory names an entry that is not there"));
-        };
-        if std::mem::replace(visited, true) {
-            return Err(LOOPS);
-        }
-        pending.extend([entry.left, entry.right]);
-        children.push(entry);
-    }
-    Ok(children)
+    Ok(())
 }

@@ -68,7 +68,9 @@ impl ContentTypes {
                     }
                 }
                 Event::End(_) => depth = depth.saturating_sub(1),
-                Event::Decl(declaration) => check_encoding(&declaration)?,
+                Event::Decl(declaration) if !is_known_encoding(&declaration) => {
+                    return Err(Refusal::BrokenContentTypes("is neither UTF-8 nor UTF-16"));
+                }
                 // Nothing legitimate has one, and entities are what makes XML dangerous.
                 Event::DocType(_) => return Err(Refusal::Doctype),
                 Event::Eof => break,
@@ -154,13 +156,11 @@ fn decode(xml: &[u8]) -> String {
     }
 }
 
-fn check_encoding(declaration: &BytesDecl<'_>) -> Result<(), Refusal> {
-    let Some(encoding) = declaration.encoding() else {
-        return Ok(());
-    };
-    let encoding = encoding.map_err(|_| NOT_XML)?.to_ascii_lowercase();
-    if ENCODINGS.contains(&encoding.as_str()) {
-        return Ok(());
+/// Whether the declaration names no encoding in which other bytes than ASCII's could mean ASCII letters.
+pub(super) fn is_known_encoding(declaration: &BytesDecl<'_>) -> bool {
+    match declaration.encoding() {
+        None => true,
+        Some(Ok(encoding)) => ENCODINGS.contains(&encoding.to_ascii_lowercase().as_str()),
+        Some(Err(_)) => false,
     }
-    Err(Refusal::BrokenContentTypes("is neither UTF-8 nor UTF-16"))
 }

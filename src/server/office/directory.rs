@@ -9,7 +9,7 @@ use super::names::{Key, Keys, PartName};
 use super::refusal::shown;
 use super::source::{Fields, Source, Window};
 use super::zip::{Extent, RECORD_SIGNATURE};
-use super::{InspectError, Refusal, rules};
+use super::{InspectError, Refusal, programs, rules};
 
 const RECORD_BYTES: usize = 46;
 /// A local header's fixed part (APPNOTE 4.3.7).
@@ -29,15 +29,30 @@ const FORMAT_MODE: u32 = 0o170_000;
 pub(super) struct Entry {
     pub(super) key: Key,
     pub(super) extension: Key,
+    pub(super) role: Role,
     record_at: u64,
     pub(super) local_at: u64,
     pub(super) compressed: u64,
     pub(super) expanded: u64,
+    pub(super) crc: u32,
     pub(super) method: u16,
     pub(super) name_len: u16,
 }
 
+/// What an entry's name makes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Part,
+    Relationships,
+}
+
 impl Entry {
+    /// The entry's name as a part's.
+    pub(super) fn name<R: Read + Seek>(&self, source: &mut Source<'_, R>) -> Result<PartName, InspectError> {
+        let at = self.record_at.saturating_add(RECORD_BYTES as u64);
+        Ok(PartName::new(&source.read_vec(at, self.name_len.into())?))
+    }
+
     /// The entry's name as it may be shown to people.
     pub(super) fn shown_name<R: Read + Seek>(&self, source: &mut Source<'_, R>) -> Result<String, InspectError> {
         let at = self.record_at.saturating_add(RECORD_BYTES as u64);
@@ -88,10 +103,12 @@ pub(super) fn read<R: Read + Seek>(
         let entry = Entry {
             key,
             extension: keys.of(part.extension()),
+            role: if part.is_relationships() { Role::Relationships } else { Role::Part },
             record_at,
             local_at: record.local_at,
             compressed: record.compressed,
             expanded: record.expanded,
+            crc: record.crc,
             method: record.method,
             name_len: variable.first().copied().unwrap_or_default(),
         };
@@ -140,6 +157,7 @@ fn check_layout<R: Read + Seek>(source: &mut Source<'_, R>, entries: &[Entry]) -
 struct Record<'b> {
     flags: u16,
     method: u16,
+    crc: u32,
     compressed: u64,
     expanded: u64,
     disk: u32,
@@ -158,7 +176,8 @@ impl<'b> Record<'b> {
         fields.skip(4)?; // versions
         let flags = fields.u16()?;
         let method = fields.u16()?;
-        fields.skip(8)?; // time, date, CRC-32
+        fields.skip(4)?; // time, date
+        let crc = fields.u32()?;
         let compressed = fields.u32()?.into();
         let expanded = fields.u32()?.into();
         let name_len = fields.u16()?.into();
@@ -170,7 +189,7 @@ impl<'b> Record<'b> {
         let local_at = fields.u32()?.into();
         let name = fields.take(name_len)?;
         let extra = fields.take(extra_len)?;
-        let mut record = Self { flags, method, compressed, expanded, disk, mode, local_at, name, extra };
+        let mut record = Self { flags, method, crc, compressed, expanded, disk, mode, local_at, name, extra };
         record.widen()?;
         Ok(record)
     }
@@ -213,7 +232,7 @@ impl<'b> Record<'b> {
         }
     }
 
-    /// The entry's name, if it is safe and no macro's.
+    /// The entry's name, if it is safe and neither a macro's nor a program's.
     fn part_name(&self) -> Result<PartName, Refusal> {
         self.admit(self.name)
     }
@@ -242,6 +261,9 @@ impl<'b> Record<'b> {
         }
         if rules::is_macro_name(part.as_bytes()) {
             return Err(Refusal::Macros(shown(raw)));
+        }
+        if programs::is_ending(part.extension()) {
+            return Err(Refusal::Program(shown(raw)));
         }
         Ok(part)
     }

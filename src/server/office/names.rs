@@ -28,6 +28,47 @@ impl PartName {
         Self { bytes, absolute: slashes > 0 }
     }
 
+    /// The part that a relationship's target names (ECMA-376 Part 2, 6.4): seen from the folder of its owner, which has
+    /// neither slash at its end.
+    pub(super) fn resolve(folder: &str, target: &str) -> Self {
+        let target = target.split(['#', '?']).next().unwrap_or_default();
+        let target = Self::new(target.as_bytes());
+        let from = if target.absolute { "" } else { folder };
+        let mut segments: Vec<&[u8]> = from.as_bytes().split(|&b| b == b'/').filter(|s| !s.is_empty()).collect();
+        for segment in target.bytes.split(|&b| b == b'/') {
+            match segment {
+                b"" | b"." => {}
+                b".." => drop(segments.pop()),
+                segment => segments.push(segment),
+            }
+        }
+        Self { bytes: segments.join(&b'/'), absolute: false }
+    }
+
+    /// The part that a relationship part belongs to: `a/b.xml` for `a/_rels/b.xml.rels`.
+    pub(super) fn owner(&self) -> Self {
+        let (folder, name) = self.split();
+        let folder = folder.strip_suffix(b"_rels").unwrap_or(folder);
+        let name = name.strip_suffix(b".rels").unwrap_or(name);
+        Self { bytes: [folder, name].concat(), absolute: false }
+    }
+
+    /// Whether it is a relationship part by its name, which is all that makes it one (ECMA-376 Part 2, 6.5.2).
+    pub(super) fn is_relationships(&self) -> bool {
+        let (folder, name) = self.split();
+        name.ends_with(b".rels") && (folder == b"_rels" || folder.ends_with(b"/_rels"))
+    }
+
+    /// The folder without its last slash, and the last segment.
+    fn split(&self) -> (&[u8], &[u8]) {
+        match self.bytes.iter().rposition(|&b| b == b'/') {
+            Some(slash) => {
+                (self.bytes.get(..slash).unwrap_or_default(), self.bytes.get(slash + 1..).unwrap_or_default())
+            }
+            None => (&[], &self.bytes),
+        }
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -35,7 +76,10 @@ impl PartName {
     /// What follows the last dot of the last segment (ECMA-376 Part 2, 7.2.3.5); empty if none.
     pub(super) fn extension(&self) -> &[u8] {
         let last = self.bytes.rsplit(|&b| b == b'/').next();
+        // Windows drops dots and spaces at the end.
         let last = last.unwrap_or_default();
+        let used = last.iter().rposition(|b| !matches!(b, b'.' | b' ')).map_or(0, |at| at + 1);
+        let last = last.get(..used).unwrap_or_default();
         match last.iter().rposition(|&b| b == b'.') {
             Some(dot) => last.get(dot + 1..).unwrap_or_default(),
             None => &[],
@@ -97,6 +141,7 @@ fn hex(digit: u8) -> Option<u8> {
 
 /// Turns names into 64-bit keys, so that a directory of any size is compared in little memory.
 /// The hash is keyed at random for every file: nobody can prepare two names that collide.
+#[derive(Clone)]
 pub(super) struct Keys(RandomState);
 
 /// A part name's or an extension's key.

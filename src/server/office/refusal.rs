@@ -15,8 +15,14 @@ pub enum Refusal {
     NoContentTypes,
     #[error("The file is not an office document: no text, workbook or presentation is in it.")]
     NoMainPart,
+    #[error("The file is not an office document: it has no _rels/.rels, so nothing leads to its content.")]
+    NoRootRelationships,
     #[error("The file is an OLE2 file but not a password-protected .docx, .xlsx or .pptx.")]
     OtherCompoundFile,
+    #[error(
+        "Rights management locks the document: only whom its owner's server knows can open it. Lift it, or set a password."
+    )]
+    RightsManaged,
 
     #[error("The name says {}, but the file is a {}.", .named.noun(), .found.noun())]
     WrongKind { named: Kind, found: Kind },
@@ -35,6 +41,8 @@ pub enum Refusal {
     BrokenEntry { name: String, fault: &'static str },
     #[error("The document is damaged: \"{name}\" uses compression method {method}, not 0 or 8.")]
     Method { name: String, method: u16 },
+    #[error("The document is damaged: its main part is not the XML of a {}.", .0.noun())]
+    MainPart(Kind),
     #[error("The document is damaged: its [Content_Types].xml {0}.")]
     BrokenContentTypes(&'static str),
 
@@ -42,6 +50,10 @@ pub enum Refusal {
     UnsafeName { name: String, fault: &'static str },
     #[error("The document is unsafe: the entry \"{name}\" {fault}.")]
     UnsafeEntry { name: String, fault: &'static str },
+    #[error("The document is unsafe: it loads {what} from outside (\"{target}\").")]
+    Outside { what: &'static str, target: String },
+    #[error("The document is unsafe: it holds a program (\"{0}\").")]
+    Program(String),
     #[error("The document is unsafe: {0}.")]
     Ambiguous(&'static str),
     #[error("The document is unsafe: its {what} is {found}; at most {limit} is let in.")]
@@ -60,6 +72,7 @@ impl Refusal {
             Self::Empty,
             Self::UnknownFormat,
             Self::WrongKind { named: Kind::Presentation, found: Kind::Workbook },
+            Self::RightsManaged,
             Self::Macros("word/vbaProject.bin".into()),
             Self::NoDirectory,
             Self::Doctype,
@@ -71,9 +84,12 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Empty => "empty_file",
-            Self::UnknownFormat | Self::NoContentTypes | Self::NoMainPart | Self::OtherCompoundFile => {
-                "not_an_office_document"
-            }
+            Self::UnknownFormat
+            | Self::NoContentTypes
+            | Self::NoMainPart
+            | Self::NoRootRelationships
+            | Self::OtherCompoundFile => "not_an_office_document",
+            Self::RightsManaged => "rights_managed_document",
             Self::WrongKind { .. } => "wrong_office_kind",
             Self::Macros(_) => "macros_not_allowed",
             Self::NoDirectory
@@ -82,9 +98,12 @@ impl Refusal {
             | Self::EntryCount { .. }
             | Self::BrokenEntry { .. }
             | Self::Method { .. }
+            | Self::MainPart(_)
             | Self::BrokenContentTypes(_) => "damaged_document",
             Self::UnsafeName { .. }
             | Self::UnsafeEntry { .. }
+            | Self::Outside { .. }
+            | Self::Program(_)
             | Self::Ambiguous(_)
             | Self::TooLarge { .. }
             | Self::Bomb { .. }

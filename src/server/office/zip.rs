@@ -15,6 +15,11 @@ const END64_SIGNATURE: u32 = 0x0606_4b50;
 const END64_BYTES: usize = 56;
 pub(super) const RECORD_SIGNATURE: u32 = 0x0201_4b50;
 
+/// Multipart forms and mail leave a line behind a file, some disks fill up a sector.
+const MAX_APPENDED_BYTES: usize = 1_024;
+
+const TWICE: Refusal = Refusal::Ambiguous("it ends twice, so programs would not agree on it");
+
 /// Where the central directory stands and how many entries it is said to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {
@@ -28,37 +33,47 @@ pub(super) struct Extent {
 /// Finds the one directory that the file's end points to.
 ///
 /// Programs differ in which end record they believe when there are several: the last signature, or
-/// the one whose comment reaches the end. So every signature in the tail is followed, those that
-/// lead to no directory are noise (a comment, a package embedded unpacked), and two that lead to
-/// one each are refused. Bytes after the end record are let in, as LibreOffice and POI do.
+/// the one whose comment reaches the end; and in where they then look for the directory: where the
+/// record says, or right before it. So every signature in the tail is followed both ways. Those that
+/// lead to no directory are noise, as are those of a package that is embedded unpacked; all others
+/// must lead to one and the same. A few bytes after the end record are let in, as LibreOffice and POI do.
 pub(super) fn find_directory<R: Read + Seek>(source: &mut Source<'_, R>) -> Result<Extent, InspectError> {
     let size = source.size();
     let tail_len = size.min(MAX_TAIL_BYTES as u64);
     let tail_at = size - tail_len;
     let tail = source.read_vec(tail_at, tail_len as usize)?;
 
-    let mut found: Option<Extent> = None;
+    let mut found: Option<(Extent, u64)> = None;
     let mut signed = false;
+    let mut elsewhere = false;
     for (offset, record) in tail.windows(END_BYTES).enumerate() {
         if !record.starts_with(&END_SIGNATURE.to_le_bytes()) {
             continue;
         }
         signed = true;
-        let Some(extent) = follow(source, tail_at + offset as u64, record)? else {
-            continue;
-        };
-        if found.is_some_and(|other| other != extent) {
-            return Err(Refusal::Ambiguous("it ends twice, so programs would not agree on it").into());
+        let at = tail_at + offset as u64;
+        match follow(source, at, record)? {
+            Leads::ToDirectory(extent) if found.is_some_and(|(other, _)| other != extent) => return Err(TWICE.into()),
+            Leads::ToDirectory(extent) => found = Some((extent, end_of(at, record))),
+            // Within an entry it is noise, unless it reaches to the end as only the real one should.
+            Leads::Elsewhere if found.is_some() || end_of(at, record) == size => return Err(TWICE.into()),
+            Leads::Elsewhere => elsewhere = true,
+            Leads::Nowhere => {}
         }
-        found = Some(extent);
     }
-    let Some(extent) = found else {
+    let Some((extent, end)) = found else {
         return Err(match signed {
+            _ if elsewhere => TWICE,
             true => Refusal::Malformed("its directory is not where its end record says"),
             false => Refusal::NoDirectory,
         }
         .into());
     };
+    let appended = tail.get(end.saturating_sub(tail_at) as usize..).unwrap_or_default();
+    let padding = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+    if appended.len() > MAX_APPENDED_BYTES && !appended.iter().all(padding) {
+        return Err(Refusal::Ambiguous("something else is appended to it").into());
+    }
     if extent.size > rules::MAX_DIRECTORY_BYTES {
         return Err(Refusal::TooLarge {
             what: "directory in bytes",
@@ -70,8 +85,23 @@ pub(super) fn find_directory<R: Read + Seek>(source: &mut Source<'_, R>) -> Resu
     Ok(extent)
 }
 
-/// The directory that an end record at `at` leads to, or `None` if it leads to none.
-fn follow<R: Read + Seek>(source: &mut Source<'_, R>, at: u64, record: &[u8]) -> Result<Option<Extent>, InspectError> {
+/// Where an end record and its comment end.
+fn end_of(at: u64, record: &[u8]) -> u64 {
+    let comment = record.last_chunk().copied().map_or(0, u16::from_le_bytes);
+    at.saturating_add(END_BYTES as u64).saturating_add(comment.into())
+}
+
+/// Where an end record leads to.
+enum Leads {
+    /// To a directory that stands where the record says and right before it.
+    ToDirectory(Extent),
+    /// To one of the two places, or to an archive of nothing.
+    Elsewhere,
+    Nowhere,
+}
+
+/// Where the end record at `at` leads to.
+fn follow<R: Read + Seek>(source: &mut Source<'_, R>, at: u64, record: &[u8]) -> Result<Leads, InspectError> {
     let mut fields = Fields(record);
     fields.skip(4)?;
     let disks = [fields.u16()?, fields.u16()?];
@@ -97,15 +127,25 @@ fn follow<R: Read + Seek>(source: &mut Source<'_, R>, at: u64, record: &[u8]) ->
         }
     };
     let Some(extent) = extent else {
-        return Ok(None);
+        return Ok(Leads::Nowhere);
     };
-    // Some programs count the directory's place from the file's start, some back from its end.
-    if extent.size < 4 || extent.at.checked_add(extent.size) != Some(ends_at) {
-        return Ok(None);
+    if extent.size == 0 && extent.listed == 0 {
+        return Ok(Leads::Elsewhere);
     }
-    let mut signature = [0; 4];
-    source.read_at(extent.at, &mut signature)?;
-    Ok((signature == RECORD_SIGNATURE.to_le_bytes()).then_some(extent))
+    // Some programs count the directory's place from the file's start, some back from its end.
+    let mut is_directory = |at: Option<u64>| -> Result<bool, InspectError> {
+        let fits = at.filter(|at| extent.size >= 4 && at.saturating_add(4) <= ends_at);
+        let mut signature = [0; 4];
+        fits.map(|at| source.read_at(at, &mut signature)).transpose()?;
+        Ok(signature == RECORD_SIGNATURE.to_le_bytes())
+    };
+    let before = ends_at.checked_sub(extent.size);
+    let (said, before_is) = (is_directory(Some(extent.at))?, is_directory(before)?);
+    Ok(match said && before == Some(extent.at) {
+        true => Leads::ToDirectory(extent),
+        false if said || before_is => Leads::Elsewhere,
+        false => Leads::Nowhere,
+    })
 }
 
 enum Locator {

@@ -4,6 +4,7 @@ mod audit;
 mod connection;
 mod durability;
 mod expect;
+mod floors;
 mod full_disk;
 mod headers;
 mod http_limits;

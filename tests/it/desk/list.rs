@@ -31,7 +31,7 @@ async fn a_row_tells_what_the_file_is() {
             let expected = serde_json::json!({
                 "filename": name, "version": 1, "size": content.len(),
                 "blake3": blake3::hash(&content).to_hex().as_str(), "sha256": sha256(&content),
-                "content_type": format!("{main}{kind}"), "uploaded_by": "olga", "uploaded_at": answer["uploaded_at"],
+                "content_type": format!("{main}{kind}"), "uploaded_by": "olga", "uploaded_at": answer["uploaded_at"], "notes": [],
             });
             assert_eq!(page["files"][0], expected);
             assert_eq!(page["next"], Value::Null);

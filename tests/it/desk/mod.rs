@@ -5,6 +5,7 @@ mod digests;
 mod gate;
 mod list;
 mod names;
+mod notes;
 mod quotas;
 mod uploads;
 mod versions;

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt as _, StreamExt as _};
 use handover::client::direct::Failure;
+use handover::protocol::direct::frame::{CONFIRM, PAKE};
 use handover::protocol::direct::{End, LARGEST_FRAME, Signal};
 use reqwest::Method;
 use serde_json::Value;
@@ -68,6 +69,17 @@ impl Socket {
         }
     }
 
+    /// The next frame of the other side; signals before it are passed over.
+    pub async fn frame(&mut self) -> Vec<u8> {
+        loop {
+            match self.next().await {
+                Some(Message::Binary(frame)) => return frame.into(),
+                Some(Message::Text(_) | Message::Ping(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     pub async fn code(&mut self) -> (u32, String) {
         match self.signal().await {
             Signal::Code { nameplate, token, expires_in: 600, grace: 180, .. } => (nameplate, token),
@@ -82,7 +94,7 @@ impl Socket {
                     assert!(!msg.is_empty());
                     return code.as_str();
                 }
-                Signal::Paired { .. } | Signal::PeerLost { .. } | Signal::Joined { .. } => {}
+                Signal::Paired { .. } | Signal::PeerLost { .. } | Signal::Joined { .. } | Signal::Waiting => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -97,21 +109,47 @@ impl Socket {
     }
 }
 
+/// What a side says that comes back.
+pub fn again_with(token: &str) -> Signal {
+    Signal::Rejoin { token: token.into(), is_confirmed: false }
+}
+
 /// The servers that a side is told of, with what opens each.
 fn ice_servers(signal: Signal) -> Vec<(String, Option<String>, Option<String>)> {
-    let (Signal::Code { ice_servers, .. } | Signal::Joined { ice_servers, .. }) = signal else { panic!("{signal:?}") };
+    let Signal::Ice { ice_servers } = signal else { panic!("{signal:?}") };
     ice_servers.into_iter().map(|server| (server.urls, server.username, server.credential)).collect()
 }
 
+/// A sender, and a receiver that has joined it; both are told that they are paired.
+async fn pair(server: &TestServer) -> (Socket, Socket) {
+    let mut sender = Socket::to(server, "/api/direct/send").await;
+    let (nameplate, _) = sender.code().await;
+    let mut receiver = Socket::to(server, &format!("/api/direct/receive/{nameplate}")).await;
+    assert!(matches!(receiver.signal().await, Signal::Joined { .. }));
+    for side in [&mut sender, &mut receiver] {
+        assert_eq!(side.signal().await, Signal::Paired { session: 1 });
+    }
+    (sender, receiver)
+}
+
+/// Says what the exchange says when the receiver has the code, and returns what either is told when it has shown it.
+async fn agree(sender: &mut Socket, receiver: &mut Socket) -> [Signal; 2] {
+    sender.pass(vec![PAKE]).await;
+    assert_eq!(receiver.frame().await, [PAKE]);
+    receiver.pass(vec![CONFIRM]).await;
+    assert_eq!(sender.frame().await, [CONFIRM]);
+    sender.pass(vec![CONFIRM]).await;
+    let told = [sender.signal().await, receiver.signal().await];
+    assert_eq!(receiver.frame().await, [CONFIRM], "not before it was told");
+    told
+}
+
 #[tokio::test]
-async fn both_sides_are_told_of_the_servers_that_help_them_to_meet() {
+async fn both_sides_are_told_of_the_servers_that_help_them_once_they_have_agreed() {
     let servers = "stun:stun.example.org,turn:ann:s3cret@t.example.org:3478,turns:north@t.example.org?transport=tcp";
     let server = TestServer::with(&["--ice-servers", servers]);
-    let mut sender = Socket::to(&server, "/api/direct/send").await;
-    let code = sender.signal().await;
-    let Signal::Code { nameplate, .. } = code else { panic!("{code:?}") };
-    let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await;
-    let (sent, received) = (ice_servers(code), ice_servers(receiver.signal().await));
+    let (mut sender, mut receiver) = pair(&server).await;
+    let [sent, received] = agree(&mut sender, &mut receiver).await.map(ice_servers);
     let some = |text: &str| Some(text.to_owned());
     for told in [&sent, &received] {
         assert_eq!(told[0], ("stun:stun.example.org".into(), None, None));
@@ -129,11 +167,51 @@ async fn both_sides_are_told_of_the_servers_that_help_them_to_meet() {
     assert!(!format!("{:?}", server.app().config).contains("s3cret"), "the settings keep it to themselves");
 }
 
+/// Whoever guesses a nameplate has not the words: nothing is told, and the place is nobody's for long.
 #[tokio::test]
-async fn without_servers_nothing_is_said_of_them() {
+async fn whoever_comes_without_the_words_gets_nothing_and_keeps_nobody_out() {
+    let server = TestServer::with(&["--ice-servers", "turn:ann:s3cret@t.example.org:3478"]);
+    let mut sender = Socket::to(&server, "/api/direct/send").await;
+    let (nameplate, _) = sender.code().await;
+    let path = format!("/api/direct/receive/{nameplate}");
+    let mut stranger = Socket::to(&server, &path).await;
+    assert!(matches!(stranger.signal().await, Signal::Joined { .. }));
+    assert_eq!(stranger.signal().await, Signal::Paired { session: 1 });
+    assert_eq!(sender.signal().await, Signal::Paired { session: 1 });
+    sender.pass(vec![PAKE]).await;
+    // What it says that is no confirmation helps nothing, nor does one of its own.
+    stranger.pass(vec![PAKE]).await;
+    stranger.pass(vec![4, 1, 2]).await;
+    assert_eq!((sender.frame().await, sender.frame().await), (vec![PAKE], vec![4, 1, 2]));
+    assert_eq!(stranger.frame().await, [PAKE]);
+    let right = tokio::spawn({
+        let socket = Socket::to(&server, &path).await;
+        async move {
+            let mut socket = socket;
+            (socket.signal().await, socket.signal().await, socket)
+        }
+    });
+    server.clock.advance(Duration::from_secs(3));
+    let (joined, paired, mut receiver) = right.await.unwrap();
+    assert!(matches!(joined, Signal::Joined { .. }), "{joined:?}");
+    assert_eq!(paired, Signal::Paired { session: 2 });
+    assert_eq!(stranger.ended().await, "code_in_use", "without a word of the servers");
+    assert_eq!(sender.signal().await, Signal::Waiting);
+    assert_eq!(sender.signal().await, Signal::Paired { session: 2 });
+    let [sent, received] = agree(&mut sender, &mut receiver).await.map(ice_servers);
+    assert_eq!((sent.len(), received.len()), (1, 1));
+    assert_eq!(Socket::to(&server, &path).await.ended().await, "code_in_use", "now it is somebody's");
+}
+
+/// One that goes without having shown anything leaves the code as it was.
+#[tokio::test]
+async fn a_receiver_that_goes_before_its_guess_costs_nothing() {
     let server = TestServer::start();
-    let mut socket = Socket::to(&server, "/api/direct/send").await;
-    assert_eq!(ice_servers(socket.signal().await), []);
+    let (mut sender, receiver) = pair(&server).await;
+    drop(receiver);
+    assert_eq!(sender.signal().await, Signal::Waiting);
+    server.clock.advance(Duration::from_secs(600));
+    assert_eq!(sender.ended().await, "expired_code");
 }
 
 #[tokio::test]
@@ -166,9 +244,10 @@ async fn a_code_serves_one_receiver() {
     let path = format!("/api/direct/receive/{nameplate}");
     let mut first = Socket::to(&server, &path).await;
     assert!(matches!(first.signal().await, Signal::Joined { .. }));
-    assert_eq!(Socket::to(&server, &path).await.ended().await, "code_in_use");
     assert!(matches!(sender.signal().await, Signal::Paired { session: 1 }));
     assert!(matches!(first.signal().await, Signal::Paired { session: 1 }));
+    agree(&mut sender, &mut first).await;
+    assert_eq!(Socket::to(&server, &path).await.ended().await, "code_in_use");
     for unknown in ["/api/direct/receive/4000000000", "/api/direct/receive/-1", "/api/direct/receive/x%2Fy"] {
         assert_eq!(Socket::to(&server, unknown).await.ended().await, "unknown_code", "{unknown}");
     }
@@ -201,15 +280,15 @@ async fn a_place_is_given_back_for_its_token_alone() {
     let again = format!("/api/direct/send?rejoin={nameplate}");
     for wrong in ["", "x", &token[1..], &token.to_uppercase()] {
         let mut thief = Socket::to(&server, &again).await;
-        thief.say(&Signal::Rejoin { token: wrong.into() }).await;
+        thief.say(&again_with(wrong)).await;
         assert_eq!(thief.ended().await, "unknown_code", "{wrong}");
     }
     // The receiver's side is not the sender's.
     let mut thief = Socket::to(&server, &format!("/api/direct/receive/{nameplate}?rejoin=true")).await;
-    thief.say(&Signal::Rejoin { token: token.clone() }).await;
+    thief.say(&again_with(&token)).await;
     assert_eq!(thief.ended().await, "unknown_code");
     let mut back = Socket::to(&server, &again).await;
-    back.say(&Signal::Rejoin { token }).await;
+    back.say(&again_with(&token)).await;
     assert!(matches!(back.signal().await, Signal::Rejoined { .. }));
     assert_eq!(sender.ended().await, "replaced");
 }
@@ -217,12 +296,9 @@ async fn a_place_is_given_back_for_its_token_alone() {
 #[tokio::test]
 async fn a_side_that_does_not_come_back_ends_the_transfer() {
     let server = TestServer::start();
-    let mut sender = Socket::to(&server, "/api/direct/send").await;
-    let (nameplate, _) = sender.code().await;
-    let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await;
-    assert!(matches!(receiver.signal().await, Signal::Joined { .. }));
+    let (mut sender, mut receiver) = pair(&server).await;
+    agree(&mut sender, &mut receiver).await;
     drop(receiver);
-    assert!(matches!(sender.signal().await, Signal::Paired { .. }));
     assert!(matches!(sender.signal().await, Signal::PeerLost { grace: 180 }));
     server.clock.advance(Duration::from_secs(180));
     assert_eq!(sender.ended().await, "peer_lost");
@@ -334,13 +410,8 @@ async fn foreign_pages_are_refused() {
 async fn guesses_of_nameplates_are_throttled_and_right_ones_cost_nothing() {
     let server = TestServer::start();
     for _ in 0..30 {
-        let mut sender = Socket::to(&server, "/api/direct/send").await;
-        let (nameplate, _) = sender.code().await;
-        let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await;
-        let Signal::Joined { token, .. } = receiver.signal().await else { panic!("it is not let in") };
-        let mut back = Socket::to(&server, &format!("/api/direct/receive/{nameplate}?rejoin=true")).await;
-        back.say(&Signal::Rejoin { token }).await;
-        assert!(matches!(back.signal().await, Signal::Rejoined { .. }));
+        let (mut sender, mut receiver) = pair(&server).await;
+        agree(&mut sender, &mut receiver).await;
     }
     let mut refused = None;
     for _ in 0..30 {
@@ -360,10 +431,13 @@ async fn coming_back_with_the_token_costs_no_guess() {
     let (nameplate, _) = sender.code().await;
     let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await;
     let Signal::Joined { token, .. } = receiver.signal().await else { panic!("not joined") };
+    assert_eq!(receiver.signal().await, Signal::Paired { session: 1 });
+    assert_eq!(sender.signal().await, Signal::Paired { session: 1 });
+    agree(&mut sender, &mut receiver).await;
     for _ in 0..30 {
         drop(receiver);
         receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}?rejoin=true")).await;
-        receiver.say(&Signal::Rejoin { token: token.clone() }).await;
+        receiver.say(&again_with(&token)).await;
         assert_eq!(receiver.signal().await, Signal::Rejoined { nameplate });
     }
 }

@@ -125,7 +125,7 @@ impl Hostile {
 }
 
 fn entry(path: &str, size: u64) -> Entry {
-    Entry { path: path.into(), size: Some(size), folder: false }
+    Entry { path: path.into(), size: Some(size), ..Entry::default() }
 }
 
 /// The chosen folder, with what must not be touched in it and around it.
@@ -305,7 +305,7 @@ async fn content_that_was_not_announced_ends_it() {
         let place = Place::new();
         let wanted = Choice::Some(vec![0, 2, 3]);
         let (result, events) = against(&place, Route::Relayed, wanted, async |hostile| {
-            let folder = Entry { path: "folder".into(), size: None, folder: true };
+            let folder = Entry { path: "folder".into(), folder: true, ..Entry::default() };
             hostile.offer(vec![entry("a", 10), entry("b", 10), entry("c", 10), folder]).await;
             hostile.accepted().await;
             for (entry, offset, length, last) in *pieces {

@@ -11,3 +11,4 @@ mod pairs;
 mod path;
 mod relay;
 mod resume;
+mod server_gone;

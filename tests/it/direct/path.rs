@@ -19,11 +19,11 @@ use crate::support::directed::*;
 use crate::support::*;
 
 const SIZE: usize = 12_000_000;
-const DIRECT: Event = Event::Path { direct: true };
-const RELAYED: Event = Event::Path { direct: false };
+pub const DIRECT: Event = Event::Path { direct: true };
+pub const RELAYED: Event = Event::Path { direct: false };
 
 /// A network of one interface, which notes what is dialled.
-struct Watched {
+pub struct Watched {
     net: &'static str,
     dialed: Mutex<Vec<SocketAddr>>,
     /// After how many bytes the next connections break, `u64::MAX` for never. When the list is used up nothing is reached.
@@ -33,7 +33,7 @@ struct Watched {
 }
 
 impl Watched {
-    fn new(net: &'static str, cuts: &[u64]) -> Arc<Watched> {
+    pub fn new(net: &'static str, cuts: &[u64]) -> Arc<Watched> {
         Watched::behind(watch::channel(true).1, net, cuts)
     }
 
@@ -62,7 +62,7 @@ impl Network for Watched {
     }
 }
 
-const LOOPBACK: &str = "127.0.0.1/8";
+pub const LOOPBACK: &str = "127.0.0.1/8";
 
 /// A transfer of one file between these networks, of which nothing is accepted before it is direct.
 fn once_direct(server: &TestServer, path: &Path, to: &Path, networks: [Arc<Watched>; 2]) -> Transfer {

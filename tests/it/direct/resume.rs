@@ -106,7 +106,7 @@ async fn a_sender_on_a_line_that_takes_nothing_can_be_stopped() {
     // A list that no socket's buffers hold.
     for number in 0..14_000 {
         let path = format!("{number:05}{}", "x".repeat(1000));
-        sources.entries.push(Entry { path, size: None, folder: true });
+        sources.entries.push(Entry { path, folder: true, ..Entry::default() });
         sources.sources.push(Source::Folder);
     }
     let (say, stop) = watch::channel(false);

@@ -207,7 +207,7 @@ fn database() -> (tempfile::TempDir, Conn) {
         "PRAGMA synchronous = OFF;
          INSERT INTO users VALUES ('u', 'ann', 'ann', 'a@b', 'a@b', '', 'client', '2026-01-01', NULL);
          INSERT INTO blobs VALUES ('b', 4, '', NULL, 0, '2026-01-01');
-         INSERT INTO documents VALUES ('d', 'a.docx', 'a.docx', 1, 1, 'b', 'u', '2026-01-01', NULL);",
+         INSERT INTO documents VALUES ('d', 'a.docx', 'a.docx', 1, 1, 'b', 'u', '2026-01-01', NULL, '');",
     )
     .unwrap();
     (dir, conn)

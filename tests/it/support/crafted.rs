@@ -18,12 +18,18 @@ pub fn docx(seed: u64, length: usize) -> Vec<u8> {
 pub fn docx_with(more: Vec<Entry>) -> Vec<u8> {
     let mut entries = vec![
         Entry::stored("[Content_Types].xml", TYPES),
-        Entry::stored("_rels/.rels", "<Relationships/>"),
-        Entry::stored("word/document.xml", "<document/>"),
+        Entry::stored("_rels/.rels", ROOTS),
+        Entry::stored("word/document.xml", MAIN),
     ];
     entries.extend(more);
     archive(&entries)
 }
+
+/// What leads to the text of a text document.
+const ROOTS: &str = "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">\
+     <Relationship Id=\"rId1\" Target=\"word/document.xml\" Type=\
+     \"http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument\"/></Relationships>";
+const MAIN: &str = "<document xmlns=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\"/>";
 
 /// The list of types of a text document.
 pub const TYPES: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\

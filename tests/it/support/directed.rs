@@ -24,6 +24,10 @@ pub const PACE: Pace = Pace { retry: Duration::from_millis(10), ..pace() };
 const fn pace() -> Pace {
     Pace {
         alive: Duration::from_secs(4),
+        alive_direct: Duration::from_secs(1),
+        probe: Duration::from_secs(10),
+        dead: Duration::from_secs(20),
+        look: Duration::from_secs(1),
         stall: Duration::from_secs(15),
         silence: Duration::from_secs(30),
         retry: Duration::from_millis(500),
@@ -115,19 +119,19 @@ impl Transfer {
             )
         };
         let ended = tokio::time::timeout(Duration::from_secs(120), both).await;
-        let last = |events: &Said| events.lock().unwrap().iter().rev().take(12).cloned().collect::<Vec<_>>();
+        let last = |events: &ClientMessage| events.lock().unwrap().iter().rev().take(12).cloned().collect::<Vec<_>>();
         ended.unwrap_or_else(|_| panic!("it does not end; last first: {:?} {:?}", last(&sent), last(&received)))
     }
 }
 
 /// What an end says while it runs.
-type Said = Arc<Mutex<Vec<Event>>>;
+type ClientMessage = Arc<Mutex<Vec<Event>>>;
 
 async fn run_sender(
     sending: Sending,
     code: mpsc::UnboundedSender<String>,
     mut watch: Box<dyn FnMut(&Event)>,
-    said: Said,
+    said: ClientMessage,
 ) -> End {
     let result = send(sending, &mut |event| {
         watch(&event);
@@ -144,7 +148,7 @@ async fn run_receiver(
     mut codes: mpsc::UnboundedReceiver<String>,
     typed: Box<dyn FnOnce(String) -> String>,
     receiving: impl FnOnce(Code) -> Receiving,
-    said: Said,
+    said: ClientMessage,
 ) -> End {
     let code: Code = typed(codes.recv().await.expect("a code")).parse().unwrap();
     let result = receive(receiving(code), &mut |event| said.lock().unwrap().push(event)).await;

@@ -97,10 +97,15 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 
 /// A document of about `size` bytes: a ZIP whose entries are stored, with a large picture in it.
 pub fn document_of(size: usize) -> Vec<u8> {
-    let types = r#"<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="png" ContentType="image/png"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>"#;
+    let types = r#"<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="png" ContentType="image/png"/><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>"#;
+    let roots = r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="a" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/></Relationships>"#;
     let parts = [
         ("[Content_Types].xml", types.as_bytes().to_vec()),
-        ("word/document.xml", b"<document/>".to_vec()),
+        ("_rels/.rels", roots.as_bytes().to_vec()),
+        (
+            "word/document.xml",
+            br#"<document xmlns="http://schemas.openxmlformats.org/wordprocessingml/2006/main"/>"#.to_vec(),
+        ),
         ("word/media/image1.png", vec![0x5a; size]),
     ];
     let (mut zip, mut directory) = (Vec::new(), Vec::new());

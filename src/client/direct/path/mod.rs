@@ -8,6 +8,7 @@ pub use network::{Interface, Network, Route, ThisMachine};
 pub use rendezvous::Rendezvous;
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut as _, Bytes, BytesMut};
@@ -33,12 +34,15 @@ pub struct Path {
     announced: Option<usize>,
     /// Writes; ends with the path.
     _writer: JoinSet<()>,
-    /// When something was last heard.
+    /// Our end of it.
+    pub local: Option<SocketAddr>,
+    /// When something was last heard, be it a part of a frame.
     pub heard: Instant,
 }
 
 impl Path {
     fn new(stream: TcpStream) -> Path {
+        let local = stream.local_addr().ok();
         let (inbox, outgoing) = stream.into_split();
         let (outbox, frames) = mpsc::channel(QUEUE);
         let mut writer = JoinSet::new();
@@ -47,7 +51,8 @@ impl Path {
                 tracing::debug!(cause = %error, "the direct path takes nothing any more");
             }
         });
-        Path { outbox, inbox, buffer: BytesMut::new(), announced: None, _writer: writer, heard: Instant::now() }
+        let heard = Instant::now();
+        Path { outbox, inbox, buffer: BytesMut::new(), announced: None, _writer: writer, local, heard }
     }
 
     /// Where frames go. It waits when the path does not take them.
@@ -78,13 +83,15 @@ impl Path {
     }
 
     /// Waits, for as long as `patience`, until the other end has heard what is left to say and closes the path. Closed here
-    /// first, it would be broken for the other end.
-    pub async fn close(mut self, patience: Duration) {
+    /// first, it would be broken for the other end. Returns whether it did.
+    pub async fn close(mut self, patience: Duration) -> bool {
         let mut rest = vec![0; LARGEST_FRAME];
         let closed = async { while matches!(self.inbox.read(&mut rest).await, Ok(1..)) {} };
-        if timeout(patience, closed).await.is_err() {
+        let is_closed = timeout(patience, closed).await.is_ok();
+        if !is_closed {
             tracing::debug!("the other end leaves the direct path open");
         }
+        is_closed
     }
 }
 
@@ -156,6 +163,6 @@ mod tests {
         far.read_exact(&mut read).await.unwrap();
         assert_eq!(&read, b"\0\0\0\x02ab");
         drop(far);
-        closing.await.unwrap();
+        assert!(closing.await.unwrap());
     }
 }

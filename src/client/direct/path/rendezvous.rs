@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::Path;
 use super::network::{Network, own, reachable};
 use crate::protocol::direct::Role;
-use crate::protocol::direct::exchange::{Master, PathTags};
+use crate::protocol::direct::exchange::PathTags;
 
 /// Addresses that are offered, and that are tried.
 const MOST: usize = 8;
@@ -47,12 +47,11 @@ impl Rendezvous {
     pub fn start(
         network: Arc<dyn Network>,
         role: Role,
-        session: u32,
-        master: &Master,
+        paths: &[PathTags; 2],
     ) -> io::Result<(Rendezvous, Vec<SocketAddr>)> {
         let tags = |opener: Role| {
             let number = u8::from(opener == Role::Receiver);
-            (number, master.path_tags(session, number))
+            (number, paths[usize::from(number)].clone())
         };
         let (found, paths) = mpsc::channel(1);
         let (mut tasks, mut addresses) = (JoinSet::new(), Vec::new());
@@ -174,9 +173,13 @@ mod tests {
         }
     }
 
-    fn rendezvous(role: Role, session: u32, master: u8) -> (Rendezvous, Vec<String>) {
-        let master = Master::from_bytes([master; 32]);
-        let (rendezvous, addresses) = Rendezvous::start(Arc::new(Loopback), role, session, &master).unwrap();
+    /// Tags that go by a number.
+    fn tags(number: u8) -> [PathTags; 2] {
+        [0, 1].map(|path| PathTags { connect: [4 * number + path; 32], accept: [4 * number + path + 2; 32] })
+    }
+
+    fn rendezvous(role: Role, number: u8) -> (Rendezvous, Vec<String>) {
+        let (rendezvous, addresses) = Rendezvous::start(Arc::new(Loopback), role, &tags(number)).unwrap();
         (rendezvous, addresses.iter().map(SocketAddr::to_string).collect())
     }
 
@@ -192,8 +195,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_has_the_key_is_let_in() {
         for (dialer, number) in [(Role::Sender, 0), (Role::Receiver, 1)] {
-            let ((mut dialing, _), (mut listening, addresses)) =
-                (rendezvous(dialer, 7, 1), rendezvous(dialer.other(), 7, 1));
+            let ((mut dialing, _), (mut listening, addresses)) = (rendezvous(dialer, 1), rendezvous(dialer.other(), 1));
             dialing.dial(&addresses).unwrap();
             let ((one, mut near), (other, mut far)) = tokio::join!(dialing.next(), listening.next());
             assert_eq!((one, other), (number, number));
@@ -206,24 +208,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_tag_is_refused_and_learns_nothing() {
-        let (mut listening, addresses) = rendezvous(Role::Receiver, 7, 1);
-        let right = Master::from_bytes([1; 32]);
-        let mut changed = right.path_tags(7, 0).connect;
+        let (mut listening, addresses) = rendezvous(Role::Receiver, 1);
+        let right = tags(1);
+        let mut changed = right[0].connect;
         changed[31] ^= 1;
-        let others = [
-            [0; 32],
-            changed,
-            right.path_tags(8, 0).connect,
-            right.path_tags(7, 1).connect,
-            right.path_tags(7, 0).accept,
-            Master::from_bytes([2; 32]).path_tags(7, 0).connect,
-        ];
+        let others = [[0; 32], changed, right[1].connect, right[0].accept, tags(2)[0].connect];
         for wrong in others {
             assert_eq!(knock(&addresses[0], &wrong).await, b"");
         }
         assert!(listening.next().now_or_never().is_none());
         // Nor does a listener that has not the key get anything but the tag.
-        let (mut dialing, _) = rendezvous(Role::Sender, 7, 2);
+        let (mut dialing, _) = rendezvous(Role::Sender, 2);
         dialing.dial(&addresses).unwrap();
         while dialing.tasks.len() > 1 {
             dialing.tasks.join_next().await;
@@ -234,7 +229,7 @@ mod tests {
     #[tokio::test]
     async fn strangers_who_say_nothing_do_no_harm() {
         let ((mut dialing, _), (mut listening, addresses)) =
-            (rendezvous(Role::Sender, 7, 1), rendezvous(Role::Receiver, 7, 1));
+            (rendezvous(Role::Sender, 1), rendezvous(Role::Receiver, 1));
         let mut strangers = Vec::new();
         for said in [&b""[..], b"GET / HTTP/1.1\r\n"] {
             let mut stranger = TcpStream::connect(&addresses[0]).await.unwrap();
@@ -248,8 +243,8 @@ mod tests {
 
     #[tokio::test]
     async fn one_is_let_in_and_no_more() {
-        let (mut listening, addresses) = rendezvous(Role::Receiver, 7, 1);
-        let connect = Master::from_bytes([1; 32]).path_tags(7, 0).connect;
+        let (mut listening, addresses) = rendezvous(Role::Receiver, 1);
+        let connect = tags(1)[0].connect;
         let mut first = TcpStream::connect(&addresses[0]).await.unwrap();
         first.write_all(&connect).await.unwrap();
         let (_, path) = listening.next().await;
@@ -260,7 +255,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_listens_afterwards() {
-        let (listening, addresses) = rendezvous(Role::Receiver, 7, 1);
+        let (listening, addresses) = rendezvous(Role::Receiver, 1);
         let mut tasks = listening.tasks;
         tasks.shutdown().await;
         assert!(TcpStream::connect(&addresses[0]).await.is_err());

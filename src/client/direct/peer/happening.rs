@@ -13,7 +13,11 @@ pub enum Happening {
     /// The keys are there: a session begins, the first one or another.
     Ready {
         again: bool,
+        /// Whether one of the two was said to be out of reach.
+        was_missed: bool,
     },
+    /// A session is over, and another one is being agreed on: what was not confirmed is to be sent again.
+    Interrupted,
     Message(Message),
     /// What this end says goes over a direct path from now on.
     Moved,
@@ -32,13 +36,19 @@ pub enum Happening {
 }
 
 impl Happening {
+    /// Whether what is said goes elsewhere from now on, or nowhere.
+    pub fn changes_outbox(&self) -> bool {
+        matches!(self, Happening::Moved | Happening::Interrupted)
+    }
+
     /// What to tell of a connection that breaks or comes back.
     pub fn event(&self) -> Option<Event> {
         match self {
             Happening::PeerLost { grace } => Some(Event::PeerLost { grace: *grace }),
             Happening::ConnectionLost => Some(Event::ConnectionLost),
             Happening::ConnectionBack => Some(Event::ConnectionBack),
-            Happening::Ready { again } => Some(if *again { Event::PeerBack } else { Event::Confirmed }),
+            Happening::Ready { again: false, .. } => Some(Event::Confirmed),
+            Happening::Ready { again: true, was_missed } => was_missed.then_some(Event::PeerBack),
             Happening::Moved => Some(Event::Path { direct: true }),
             Happening::Stalled(time) => Some(Event::PeerStalled { seconds: time.as_secs() }),
             _ => None,

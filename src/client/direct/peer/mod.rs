@@ -1,36 +1,31 @@
 //! The other end, as this one talks to it: over a connection that is made again when it breaks, in sessions with keys of
 //! their own.
 
+mod connection;
 mod happening;
 mod hear;
+mod leave;
 mod place;
 
 pub use happening::Happening;
 pub use place::{Place, rejoin};
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
+use self::connection::{Connection, Word};
 use super::Pace;
-use super::event::{Failure, Summary};
-use super::link::{Heard, Link, Lost};
+use super::addresses::{Addresses, Change};
+use super::event::Failure;
+use super::link::{Heard, Link};
 use super::path::Route;
 use super::session::{Session, Step};
 use crate::client::Server;
 use crate::protocol::direct::exchange::{Exchange, Master};
-use crate::protocol::direct::{Code, End, Message, Role};
-
-type Attempt = Pin<Box<dyn Future<Output = Result<Link, Failure>> + Send>>;
-
-enum Connection {
-    Up(Link),
-    Down { attempt: Attempt, until: Instant },
-}
+use crate::protocol::direct::{Code, Message};
 
 /// How far the two ends are with each other.
 enum Stage {
@@ -55,15 +50,20 @@ pub struct Peer {
     pace: Pace,
     route: Route,
     pub place: Place,
-    code: Code,
+    pub code: Code,
     pub master: Option<Master>,
     connection: Connection,
+    addresses: Addresses,
+    /// The number of the hub's pairing of the two, while it has both.
+    pairing: Option<u32>,
     stage: Stage,
     /// When this session's exchange is given up.
     agreed_by: Instant,
     /// What is to be sent over the relay before anything else, and what is to be told once it is.
     unsent: VecDeque<Bytes>,
-    happened: Option<Happening>,
+    happened: VecDeque<Happening>,
+    /// Whether it was told that the other end, or the server, is out of reach.
+    is_missed: bool,
     /// When the other end was last heard, and whether it was said to have stalled since.
     heard: Instant,
     stalled: bool,
@@ -77,15 +77,18 @@ impl Peer {
         Peer {
             server,
             pace,
+            addresses: Addresses::new(&route, pace),
             route,
             place,
             code,
             master: None,
             connection: Connection::Up(link),
+            pairing: None,
             stage: Stage::Alone,
             agreed_by: now,
             unsent: VecDeque::new(),
-            happened: None,
+            happened: VecDeque::new(),
+            is_missed: false,
             heard: now,
             stalled: false,
             said: now,
@@ -98,58 +101,55 @@ impl Peer {
     /// [`Failure`], which ends the transfer.
     pub async fn next(&mut self) -> Result<Happening, Failure> {
         loop {
-            self.flush().await?;
-            if let Some(happening) = self.happened.take() {
+            // At once: whoever still waits for an outbox that this end has left must let it go.
+            if let Some(happening) = self.happened.pop_front_if(|happening| happening.changes_outbox()) {
                 return Ok(happening);
             }
-            self.happened = match &mut self.connection {
-                Connection::Down { attempt, until } => match attempt.await {
-                    Ok(link) => {
-                        self.connection = Connection::Up(link);
-                        Some(Happening::ConnectionBack)
+            self.flush().await?;
+            if let Some(happening) = self.happened.pop_front() {
+                return Ok(happening);
+            }
+            let is_agreeing = matches!(self.stage, Stage::Agreeing(_));
+            let is_open = matches!(self.stage, Stage::Open(_));
+            let alive = if self.is_direct() { self.pace.alive_direct } else { self.pace.alive };
+            tokio::select! {
+                biased; // the hub's word that it is over comes before the end of a path
+                word = self.connection.next(&self.pace) => self.word(word)?,
+                step = self.stage.next() => match step? {
+                    Step::Message(message) => self.heard(message)?,
+                    Step::Moved(frame) => {
+                        self.unsent.push_back(frame);
+                        self.happened.push_back(Happening::Moved);
                     }
-                    Err(failure @ (Failure::Ended { .. } | Failure::Refused(_))) => return Err(failure),
-                    Err(failure) if Instant::now() >= *until => return Err(failure),
-                    Err(_) => {
-                        let until = *until;
-                        self.connection = Connection::Down { attempt: self.attempt(), until };
-                        None
-                    }
+                    Step::Silent => self.say_briefly(&Message::Probe)?,
+                    Step::Lost => self.path_lost()?,
                 },
-                Connection::Up(link) => {
-                    let alive_at = self.said + self.pace.alive;
-                    let stall_at = self.heard + self.pace.stall;
-                    let is_agreeing = matches!(self.stage, Stage::Agreeing(_));
-                    let is_open = matches!(self.stage, Stage::Open(_));
-                    let silent_at = link.heard + self.pace.silence;
-                    tokio::select! {
-                        biased; // the hub's word that it is over comes before the end of a path
-                        heard = link.next() => match heard {
-                            Ok(Heard::Signal(signal)) => self.signal(signal)?,
-                            Ok(Heard::Frame(frame)) => self.frame(frame)?,
-                            Err(Lost) => Some(self.lost()?),
-                        },
-                        step = self.stage.next() => match step? {
-                            Step::Message(message) => self.heard(message)?,
-                            Step::Moved(frame) => {
-                                // At once: whoever still waits for the outbox that this end has left must let it go.
-                                self.unsent.push_back(frame);
-                                return Ok(Happening::Moved);
-                            }
-                            Step::Lost => Some(self.lost()?),
-                        },
-                        () = sleep_until(silent_at) => Some(self.lost()?),
-                        () = sleep_until(self.agreed_by), if is_agreeing => {
-                            return Err(Failure::Protocol("it does not agree on keys in time"));
-                        }
-                        () = sleep_until(alive_at), if is_open => self.say_alive().map(|()| None)?,
-                        () = sleep_until(stall_at), if is_open && !self.stalled => {
-                            self.stalled = true;
-                            Some(Happening::Stalled(self.pace.stall))
-                        }
-                    }
+                change = self.addresses.changed() => self.network_changed(&change)?,
+                () = sleep_until(self.agreed_by), if is_agreeing => {
+                    return Err(Failure::Protocol("it does not agree on keys in time"));
                 }
-            };
+                () = sleep_until(self.said + alive), if is_open => self.say_briefly(&Message::Alive)?,
+                () = sleep_until(self.heard + self.pace.stall), if is_open && !self.stalled => {
+                    self.stalled = true;
+                    self.happened.push_back(Happening::Stalled(self.pace.stall));
+                }
+            }
+        }
+    }
+
+    fn word(&mut self, word: Word) -> Result<(), Failure> {
+        match word {
+            Word::Heard(Heard::Signal(signal)) => self.signal(signal),
+            Word::Heard(Heard::Frame(frame)) => self.frame(frame),
+            Word::Lost => self.link_lost(),
+            Word::Back(link) => {
+                self.connection = Connection::Up(link);
+                if !self.is_direct() {
+                    self.happened.push_back(Happening::ConnectionBack);
+                }
+                Ok(())
+            }
+            Word::Failed(failure) => self.failed(failure),
         }
     }
 
@@ -169,32 +169,34 @@ impl Peer {
                 }
             }
             Ok(Err(_)) => {} // it is broken, which is noticed next
-            Err(_) => self.happened = Some(self.lost()?),
+            Err(_) if self.is_direct() => self.path_lost()?,
+            Err(_) => self.link_lost()?,
         }
         Ok(())
     }
 
-    /// Shows that this end is there; where something waits to be sent, that will.
-    fn say_alive(&mut self) -> Result<(), Failure> {
+    /// Says what shows that this end is there; where something waits to be sent, that will.
+    fn say_briefly(&mut self, message: &Message) -> Result<(), Failure> {
         self.said = Instant::now();
         let Some(Ok(permit)) = self.outbox().map(mpsc::Sender::try_reserve_owned) else { return Ok(()) };
-        let buffer = Message::Alive.encode().map_err(|error| Failure::Local(error.to_string()))?;
+        let buffer = message.encode().map_err(|error| Failure::Local(error.to_string()))?;
         if let Some(sealed) = self.seal(buffer)? {
             permit.send(sealed);
         }
         Ok(())
     }
 
-    /// Sends what has to go before anything else.
+    /// Sends what is to be sent first.
     async fn flush(&mut self) -> Result<(), Failure> {
-        while let (Connection::Up(link), false) = (&self.connection, self.unsent.is_empty()) {
+        while let (Connection::Up(link), false) = (&mut self.connection, self.unsent.is_empty()) {
             let permit = tokio::select! {
                 permit = link.outbox().reserve() => permit.ok(),
                 () = sleep_until(link.heard + self.pace.silence) => None,
             };
             let sent = permit.zip(self.unsent.pop_front()).map(|(permit, frame)| permit.send(frame));
-            if sent.is_none() {
-                self.happened = Some(self.lost()?);
+            match sent {
+                Some(()) => link.expect_answer(),
+                None => self.link_lost()?,
             }
         }
         Ok(())
@@ -206,52 +208,22 @@ impl Peer {
     /// [`Failure`] when a session has no numbers left.
     pub fn seal(&mut self, buffer: Vec<u8>) -> Result<Option<Bytes>, Failure> {
         self.said = Instant::now();
-        match &mut self.stage {
-            Stage::Open(session) => session.seal(buffer).map(Some),
-            _ => Ok(None),
+        let Stage::Open(session) = &mut self.stage else { return Ok(None) };
+        if let (false, Some(link)) = (session.is_direct(), self.connection.link()) {
+            link.expect_answer();
         }
+        session.seal(buffer).map(Some)
     }
 
     /// Where sealed frames go, while a session is open; elsewhere after [`Happening::Moved`].
     pub fn outbox(&self) -> Option<mpsc::Sender<Bytes>> {
-        match (&self.connection, &self.stage) {
-            (Connection::Up(link), Stage::Open(session)) => Some(session.outbox().unwrap_or(link.outbox()).clone()),
-            _ => None,
-        }
-    }
-
-    /// Tells the other end and the hub how it went, where they do not know yet.
-    pub async fn leave(mut self, result: &Result<Summary, Failure>) {
-        let code = match (result, self.place.role) {
-            (Ok(_), Role::Sender) => Some(End::Done),
-            (Ok(_), Role::Receiver) => None,
-            (Err(failure), _) => failure.reason(),
+        let Stage::Open(session) = &self.stage else { return None };
+        let outbox = match (session.outbox(), &self.connection) {
+            (Some(outbox), _) => outbox,
+            (None, Connection::Up(link)) => link.outbox(),
+            (None, _) => return None,
         };
-        if let Err(failure @ Failure::Local(_)) = result {
-            let cancel = Message::Cancel { reason: failure.to_string() };
-            // Best said, but the hub will do.
-            let _ = timeout(self.pace.goodbye, self.say(&cancel)).await;
-            // On a path of its own it could come after the hub's word and be missed.
-            self.close_path().await;
-        }
-        if let Some(code) = code {
-            if let Connection::Up(link) = &mut self.connection {
-                link.end(code, self.pace.goodbye).await;
-            }
-            // Not before the other end knows that it is over, or it would take the path for broken.
-            self.close_path().await;
-        }
-        if let Connection::Up(link) = self.connection {
-            link.close(self.pace.goodbye).await;
-        }
-    }
-
-    async fn close_path(&mut self) {
-        if let Stage::Open(session) = std::mem::replace(&mut self.stage, Stage::Alone)
-            && let Some(path) = session.into_path()
-        {
-            path.close(self.pace.farewell).await;
-        }
+        Some(outbox.clone())
     }
 
     /// Whether anything has come from the other end since it was last said to have stalled.
@@ -259,12 +231,61 @@ impl Peer {
         std::mem::take(&mut self.stalled)
     }
 
-    /// Our connection has broken.
-    fn lost(&mut self) -> Result<Happening, Failure> {
-        self.close_session()?;
-        let until = Instant::now() + self.place.grace;
-        self.connection = Connection::Down { attempt: self.attempt(), until };
-        Ok(Happening::ConnectionLost)
+    /// Whether both ends talk over a direct path, and need the hub for nothing.
+    fn is_direct(&self) -> bool {
+        matches!(&self.stage, Stage::Open(session) if session.is_direct())
+    }
+
+    /// Our connection to the hub has broken. A direct path goes on without it.
+    fn link_lost(&mut self) -> Result<(), Failure> {
+        self.pairing = None;
+        self.reconnect();
+        if !self.is_direct() {
+            self.close_session()?;
+            self.miss(Happening::ConnectionLost);
+        }
+        Ok(())
+    }
+
+    /// The direct path is no more: the relay, whose connection was kept, takes its place.
+    fn path_lost(&mut self) -> Result<(), Failure> {
+        self.interrupt();
+        match (&mut self.connection, self.pairing) {
+            (Connection::Up(_), Some(pairing)) => self.agree(pairing),
+            (Connection::Up(_), None) => self.miss(Happening::PeerLost { grace: self.place.grace.as_secs() }),
+            (Connection::Down { .. }, _) => {
+                self.reconnect();
+                self.miss(Happening::ConnectionLost);
+            }
+            (Connection::Gone(failure), _) => return Err(failure.clone()),
+        }
+        Ok(())
+    }
+
+    /// Addresses of this machine have come or gone.
+    fn network_changed(&mut self, change: &Change) -> Result<(), Failure> {
+        if self.connection.link().is_some_and(|link| change.cuts(link.local)) {
+            self.link_lost()?;
+        }
+        if matches!(&self.stage, Stage::Open(session) if change.cuts(session.local())) {
+            self.path_lost()?;
+        }
+        if change.has_new {
+            self.hurry();
+        }
+        Ok(())
+    }
+
+    /// What was said in this session and is not confirmed is to be said again in the next one.
+    fn interrupt(&mut self) {
+        self.unsent.clear();
+        self.stage = Stage::Alone;
+        self.happened.push_back(Happening::Interrupted);
+    }
+
+    fn miss(&mut self, happening: Happening) {
+        self.is_missed = true;
+        self.happened.push_back(happening);
     }
 
     fn close_session(&mut self) -> Result<(), Failure> {
@@ -273,14 +294,6 @@ impl Peer {
             Stage::Agreeing(exchange) if exchange.is_unconfirmed() => Err(Failure::Unconfirmed),
             _ => Ok(()),
         }
-    }
-
-    fn attempt(&self) -> Attempt {
-        let (server, pace, place) = (self.server.clone(), self.pace, self.place.clone());
-        Box::pin(async move {
-            sleep(pace.retry).await;
-            rejoin(&server, &pace, &place).await
-        })
     }
 }
 

@@ -22,7 +22,15 @@ pub struct Place {
     pub grace: Duration,
 }
 
+/// However long a server says that it keeps a place.
+const LONGEST_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Place {
+    /// As a server says it, in seconds.
+    pub fn grace(seconds: u64) -> Duration {
+        Duration::from_secs(seconds).min(LONGEST_GRACE)
+    }
+
     fn path(&self) -> String {
         match self.role {
             Role::Sender => format!("/api/direct/send?rejoin={}", self.nameplate),
@@ -31,14 +39,14 @@ impl Place {
     }
 }
 
-/// Connects again and takes the place that is kept.
+/// Connects again and takes the place that is kept; says whether the code was confirmed, for a server that was started anew.
 ///
 /// # Errors
 /// [`Failure::Ended`] when the place is gone; others may pass.
-pub async fn rejoin(server: &Server, pace: &Pace, place: &Place) -> Result<Link, Failure> {
+pub async fn rejoin(server: &Server, pace: &Pace, place: &Place, is_confirmed: bool) -> Result<Link, Failure> {
     let lost = |_| Failure::Unreachable("the connection broke again".into());
     let mut link = Link::open(server, &place.path(), pace).await?;
-    link.signal(&Signal::Rejoin { token: place.token.clone() }).await.map_err(lost)?;
+    link.signal(&Signal::Rejoin { token: place.token.clone(), is_confirmed }).await.map_err(lost)?;
     match timeout(pace.connect, link.next()).await {
         Ok(Ok(Heard::Signal(Signal::Rejoined { .. }))) => Ok(link),
         Ok(Ok(Heard::Signal(Signal::Ended { code, by, .. }))) => Err(Failure::Ended { code, by }),

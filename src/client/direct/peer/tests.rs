@@ -1,9 +1,11 @@
+use std::future::Future;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 
 use super::*;
+use crate::protocol::direct::Role;
 use crate::protocol::direct::exchange::Secret;
 use crate::protocol::direct::exchange::tests::run;
 
@@ -30,7 +32,7 @@ async fn soon<T>(work: impl Future<Output = T>) -> T {
 async fn a_line_that_takes_nothing_and_does_not_break_is_given_up() {
     let (mut peer, _socket) = end(Pace { silence: Duration::from_millis(100), ..Pace::default() }).await;
     let message = Message::Cancel { reason: "x".repeat(32 << 10) };
-    while peer.happened.is_none() {
+    while peer.happened.is_empty() {
         soon(peer.say(&message)).await.unwrap();
     }
     assert!(matches!(soon(peer.next()).await, Ok(Happening::ConnectionLost)));

@@ -1,16 +1,21 @@
 //! The files that are received, one after another.
 
-use std::io::Write;
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 use super::Target;
+use super::existing::Existing;
 use super::state::{At, State};
 use crate::client::direct::event::{Event, Failure, Summary};
 use crate::client::folder::{Folder, Partial, Reopened};
-use crate::protocol::direct::message::{Data, Entry, Start};
+use crate::protocol::direct::message::{Data, Entry, Skip, Start};
 
 /// See the module.
 pub struct Files {
     output: Output,
+    /// Files that another transfer has begun here.
+    begun: BTreeSet<u32>,
     /// Of those that are wanted, the one that is being received, or is next.
     pub next: usize,
     current: Option<Current>,
@@ -44,7 +49,7 @@ impl Files {
             (Target::Folder(_), Some(state)) => state.folder.clone(),
             (Target::Folder(path), None) => path,
         };
-        let folder = Folder::open(&path).map_err(|error| Failure::Local(format!("{}: {error}", path.display())))?;
+        let folder = Folder::open(&path).map_err(|error| unusable(&path, &error))?;
         let mut files = Files::new(Output::Folder(folder));
         if let Some(state) = state {
             files.restore(&state.at);
@@ -53,7 +58,7 @@ impl Files {
     }
 
     fn new(output: Output) -> Files {
-        Files { output, next: 0, current: None, received: 0, summary: Summary::default() }
+        Files { output, begun: BTreeSet::new(), next: 0, current: None, received: 0, summary: Summary::default() }
     }
 
     fn restore(&mut self, at: &At) {
@@ -76,11 +81,60 @@ impl Files {
         }
     }
 
-    /// Leaves everything as it is, for another process.
-    pub fn leave(self) {
-        if let Some(partial) = self.current.and_then(|current| current.partial) {
-            partial.leave();
+    /// Leaves everything as it is, for another process; returns the name of what is not complete, and how much there is.
+    pub fn leave(&mut self) -> Option<(String, u64)> {
+        let current = self.current.take().filter(|current| current.offset > 0)?;
+        let left = current.partial.as_ref()?.path();
+        current.partial?.leave();
+        Some((left, current.offset))
+    }
+
+    /// Where to look for what is there already; `None` where nothing can be.
+    pub fn existing(&self) -> Option<Existing> {
+        let Output::Folder(folder) = &self.output else { return None };
+        let skip = self.current.as_ref().filter(|current| current.offset > 0).map(|_| self.next);
+        folder.try_clone().ok().map(|folder| Existing { folder, next: self.next, skip })
+    }
+
+    /// What another transfer has begun may be gone on with.
+    pub fn may_go_on_with(&mut self, begun: impl Iterator<Item = u32>) {
+        self.begun.extend(begun);
+    }
+
+    /// Bytes that the disk has room for; `None` where that is not known.
+    pub fn free(&self) -> Option<u64> {
+        let Output::Folder(folder) = &self.output else { return None };
+        folder.free().ok()
+    }
+
+    /// The sender leaves an entry out: what has come of it goes.
+    ///
+    /// # Errors
+    /// [`Failure`] when it is not what comes next, or cannot be taken back.
+    pub fn skip(
+        &mut self,
+        entry: u32,
+        reason: Skip,
+        wanted: &[u32],
+        entries: &[Entry],
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<(), Failure> {
+        let next = wanted.get(self.next).filter(|next| **next == entry);
+        let skipped = next.and_then(|entry| entries.get(*entry as usize));
+        let skipped = skipped.ok_or(Failure::Protocol("it leaves out what is not next"))?;
+        let current = self.current.take();
+        let dropped = current.as_ref().map_or(0, |current| current.offset);
+        if dropped > 0 && matches!(self.output, Output::Stream(_)) {
+            return Err(Failure::Local(format!("{} was broken off by its sender", skipped.path)));
         }
+        self.summary.bytes -= dropped;
+        self.next += 1;
+        match reason {
+            Skip::Same => self.summary.same += 1,
+            _ => self.summary.skipped += 1,
+        }
+        tell(Event::FileSkipped { entry, path: skipped.path.clone(), reason });
+        Ok(())
     }
 
     /// How far it is.
@@ -119,10 +173,10 @@ impl Files {
         let local = |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}", entry.path));
         let is_new = self.current.is_none();
         if is_new {
-            self.begin(entry).map_err(local)?;
+            self.begin(entry, data.entry, data.offset).map_err(local)?;
         }
         let Some(current) = &mut self.current else { return Ok(false) };
-        if data.offset == 0 && current.offset > 0 && self.received == 0 {
+        if data.offset == 0 && current.offset > 0 && !is_new && self.received == 0 {
             // The sender does not have what we have of it.
             self.summary.bytes -= current.offset;
             current.restart().map_err(local)?;
@@ -150,12 +204,19 @@ impl Files {
         Ok(is_new || data.last)
     }
 
-    fn begin(&mut self, entry: &Entry) -> std::io::Result<()> {
+    /// Begins a file, or goes on with what another transfer has begun of it.
+    fn begin(&mut self, entry: &Entry, number: u32, offset: u64) -> std::io::Result<()> {
+        let mut begun = 0;
         let partial = match &self.output {
-            Output::Folder(folder) if !entry.folder => Some(folder.begin(&entry.path)?),
+            Output::Folder(folder) if !entry.folder => {
+                let left = if offset > 0 && self.begun.contains(&number) { folder.adopt(&entry.path)? } else { None };
+                begun = left.as_ref().map_or(Ok(0), Partial::size)?;
+                Some(left.map_or_else(|| folder.begin(&entry.path, entry.mode), Ok)?)
+            }
             _ => None,
         };
-        self.current = Some(Current { partial, offset: 0, digest: None });
+        self.summary.bytes += begun;
+        self.current = Some(Current { partial, offset: begun, digest: None });
         Ok(())
     }
 
@@ -164,6 +225,7 @@ impl Files {
         self.next += 1;
         match (current.and_then(|current| Some((current.partial?, current.offset))), &mut self.output) {
             (Some((partial, bytes)), _) => {
+                partial.date(entry.mode, entry.modified);
                 let path = partial.finish()?;
                 self.summary.files += 1;
                 tell(Event::FileDone { entry: number, path, bytes });
@@ -177,6 +239,19 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// Why nothing can go to a folder, for whoever has chosen it.
+fn unusable(path: &Path, error: &std::io::Error) -> Failure {
+    let path = path.display();
+    Failure::Local(match error.kind() {
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => format!("{path} is a file; --to names a folder"),
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            format!("{path} cannot be written: {error}; say with --to where files go")
+        }
+        ErrorKind::StorageFull => format!("there is no room in {path}; say with --to where files go"),
+        _ => format!("{path}: {error}"),
+    })
 }
 
 impl Current {

@@ -1,6 +1,7 @@
 //! The receiver's end.
 
 mod begin;
+mod existing;
 mod files;
 mod offer;
 mod state;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::begin::{begin, spent};
+use self::existing::Found;
 use self::files::Files;
 pub use self::offer::{Choice, Offered};
 use self::offer::{Deciding, never};
@@ -22,7 +24,7 @@ use super::rate::{Rate, progress};
 use super::resume_state::ResumeState;
 use super::{Pace, Route, Stop, TICK, stopped};
 use crate::client::Server;
-use crate::protocol::direct::message::{Accept, Data, Offer};
+use crate::protocol::direct::message::{Accept, Data, Had, Offer};
 use crate::protocol::direct::{Code, Message};
 
 /// Bytes of content that may be on their way: enough for a long and fast line.
@@ -56,7 +58,8 @@ pub enum Target {
 /// Receives what whoever made the code sends.
 ///
 /// # Errors
-/// [`Failure`]. The other side and the server have been told then, if they can be; no incomplete file is left.
+/// [`Failure`]. The other side and the server have been told then, if they can be. What has come of an incomplete file stays
+/// under a name that says so, unless it was not to be trusted.
 pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Result<Summary, Failure> {
     let Receiving { server, pace, route, code, target, decide, mut stop, resume } = receiving;
     let resume = resume.filter(|_| matches!(target, Target::Folder(_)));
@@ -73,7 +76,7 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
         (None, Target::Output(_)) => PathBuf::new(),
     };
     // Before the connection is made: it may take longer than the server bears with a silent one.
-    let files = Files::open(target, state.as_ref())?;
+    let mut files = Files::open(target, state.as_ref())?;
     let begun = tokio::select! {
         begun = begin(&server, &code, &pace, state.as_ref()) => begun,
         () = stopped(&mut stop) => Err(Failure::Stopped),
@@ -83,7 +86,7 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
         Err(failure) => {
             match (&failure, resume) {
                 // The server may be there again in a moment.
-                (Failure::Unreachable(_) | Failure::Refused(_), Some(_)) => files.leave(),
+                (Failure::Unreachable(_) | Failure::Refused(_), Some(_)) => drop(files.leave()),
                 (_, resume) => resume.iter().for_each(ResumeState::clear),
             }
             return Err(failure);
@@ -102,6 +105,9 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
         offered: None,
         decide: Some(decide),
         wanted,
+        is_ready: false,
+        had: Vec::new(),
+        is_dirty: false,
         confirmed: 0,
         confirmed_at: Instant::now(),
         started: Instant::now(),
@@ -111,6 +117,11 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
         goodbye: pace.goodbye,
     };
     let result = receiver.run(&mut stop, tell).await;
+    if result.as_ref().is_err_and(Failure::leaves_what_came)
+        && let Some((path, bytes)) = receiver.files.leave()
+    {
+        tell(Event::Kept { path, bytes });
+    }
     receiver.journal.resume.iter().for_each(ResumeState::clear);
     receiver.peer.leave(&result).await;
     result
@@ -127,6 +138,11 @@ struct Receiver {
     decide: Option<Box<dyn FnOnce(Offered) -> Choice + Send>>,
     /// What was chosen of it, once it was.
     wanted: Option<Vec<u32>>,
+    /// It is known what of that is there already.
+    is_ready: bool,
+    had: Vec<Had>,
+    /// More is there than was written down for another process.
+    is_dirty: bool,
     /// What was confirmed of this round's content.
     confirmed: u64,
     confirmed_at: Instant,
@@ -141,7 +157,7 @@ struct Receiver {
 
 enum Next {
     Happening(Happening),
-    Chosen(Choice),
+    Chosen((Choice, Found)),
     Tick,
 }
 
@@ -186,10 +202,7 @@ impl Receiver {
         match next {
             Next::Happening(happening) => self.happened(happening, deciding, tell).await,
             Next::Chosen(choice) => self.chosen(choice, tell).await,
-            Next::Tick => {
-                self.tick(tell);
-                Ok(())
-            }
+            Next::Tick => self.tick(tell).await,
         }
     }
 
@@ -201,7 +214,7 @@ impl Receiver {
     ) -> Result<(), Failure> {
         match happening {
             Happening::Joined if self.offered.is_none() => tell(Event::PeerJoined),
-            Happening::Ready { again } => {
+            Happening::Ready { again, .. } => {
                 (self.offer, self.files.received, self.confirmed) = (Offer::default(), 0, 0);
                 if let Some(master) = &self.peer.master {
                     self.journal.confirmed(master);
@@ -233,19 +246,27 @@ impl Receiver {
                     if let Some(asked) = self.consider(tell)? {
                         *deciding = Some(asked);
                     }
-                    if self.wanted.is_some() {
+                    if self.is_ready {
                         return self.accept().await;
                     }
                 }
                 Ok(())
             }
             Message::Data(data) => self.take(data, tell).await,
+            Message::Skipped { entry, reason } => {
+                let wanted = self.wanted.as_deref().unwrap_or_default();
+                self.files.skip(entry, reason, wanted, &self.offer.entries, tell)?;
+                self.is_dirty = true;
+                let size = self.offer.entries.get(entry as usize).and_then(|entry| entry.size).unwrap_or_default();
+                self.total = self.total.map(|total| total.saturating_sub(size));
+                self.check_complete().await
+            }
             Message::Paused { paused } => {
                 tell(Event::PeerPaused { paused });
                 Ok(())
             }
             Message::Cancel { reason } => Err(Failure::PeerCancelled(reason)),
-            Message::Accept(_) | Message::Decline | Message::Ack { .. } | Message::Received => {
+            Message::Have { .. } | Message::Accept(_) | Message::Decline | Message::Ack { .. } | Message::Received => {
                 Err(Failure::Protocol("a sender sends what receivers send"))
             }
             _ => Ok(()),
@@ -257,32 +278,35 @@ impl Receiver {
         if self.offered.as_ref() != Some(&self.offer) {
             return Err(Failure::Protocol("it offers something else than before"));
         }
-        let wanted = self.wanted.as_deref().unwrap_or_default();
-        let start = self.files.start(wanted, self.offer.entries.len() as u32);
-        let all = wanted.len() == self.offer.entries.len();
-        let entries = (!all).then(|| wanted.to_vec());
-        self.peer.say(&Message::Accept(Accept { entries, window: WINDOW, start })).await?;
+        self.say_had().await?;
+        let (wanted, count) = (self.wanted.as_deref().unwrap_or_default(), self.offer.entries.len());
+        let start = self.files.start(wanted, count as u32);
+        self.peer.say(&Message::Accept(Accept::of(wanted, count, WINDOW, start))).await?;
         self.check_complete().await
     }
 
     /// Takes a piece of a file.
     async fn take(&mut self, data: Data, tell: &mut dyn FnMut(Event)) -> Result<(), Failure> {
         let wanted = self.wanted.as_deref().unwrap_or_default();
-        if self.files.take(&data, wanted, &self.offer.entries, tell)? {
-            let at = self.files.at().map_err(|error| Failure::Local(error.to_string()))?;
-            self.journal.at(at);
-        }
+        self.is_dirty |= self.files.take(&data, wanted, &self.offer.entries, tell)?;
         self.rate.bytes += data.content.len() as u64;
         let much = self.files.received - self.confirmed >= CONFIRM;
-        if data.last || much || self.confirmed_at.elapsed() >= CONFIRM_TIME {
-            (self.confirmed, self.confirmed_at) = (self.files.received, Instant::now());
-            self.peer.say(&Message::Ack { bytes: self.files.received }).await?;
+        if much || self.confirmed_at.elapsed() >= CONFIRM_TIME {
+            self.confirm().await?;
         }
         self.check_complete().await
     }
 
+    async fn confirm(&mut self) -> Result<(), Failure> {
+        (self.confirmed, self.confirmed_at) = (self.files.received, Instant::now());
+        self.peer.say(&Message::Ack { bytes: self.files.received, window: None }).await
+    }
+
     async fn check_complete(&mut self) -> Result<(), Failure> {
         if self.wanted.as_ref().is_some_and(|wanted| self.files.next >= wanted.len()) {
+            if self.complete.is_none() && self.files.received > self.confirmed {
+                self.confirm().await?;
+            }
             self.files.summary.seconds = self.started.elapsed().as_secs_f64();
             self.complete = Some(self.complete.unwrap_or_else(Instant::now));
             self.peer.say(&Message::Received).await?;
@@ -290,11 +314,19 @@ impl Receiver {
         Ok(())
     }
 
-    fn tick(&mut self, tell: &mut dyn FnMut(Event)) {
+    async fn tick(&mut self, tell: &mut dyn FnMut(Event)) -> Result<(), Failure> {
+        if std::mem::take(&mut self.is_dirty) {
+            let at = self.files.at().map_err(|error| Failure::Local(error.to_string()))?;
+            self.journal.at(at);
+        }
+        if self.complete.is_none() && self.files.received > self.confirmed {
+            self.confirm().await?;
+        }
         let under_way = self.wanted.as_ref().filter(|_| self.complete.is_none() && !self.offer.entries.is_empty());
         if let Some(wanted) = under_way {
             let entry = wanted.get(self.files.next).copied();
             tell(progress(entry, self.files.summary.bytes, self.total, &mut self.rate, Instant::now()));
         }
+        Ok(())
     }
 }

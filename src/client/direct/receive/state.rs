@@ -9,7 +9,7 @@ use crate::client::direct::peer::Place;
 use crate::client::direct::resume_state::ResumeState;
 use crate::client::folder::Mark;
 use crate::protocol::direct::exchange::Master;
-use crate::protocol::direct::message::Offer;
+use crate::protocol::direct::message::{Offer, numbers, ranges};
 
 /// See the module.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,8 +49,7 @@ impl State {
     }
 
     pub fn wanted(&self) -> Option<Vec<u32>> {
-        let ranges = self.chosen.as_ref()?.ranges.iter();
-        Some(ranges.flat_map(|(first, last)| *first..=*last).collect())
+        Some(numbers(&self.chosen.as_ref()?.ranges))
     }
 
     /// Whether this is what was chosen from.
@@ -91,14 +90,7 @@ impl Journal {
     /// It was chosen.
     pub fn chosen(&mut self, offer: &Offer, wanted: &[u32]) {
         if let (Some(state), Some(_)) = (&mut self.state, &self.resume) {
-            let mut ranges: Vec<(u32, u32)> = Vec::new();
-            for entry in wanted {
-                match ranges.last_mut() {
-                    Some((_, last)) if last.checked_add(1) == Some(*entry) => *last = *entry,
-                    _ => ranges.push((*entry, *entry)),
-                }
-            }
-            state.chosen = Some(Chosen { offer: digest(offer), ranges });
+            state.chosen = Some(Chosen { offer: digest(offer), ranges: ranges(wanted) });
             self.store();
         }
     }

@@ -14,6 +14,9 @@ use crate::client::direct::resume_state::ResumeState;
 use crate::protocol::direct::exchange::Master;
 use crate::protocol::direct::{Code, Role, Signal};
 
+/// However long a server says that a code lives.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// What another process needs to go on.
 #[derive(Serialize, Deserialize)]
 struct State {
@@ -41,10 +44,10 @@ pub struct Begun {
     pub journal: Journal,
 }
 
-/// Goes on with what is resume for the same files, or opens a new transfer.
+/// Goes on with what another process has left for the same files, or opens a new transfer.
 ///
 /// # Errors
-/// [`Failure`]; what is resume stays when the server cannot be reached.
+/// [`Failure`]; what it has left stays when the server cannot be reached.
 pub async fn begin(
     server: &Server,
     pace: &Pace,
@@ -54,7 +57,7 @@ pub async fn begin(
     let state = resume.as_ref().and_then(|(resume, _)| resume.load::<State>());
     if let Some((state, code)) = state.and_then(|state| state.code.parse::<Code>().ok().map(|code| (state, code))) {
         let is_same = resume.as_ref().is_some_and(|(_, offered)| state.offered == *offered);
-        let why = match rejoin(server, pace, &state.place).await {
+        let why = match rejoin(server, pace, &state.place, state.master.is_some()).await {
             Ok(link) if is_same => return Ok(go_on(link, state, code, resume, tell)),
             Ok(link) => {
                 // The receiver would wait for what is not there any more.
@@ -62,7 +65,7 @@ pub async fn begin(
                 WhyNot::FilesChanged
             }
             Err(Failure::Ended { .. }) if !is_same => WhyNot::FilesChanged,
-            Err(Failure::Ended { .. }) => WhyNot::Gone,
+            Err(failure @ Failure::Ended { .. }) => WhyNot::of(&failure).unwrap_or(WhyNot::Gone),
             Err(failure) => return Err(failure),
         };
         tell(Event::NotResumed { code: code.to_string(), why });
@@ -97,7 +100,7 @@ async fn open(
     let mut link = Link::open(server, "/api/direct/send", pace).await?;
     let (nameplate, life, token, grace, page_url) = match timeout(pace.connect, link.next()).await {
         Ok(Ok(Heard::Signal(Signal::Code { nameplate, expires_in, token, grace, page_url, .. }))) => {
-            (nameplate, Duration::from_secs(expires_in), token, Duration::from_secs(grace), page_url)
+            (nameplate, Duration::from_secs(expires_in).min(LONGEST), token, Place::grace(grace), page_url)
         }
         Ok(Ok(Heard::Signal(Signal::Ended { code, by, .. }))) => return Err(Failure::Ended { code, by }),
         _ => return Err(Failure::Unreachable("it does not say what a Handover server says".into())),
@@ -121,6 +124,12 @@ impl Journal {
             state.master = Some(master.to_bytes());
             self.store();
         }
+    }
+
+    /// The code is over, and the place is for the next one.
+    pub fn take(&mut self) -> Option<(ResumeState, String)> {
+        self.clear();
+        self.0.take().map(|(resume, state)| (resume, state.offered))
     }
 
     /// It is over.

@@ -23,6 +23,8 @@ pub struct Round {
     /// Content that was there before this round, that was sent in it, and the part of that which the receiver has confirmed.
     pub before: u64,
     pub sent: u64,
+    /// What was there or was sent of entries that were then left out.
+    pub dropped: u64,
     pub acked: u64,
     /// Entries that are sent, with the count of content at their end, until the receiver has confirmed it.
     pub unconfirmed: VecDeque<(u64, u32)>,

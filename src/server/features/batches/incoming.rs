@@ -135,7 +135,7 @@ impl<'a> Incoming<'a> {
         let used = self.app.db.lookup(|conn| rows::usage(conn, &self.account, &self.limits.quota))?;
         let mut reservation = self.app.blobs.space().reserve(&self.account, used);
         let content = receive(&self.app.blobs, content, largest.min(room), &mut reservation, |_, _| Ok(())).await;
-        let content = content.map_err(|error| match error {
+        let (content, ()) = content.map_err(|error| match error {
             error if error.code() == "file_too_large" && room < largest => batch_too_large(ByteSize(self.limits.bytes)),
             error => error,
         })?;

@@ -12,7 +12,7 @@ use crate::server::audit::{Action, Entry, Origin};
 use crate::server::error::Result;
 use crate::server::http::gate::{Caller, Operation};
 use crate::server::http::paging::{MOST, Paging, cut};
-use crate::server::office::Kind;
+use crate::server::office::{Kind, Note};
 
 #[derive(Deserialize)]
 pub struct ListQuery {
@@ -38,6 +38,21 @@ pub struct File {
     content_type: &'static str,
     uploaded_by: String,
     uploaded_at: DateTime<Utc>,
+    /// What receivers should know of the document
+    notes: Vec<Told>,
+}
+
+/// Something that a document holds: for programs, and a sentence for people
+#[derive(Serialize, ToSchema)]
+pub struct Told {
+    code: &'static str,
+    msg: String,
+}
+
+impl From<Note> for Told {
+    fn from(note: Note) -> Told {
+        Told { code: note.code(), msg: note.to_string() }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -69,6 +84,7 @@ impl From<Document> for File {
             sha256: document.sha256,
             uploaded_by: document.uploaded_by,
             uploaded_at: document.uploaded_at.and_utc(),
+            notes: model::notes(&document.notes).map(Told::from).collect(),
         }
     }
 }

@@ -27,6 +27,7 @@ const UPLOAD_ERRORS: &[&str] = &[
     "invalid_file_type",
     "not_an_office_document",
     "wrong_office_kind",
+    "rights_managed_document",
     "macros_not_allowed",
     "damaged_document",
     "unsafe_document",

@@ -11,12 +11,14 @@ use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{blobs, documents, users};
 use crate::server::error::Result;
+use crate::server::office::Note;
 
 /// A document that is about to be added.
 pub struct NewDocument {
     pub name: String,
     pub blob: NewBlob,
     pub uploaded_by: String,
+    pub notes: Vec<Note>,
 }
 
 /// A version of a document, with what its blob is.
@@ -30,6 +32,13 @@ pub struct Document {
     pub sha256: Option<String>,
     pub uploaded_by: String,
     pub uploaded_at: NaiveDateTime,
+    /// See [`notes`].
+    pub notes: String,
+}
+
+/// The notes of a row: their codes, with commas between. What no longer has a meaning is passed over.
+pub fn notes(codes: &str) -> impl Iterator<Item = Note> {
+    codes.split(',').filter_map(|code| Note::ALL.into_iter().find(|note| note.code() == code))
 }
 
 impl Document {
@@ -60,6 +69,7 @@ pub fn add(conn: &mut Conn, new: NewDocument, quota: &Quota, now: NaiveDateTime)
             documents::blob_id.eq(&new.blob.id),
             documents::uploaded_by.eq(&new.uploaded_by),
             documents::uploaded_at.eq(now),
+            documents::notes.eq(new.notes.iter().map(|note| note.code()).collect::<Vec<_>>().join(",")),
         ),
     )?;
     Ok(version)
@@ -74,6 +84,7 @@ type Columns = (
     blobs::sha256,
     users::username,
     documents::uploaded_at,
+    documents::notes,
 );
 
 const COLUMNS: Columns = (
@@ -85,6 +96,7 @@ const COLUMNS: Columns = (
     blobs::sha256,
     users::username,
     documents::uploaded_at,
+    documents::notes,
 );
 
 /// Documents in their latest versions, newest first, with ids below `before`.

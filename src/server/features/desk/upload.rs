@@ -1,14 +1,17 @@
 //! POST /upload and PUT /upload/{filename}: from the socket to a durable document.
 
-use crate::server::refusals::busy;
+use std::sync::{Arc, OnceLock};
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, stream};
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 
 use super::gate::{self, Selected};
+use super::handlers::Told;
 use super::model::{self, NewDocument};
 use super::refusals::not_let_in;
 use crate::server::app::App;
@@ -19,6 +22,7 @@ use crate::server::error::{Error, Result};
 use crate::server::http::form::{FORM_OVERHEAD, broken_body, content_length, malformed};
 use crate::server::http::gate::Operation;
 use crate::server::office::{InspectError, inspect};
+use crate::server::refusals::busy;
 
 /// A document that is stored.
 #[derive(Serialize, ToSchema)]
@@ -32,15 +36,20 @@ pub struct Stored {
     /// Null for a large file until it has been made in the background
     sha256: Option<String>,
     uploaded_at: DateTime<Utc>,
+    /// What receivers should know of the document
+    notes: Vec<Told>,
 }
+
+/// Documents up to this size are inspected in milliseconds, whatever they hold; larger ones wait for their turn.
+const LARGE: u64 = 1 << 20;
 
 pub async fn from_form(req: HttpRequest, app: web::Data<App>, caller: Operation) -> Result<HttpResponse> {
     let mut selected = gate::take_selected(&req)?;
     let (part, form) = selected.part.take().ok_or_else(|| Error::Internal("a form without its part".into()))?;
     // The form must be whole before its file counts: its end is read as part of the stream.
-    let whole = part.map(|chunk| chunk.map_err(malformed)).chain(
-        futures_util::stream::once(gate::end_of_form(form)).filter_map(|end| std::future::ready(end.err().map(Err))),
-    );
+    let whole = part
+        .map(|chunk| chunk.map_err(malformed))
+        .chain(stream::once(gate::end_of_form(form)).filter_map(|end| std::future::ready(end.err().map(Err))));
     store(req, app, caller, selected, whole, FORM_OVERHEAD).await
 }
 
@@ -71,11 +80,15 @@ async fn store(
     let mut reservation = app.blobs.space().reserve(&account, used);
     let declared = content_length(&req).unwrap_or_default().saturating_sub(overhead);
     let (name, kind) = (selected.name, selected.kind);
+    // Held until the inspection ends, whether or not the client still waits for it.
+    let turn = Arc::new(OnceLock::new());
+    let content = content.chain(its_turn(&app, &turn, declared));
 
     let received = async {
         reservation.grow_to(declared)?;
         app.blobs.space().check_disk(app.blobs.root(), declared)?;
         receive(&app.blobs, content, app.config.max_file_size.0, &mut reservation, move |file, size| {
+            let _turn = turn;
             inspect(file, size, kind).map_err(|error| match error {
                 InspectError::Refused(refusal) => not_let_in(&refusal),
                 InspectError::Io(cause) => Error::Unavailable(Box::new(cause)),
@@ -83,7 +96,7 @@ async fn store(
         })
         .await
     };
-    let content = match received.await {
+    let (content, notes) = match received.await {
         Ok(content) => content,
         Err(error) => {
             let mut entry = Entry::refusal(&error);
@@ -94,8 +107,12 @@ async fn store(
     };
 
     let now = app.clock.now();
-    let document =
-        NewDocument { name: name.as_str().to_owned(), blob: NewBlob::from(&content), uploaded_by: caller.user.id };
+    let document = NewDocument {
+        name: name.as_str().to_owned(),
+        blob: NewBlob::from(&content),
+        uploaded_by: caller.user.id,
+        notes: notes.clone(),
+    };
     let mut stored = Stored {
         msg: format!("File {} uploaded successfully", name.as_str()),
         filename: name.into_inner(),
@@ -104,6 +121,7 @@ async fn store(
         blake3: content.blake3.clone(),
         sha256: content.sha256.clone(),
         uploaded_at: now.and_utc(),
+        notes: notes.into_iter().map(Told::from).collect(),
     };
     let add = app.db.write(move |conn| {
         let name = document.name.clone();
@@ -116,4 +134,24 @@ async fn store(
         app.digester.wake();
     }
     Ok(HttpResponse::Created().json(stored))
+}
+
+/// Nothing more of the content: the wait at its end for the turn of a document that is large or does not say.
+fn its_turn(
+    app: &App,
+    turn: &Arc<OnceLock<OwnedSemaphorePermit>>,
+    declared: u64,
+) -> impl Stream<Item = Result<Bytes>> + use<> {
+    let (inspections, turn) = (app.inspections.clone(), turn.clone());
+    let small = (1..=LARGE).contains(&declared);
+    let wait = async move {
+        if small {
+            return None;
+        }
+        match inspections.acquire_owned().await {
+            Ok(permit) => turn.set(permit).err().map(|_| Err(Error::Internal("a document had two turns".into()))),
+            Err(closed) => Some(Err(Error::internal(closed))),
+        }
+    };
+    stream::once(wait).filter_map(std::future::ready)
 }

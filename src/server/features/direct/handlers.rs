@@ -4,10 +4,8 @@ use crate::server::refusals::UPGRADE_REQUIRED;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::Settings;
-use super::hub::{BOUNDS, Hub};
-use super::ice::ice_servers;
-use super::relay::{refuse, serve, serve_again};
+use super::hub::{Arrival, BOUNDS, Hub};
+use super::relay::{refuse, serve, serve_again, serve_receiver};
 use crate::protocol::direct::{Role, Signal};
 use crate::server::app::App;
 use crate::server::error::Result;
@@ -28,7 +26,6 @@ pub async fn send(
     req: HttpRequest,
     app: web::Data<App>,
     hub: web::Data<Hub>,
-    settings: web::Data<Settings>,
     caller: Option<Caller>,
     again: web::Query<Again>,
     payload: web::Payload,
@@ -37,25 +34,27 @@ pub async fn send(
     let page_url = public_url(&req, &app, PAGE)?;
     let (response, incoming, outgoing) = Handshake::of(&req, &app)?.open(payload, BOUNDS);
     let hub = hub.get_ref().clone();
+    let who = Arrival { sign_in: caller.map(|caller| caller.session), address, outgoing, now };
     if let Some(nameplate) = again.rejoin {
-        actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Sender), address, incoming, outgoing));
+        actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Sender), who, incoming));
         return Ok(response);
     }
-    match hub.open(caller.map(|caller| caller.session), address, outgoing.clone(), now) {
+    let outgoing = who.outgoing.clone();
+    match hub.open(who) {
         Ok(admitted) => {
             let expires_in = (admitted.expires_at - now).num_seconds().unsigned_abs();
-            admitted.participant.welcome(&Signal::Code {
+            let code = Signal::Code {
                 nameplate: admitted.participant.nameplate,
                 expires_at: admitted.expires_at.and_utc(),
                 expires_in,
                 token: admitted.token,
-                grace: settings.rejoin_time.as_secs(),
+                grace: hub.grace().as_secs(),
                 page_url,
-                ice_servers: ice_servers(&settings.ice_servers, now),
-            });
+            };
+            admitted.participant.welcome(&code, now);
             actix_rt::spawn(serve(app, admitted.participant, incoming));
         }
-        Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),
+        Err(end) => drop(actix_rt::spawn(refuse((end, None), incoming, outgoing))),
     }
     Ok(response)
 }
@@ -71,7 +70,6 @@ pub async fn receive(
     req: HttpRequest,
     app: web::Data<App>,
     hub: web::Data<Hub>,
-    settings: web::Data<Settings>,
     nameplate: web::Path<String>,
     again: web::Query<ReceiverAgain>,
     payload: web::Payload,
@@ -90,22 +88,11 @@ pub async fn receive(
     // What is not a number is nobody's nameplate.
     let nameplate = nameplate.parse().unwrap_or_default();
     app.throttle.guess(address, now)?;
+    let who = Arrival { sign_in: None, address, outgoing, now };
     if again.rejoin {
-        actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Receiver), address, incoming, outgoing));
-        return Ok(response);
-    }
-    match hub.join(nameplate, address, outgoing.clone(), now) {
-        Ok(admitted) => {
-            app.throttle.forgive_guess(address);
-            admitted.participant.welcome(&Signal::Joined {
-                nameplate,
-                token: admitted.token,
-                grace: settings.rejoin_time.as_secs(),
-                ice_servers: ice_servers(&settings.ice_servers, now),
-            });
-            actix_rt::spawn(serve(app, admitted.participant, incoming));
-        }
-        Err(end) => drop(actix_rt::spawn(refuse(end, incoming, outgoing))),
+        actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Receiver), who, incoming));
+    } else {
+        actix_rt::spawn(serve_receiver(app, hub, nameplate, who, incoming));
     }
     Ok(response)
 }

@@ -1,13 +1,12 @@
 //! One side's socket, from the handshake to its end.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::web;
 use bytes::Bytes;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use super::hub::{Hub, Participant, Place, text};
+use super::hub::{Admitted, Arrival, Hub, Participant, Place, text};
 use crate::protocol::direct::{End, LARGEST_SIGNAL, Role, Signal};
 use crate::protocol::websocket::{Broken, In, NORMAL};
 use crate::server::app::App;
@@ -16,6 +15,11 @@ use crate::server::http::socket::{Incoming, Out, Outgoing};
 /// How often a side is asked whether it is there, and how long it may take to show it.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a side is asked while the other holds it up and nothing of it is read: it may take silence for a dead line.
+const NUDGE: Duration = Duration::from_secs(2);
+/// How long a receiver waits where somebody is in its way, and how often it looks.
+const QUEUE_TIME: Duration = Duration::from_secs(12);
+const QUEUE_STEP: Duration = Duration::from_millis(200);
 /// Time for the token of a side that comes back.
 const TOKEN_TIME: Duration = Duration::from_secs(10);
 
@@ -50,13 +54,13 @@ async fn listen(app: &App, participant: &mut Participant, incoming: &mut Incomin
                 match message {
                     Ok(In::Binary(frame)) => {
                         let Some(place) = place.take() else { continue };
-                        if !pass_on(participant, frame, place, &mut heartbeat).await {
+                        if !pass_on(app, participant, frame, place).await {
                             return Gone::Quietly;
                         }
                         heard = Instant::now(); // likewise
                     }
                     Ok(In::Text(text)) => match read(&text) {
-                        Some(Signal::End { code }) if code.is_of_an_end() => end(app, participant, code),
+                        Some(Signal::End { code }) if code.is_of_an_end() => participant.end(code, Some(participant.role)),
                         _ => return Gone::Malformed(1008),
                     },
                     Ok(In::Ping(payload)) => drop(participant.urgent(Out::Pong(payload))),
@@ -66,6 +70,7 @@ async fn listen(app: &App, participant: &mut Participant, incoming: &mut Incomin
                 }
             }
             () = participant.over() => return Gone::Quietly,
+            () = sleep(NUDGE), if place.is_none() => if !participant.urgent(Out::Ping) { return Gone::Quietly },
             _ = heartbeat.tick() => {
                 let is_silent = place.is_some() && heard.elapsed() >= PATIENCE;
                 if is_silent || !participant.urgent(Out::Ping) {
@@ -76,30 +81,19 @@ async fn listen(app: &App, participant: &mut Participant, incoming: &mut Incomin
     }
 }
 
-/// Ends the transfer as this side says. A wrong guess counts against the network it came from.
-fn end(app: &App, participant: &Participant, code: End) {
-    let receiver = participant.end(code, Some(participant.role));
-    if let (End::WrongCode, Some(address)) = (code, receiver) {
-        // Whether it has any left is asked the next time.
-        let _ = app.throttle.guess(address, app.clock.now());
-    }
-}
-
 /// Waits for the other side to take a frame, and goes on asking this one whether it is there: it may not be silent for as
 /// long as a stalled connection is borne with.
-async fn pass_on(
-    participant: &mut Participant,
-    frame: Bytes,
-    place: Place,
-    heartbeat: &mut tokio::time::Interval,
-) -> bool {
+async fn pass_on(app: &App, participant: &mut Participant, frame: Bytes, place: Place) -> bool {
+    if let Some(receiver) = participant.note(&frame, app.clock.now()) {
+        app.throttle.forgive_guess(receiver);
+    }
     let outgoing = participant.outgoing().clone();
     let passing = participant.pass_on(frame, place);
     tokio::pin!(passing);
     loop {
         tokio::select! {
             passed = &mut passing => return passed.is_ok(),
-            _ = heartbeat.tick() => if !outgoing.urgent(Out::Ping) { return false },
+            () = sleep(NUDGE) => if !outgoing.urgent(Out::Ping) { return false },
         }
     }
 }
@@ -108,31 +102,55 @@ fn read(text: &str) -> Option<Signal> {
     (text.len() <= LARGEST_SIGNAL).then(|| serde_json::from_str(text).ok())?
 }
 
+/// Lets a receiver in and serves it. Where somebody has the place who does not show that the code is there, it waits a little.
+/// The guess that was booked for its network is given back once it has shown it.
+pub async fn serve_receiver(app: web::Data<App>, hub: Hub, nameplate: u32, who: Arrival, incoming: Incoming) {
+    let (outgoing, address, until) = (who.outgoing.clone(), who.address, Instant::now() + QUEUE_TIME);
+    let admitted = loop {
+        let who = Arrival { sign_in: None, address, outgoing: outgoing.clone(), now: app.clock.now() };
+        match hub.join(nameplate, who) {
+            Err(End::CodeInUse) if hub.is_unproven(nameplate) && Instant::now() < until => sleep(QUEUE_STEP).await,
+            admitted => break admitted,
+        }
+    };
+    match admitted {
+        Ok(Admitted { participant, token, .. }) => {
+            let grace = hub.grace().as_secs();
+            participant.welcome(&Signal::Joined { nameplate, token, grace }, app.clock.now());
+            serve(app, participant, incoming).await;
+        }
+        Err(end) => refuse((end, None), incoming, outgoing).await,
+    }
+}
+
 /// Waits for the token of a side that comes back, and then serves it. Where a guess was booked for its address, whoever has
 /// the token has not guessed.
 pub async fn serve_again(
     app: web::Data<App>,
     hub: Hub,
     (nameplate, role): (u32, Role),
-    address: IpAddr,
+    who: Arrival,
     mut incoming: Incoming,
-    outgoing: Outgoing,
 ) {
-    let token = match timeout(TOKEN_TIME, incoming.next()).await {
+    let rejoin = match timeout(TOKEN_TIME, incoming.next()).await {
         Ok(Ok(In::Text(text))) => match read(&text) {
-            Some(Signal::Rejoin { token }) => Ok(token),
-            _ => Err(End::BadMessage),
+            Some(Signal::Rejoin { token, is_confirmed }) => Some((token, is_confirmed)),
+            _ => None,
         },
-        _ => Err(End::BadMessage),
+        _ => None,
     };
-    let participant = token.and_then(|token| hub.rejoin(nameplate, role, &token, outgoing.clone(), app.clock.now()));
+    let (outgoing, address) = (who.outgoing.clone(), who.address);
+    let who = Arrival { now: app.clock.now(), ..who };
+    let participant = rejoin
+        .ok_or((End::BadMessage, None))
+        .and_then(|(token, is_confirmed)| hub.rejoin((nameplate, role), &token, is_confirmed, who));
     match participant {
         Ok(participant) => {
             if role == Role::Receiver {
                 // The token was right: a line that breaks often is no guess.
                 app.throttle.forgive_guess(address);
             }
-            participant.welcome(&Signal::Rejoined { nameplate });
+            participant.welcome(&Signal::Rejoined { nameplate }, app.clock.now());
             serve(app, participant, incoming).await;
         }
         Err(end) => refuse(end, incoming, outgoing).await,
@@ -140,8 +158,8 @@ pub async fn serve_again(
 }
 
 /// Says why there is no place, and waits a moment for the client to take it.
-pub async fn refuse(end: End, mut incoming: Incoming, outgoing: Outgoing) {
-    outgoing.urgent(Out::Farewell(Some(text(&end.ended(None))), NORMAL));
+pub async fn refuse((end, by): (End, Option<Role>), mut incoming: Incoming, outgoing: Outgoing) {
+    outgoing.urgent(Out::Farewell(Some(text(&end.ended(by))), NORMAL));
     drop(outgoing);
     tokio::select! {
         _ = async { while !matches!(incoming.next().await, Ok(In::Close) | Err(_)) {} } => {}

@@ -1,7 +1,7 @@
 //! The handlers: a name for a pipe, the two sides, and a peek that changes nothing.
 
 use crate::server::features::pipes::refusals::peer_lost;
-use crate::server::refusals::{bad_request, too_many_requests};
+use crate::server::refusals::bad_request;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ pub async fn send(
     let offer = Offer::of(&req, query.filename.as_deref())?;
     let source = Source { payload, length: offer.length, connection: Some((connection.clone(), hold)) };
     let who = Arrival { address: client_network(&req)?, now: app.clock.now() };
-    let spent = app.budget.of(who.address, who.now).ok_or(too_many_requests(RIGHTS_CHECK.as_secs()))?;
+    let spent = app.budget.of(who.address, who.now);
     if let Some(limit) = spent.reached() {
         return Err(over_quota(limit));
     }

@@ -14,7 +14,7 @@ use super::hub::Rooms;
 use super::model::files::{self, File};
 use super::model::log::Who;
 use super::model::{self, members};
-use crate::protocol::rooms::event::Word;
+use crate::protocol::rooms::event::ServerMessage;
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::error::Error;
@@ -154,8 +154,12 @@ impl Lease for RoomLease {
             },
             move |first| match first {
                 Ok(true) => {
-                    let word =
-                        Word::Fetched { of: file.seq, file_id: file.id.into(), by: who.name.into(), at: now.and_utc() };
+                    let word = ServerMessage::Fetched {
+                        of: file.seq,
+                        file_id: file.id.into(),
+                        by: who.name.into(),
+                        at: now.and_utc(),
+                    };
                     if let Some(room) = room {
                         room.whisper(&file.member, &word);
                     }

@@ -63,7 +63,7 @@ async fn store(
     let left = known.room.space_left(&limits);
     let largest = app.config.max_file_size.0;
     let content = receive(&app.blobs, content, largest.min(left), &mut reservation, |_, _| Ok(())).await;
-    let content = content.map_err(|error| match error {
+    let (content, ()) = content.map_err(|error| match error {
         error if error.code() == "file_too_large" && left < largest => room_full(ByteSize(limits.bytes)),
         error => error,
     })?;

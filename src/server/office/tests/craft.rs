@@ -14,6 +14,10 @@ pub(super) struct Item {
     pub method: Option<u16>,
     pub flags: u16,
     pub expanded: Option<u32>,
+    pub crc: Option<u32>,
+    pub local_expanded: Option<u32>,
+    /// What stands behind it that belongs to no entry.
+    pub gap: Vec<u8>,
     pub compressed: Option<u32>,
     pub local_at: Option<u32>,
     pub mode: u32,
@@ -86,10 +90,10 @@ impl Zip {
             for field in [20, flags, method, 0, 33] {
                 put16(&mut out, field);
             }
-            put32(&mut out, 0);
+            let crc = item.crc.unwrap_or_else(|| crc32fast::hash(&item.data));
             let sizes = match item.descriptor {
-                true => [0, 0],
-                false => [compressed, expanded],
+                true => [0, 0, 0],
+                false => [crc, compressed, item.local_expanded.unwrap_or(expanded)],
             };
             sizes.iter().for_each(|&size| put32(&mut out, size));
             put16(&mut out, local_name.len() as u16);
@@ -98,10 +102,11 @@ impl Zip {
             out.extend(&packed);
             if item.descriptor {
                 put32(&mut out, 0x0807_4b50);
-                for field in [0, compressed, expanded] {
+                for field in [crc, compressed, expanded] {
                     put32(&mut out, field);
                 }
             }
+            out.extend(&item.gap);
 
             let mut extra = item.extra.clone();
             let local_at = item.local_at.unwrap_or(at);
@@ -119,7 +124,7 @@ impl Zip {
             for field in [3 << 8 | 20, 20, flags, method, 0, 33] {
                 put16(&mut directory, field);
             }
-            for field in [0, compressed, expanded] {
+            for field in [crc, compressed, expanded] {
                 put32(&mut directory, field);
             }
             for field in [item.name.len() as u16, extra.len() as u16, 0, 0, 0] {
@@ -188,14 +193,46 @@ pub(super) fn over(part: &str, content_type: &str) -> String {
     format!("<Override PartName=\"{part}\" ContentType=\"{content_type}\"/>")
 }
 
+pub(super) const RELATIONSHIPS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/";
+
+/// A line of a relationship part; `kind` is a whole address or one of ECMA-376.
+pub(super) fn rel(kind: &str, target: &str) -> String {
+    let kind = if kind.contains("//") { kind.to_owned() } else { format!("{RELATIONSHIPS}{kind}") };
+    format!("<Relationship Id=\"r\" Type=\"{kind}\" Target=\"{target}\"/>")
+}
+
+/// The same with a target outside of the package.
+pub(super) fn outside(kind: &str, target: &str) -> String {
+    rel(kind, target).replace("/>", " TargetMode=\"External\"/>")
+}
+
+pub(super) fn rels_xml(lines: &[String]) -> String {
+    let lines = lines.concat();
+    format!(
+        "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">{lines}</Relationships>"
+    )
+}
+
+/// The least main part of a content type.
+pub(super) fn main_xml(content_type: &str) -> String {
+    let (root, space) = match content_type {
+        _ if content_type.contains("preadsheet") => ("workbook", "spreadsheetml"),
+        _ if content_type.contains("resentation") => ("presentation", "presentationml"),
+        _ => ("document", "wordprocessingml"),
+    };
+    format!(
+        "<x:{root} xmlns:x=\"http://schemas.openxmlformats.org/{space}/2006/main\"><x:body>text</x:body></x:{root}>"
+    )
+}
+
 /// A package with this main part of this type, and with `lines` more in its list of types.
 pub(super) fn package(part: &str, content_type: &str, lines: &str) -> Zip {
     let types = types_xml(&(over(&format!("/{part}"), content_type) + lines));
     Zip {
         items: vec![
             Item::new("[Content_Types].xml", types).deflated(),
-            Item::new("_rels/.rels", "<Relationships/>").deflated(),
-            Item::new(part, "<main/>").deflated(),
+            Item::new("_rels/.rels", rels_xml(&[rel("officeDocument", part)])).deflated(),
+            Item::new(part, main_xml(content_type)).deflated(),
         ],
         ..Zip::default()
     }

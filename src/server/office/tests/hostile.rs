@@ -219,7 +219,7 @@ fn a_list_of_types_that_is_a_bomb() {
     refused(&with_types(&xml), "unsafe_document");
     let mut zip = with_types(&xml);
     zip.items[0].expanded = Some(4000); // says less than it is
-    refused(&zip, "damaged_document");
+    refused(&zip, "unsafe_document");
     zip.items[0].deflate = false;
     zip.items[0].method = Some(8); // no deflate stream at all
     zip.items[0].data = vec![0xFF; 100];

@@ -3,16 +3,21 @@ mod craft;
 mod fixtures;
 mod hostile;
 mod limits;
+mod links;
+mod ole;
+mod polyglots;
+mod roots;
+mod unpacked;
 mod valid;
 
 use std::io::Cursor;
 
-use super::{InspectError, Kind, Refusal, inspect};
+use super::{InspectError, Kind, Note, Refusal, inspect};
 
 /// The verdict on bytes in memory: "ok" or the refusal's code. An I/O failure is a defect.
 fn verdict(bytes: &[u8], kind: Kind) -> &'static str {
     match inspect(&mut Cursor::new(bytes), bytes.len() as u64, kind) {
-        Ok(()) => "ok",
+        Ok(_) => "ok",
         Err(InspectError::Refused(refusal)) => refusal.code(),
         Err(InspectError::Io(error)) => panic!("the file's fault became ours: {error}"),
     }

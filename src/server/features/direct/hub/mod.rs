@@ -7,40 +7,45 @@
 //! ```text
 //!             join                    rejoin
 //!   waiting ───────► paired ◄─────────────────────► a side is lost
-//!      │                │                                │
+//!      │  ◄───────      │                                │
+//!      │     no proof   │                                │
 //!      └── expired      └── ended by a side              └── not back within the grace time
 //! ```
+//!
+//! A receiver has the place once both sides' key confirmations have passed (see [`transfer::Proof`]): whoever comes without the
+//! code, takes it from nobody. Nothing is kept on disk: after the server was started anew the two ends bring what is needed to
+//! go on, in their [`ticket`]s.
 
 mod nameplates;
 mod participant;
+mod state;
+mod ticket;
+mod transfer;
 mod window;
 
 pub use participant::Participant;
 pub use window::Place;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use chrono::NaiveDateTime;
-use tokio::sync::{mpsc, watch};
 
-use self::nameplates::Nameplates;
-use self::window::Window;
+use self::state::State;
+use self::ticket::Ticket;
+use self::transfer::{Proof, Side, Transfer};
+use super::Settings;
+use super::ice::ice_servers;
+use super::ice_server::IceServer;
 use crate::protocol::direct::{End, LARGEST_FRAME, Role, Signal};
-use crate::protocol::websocket::NORMAL;
-use crate::server::byte_budget::{ByteBudget, Spent};
+use crate::server::app::App;
+use crate::server::byte_budget::ByteBudget;
 use crate::server::clock::after;
-use crate::server::config::Config;
-use crate::server::features::direct::Settings;
-use crate::server::http::socket::{Bounds, Out, Outgoing};
+use crate::server::http::socket::{Bounds, Outgoing};
 
 /// Of each socket: the largest message, and the frames that wait for it.
 pub const BOUNDS: Bounds = Bounds { message: LARGEST_FRAME, queue: window::DEPTH };
-
-/// Of the caps below, what one address may have.
-const SHARE: usize = 4;
 
 /// See the module. Clones share it.
 #[derive(Clone)]
@@ -48,50 +53,22 @@ pub struct Hub(Arc<Inner>);
 
 struct Inner {
     limits: Limits,
+    ice_servers: Vec<IceServer>,
     state: Mutex<State>,
     budget: ByteBudget,
     window: window::Shared,
+    /// Of tickets.
+    key: [u8; 32],
+    /// Tells this run of the server from others, and when it began.
+    boot: u64,
+    began_at: NaiveDateTime,
 }
 
-struct Limits {
+pub struct Limits {
     code_life: std::time::Duration,
     grace: std::time::Duration,
     codes: usize,
     transfers: usize,
-}
-
-struct State {
-    transfers: BTreeMap<u32, Transfer>,
-    nameplates: Nameplates,
-    /// Numbers connections, so that one that has been replaced does not speak for the next.
-    participants: u64,
-    stopping: bool,
-}
-
-struct Transfer {
-    /// The sign-in session that it was made in, where the sender had to sign in, or did.
-    sign_in: Option<String>,
-    made_at: NaiveDateTime,
-    expires_at: NaiveDateTime,
-    sender: Side,
-    receiver: Option<Side>,
-    session: u32,
-    spent: Spent,
-}
-
-struct Side {
-    /// The network it came from. The sender's pays for the transfer.
-    address: IpAddr,
-    token: blake3::Hash,
-    connection: Option<Connection>,
-    lost_at: NaiveDateTime,
-}
-
-struct Connection {
-    participant: u64,
-    outgoing: Outgoing,
-    /// Tells the task of this side where the other side's frames go; dropped when the transfer is over.
-    peer: watch::Sender<Option<mpsc::Sender<Bytes>>>,
 }
 
 /// A place at the hub, and what its holder is told first.
@@ -99,6 +76,15 @@ pub struct Admitted {
     pub participant: Participant,
     pub token: String,
     pub expires_at: NaiveDateTime,
+}
+
+/// Who comes to the hub.
+pub struct Arrival {
+    /// The sign-in session, of whoever has one.
+    pub sign_in: Option<String>,
+    pub address: IpAddr,
+    pub outgoing: Outgoing,
+    pub now: NaiveDateTime,
 }
 
 /// What there is now, for the metrics.
@@ -109,42 +95,62 @@ pub struct Count {
 }
 
 impl Hub {
-    pub fn new(config: &Config, settings: &Settings, budget: ByteBudget) -> Hub {
+    pub fn new(app: &App, settings: &Settings) -> Hub {
         let limits = Limits {
-            code_life: config.code_life,
+            code_life: app.config.code_life,
             grace: settings.rejoin_time,
             codes: settings.max_codes as usize,
-            transfers: config.max_transfers as usize,
+            transfers: app.config.max_transfers as usize,
         };
-        let state =
-            State { transfers: BTreeMap::new(), nameplates: Nameplates::default(), participants: 0, stopping: false };
-        Hub(Arc::new(Inner { limits, state: Mutex::new(state), budget, window: window::Shared::default() }))
+        Hub(Arc::new(Inner {
+            limits,
+            ice_servers: settings.ice_servers.clone(),
+            state: Mutex::default(),
+            budget: app.budget.clone(),
+            window: window::Shared::default(),
+            key: app.keys.derive("handover 2026-11 places of direct transfers"),
+            boot: rand::random(),
+            began_at: app.clock.now(),
+        }))
     }
 
-    /// Makes a code for a sender. Where there are too many that wait, the oldest one of this address, or of all, makes room.
+    /// How long the place of a side is kept whose connection broke.
+    pub fn grace(&self) -> std::time::Duration {
+        self.0.limits.grace
+    }
+
+    /// Makes a code for a sender. Where there are too many that wait, the oldest one of its network, or of all, makes room.
     ///
     /// # Errors
     /// [`End::Stopping`], [`End::QuotaExceeded`].
-    pub fn open(
-        &self,
-        sign_in: Option<String>,
-        address: IpAddr,
-        outgoing: Outgoing,
-        now: NaiveDateTime,
-    ) -> Result<Admitted, End> {
+    pub fn open(&self, who: Arrival) -> Result<Admitted, End> {
+        let Arrival { sign_in, address, outgoing, now } = who;
         let mut state = self.state();
         if state.stopping {
             return Err(End::Stopping);
         }
-        let spent = self.0.budget.of(address, now).filter(|spent| !spent.is_over()).ok_or(End::QuotaExceeded)?;
-        state.make_room(address, &self.0.limits);
-        let State { nameplates, transfers, .. } = &mut *state;
-        let nameplate = nameplates.free(|nameplate| transfers.contains_key(&nameplate), now);
-        let (token, digest) = new_token();
+        let spent = self.0.budget.of(address, now);
+        if spent.is_over() {
+            return Err(End::QuotaExceeded);
+        }
+        state.make_room(address, sign_in.is_none(), &self.0.limits);
+        let nameplate = state.free_nameplate(now);
         let (participant, connection) = state.enter(self, nameplate, Role::Sender, outgoing, spent.clone());
         let expires_at = after(now, self.0.limits.code_life);
-        let sender = Side { address, token: digest, connection: Some(connection), lost_at: now };
-        let transfer = Transfer { sign_in, made_at: now, expires_at, sender, receiver: None, session: 0, spent };
+        let (id, number) = (rand::random(), rand::random());
+        let sender = Side { number: Some(number), address, connection: Some(connection), lost_at: now };
+        let transfer = Transfer {
+            id,
+            sign_in,
+            made_at: now,
+            expires_at,
+            sender,
+            receiver: None,
+            session: 0,
+            proof: Proof::None,
+            spent,
+        };
+        let token = self.ticket(&transfer, number, nameplate, Role::Sender);
         state.transfers.insert(nameplate, transfer);
         Ok(Admitted { participant, token, expires_at })
     }
@@ -154,67 +160,157 @@ impl Hub {
     /// # Errors
     /// [`End::UnknownCode`], [`End::ExpiredCode`], [`End::CodeInUse`], or [`End::Evicted`] when there are as many transfers
     /// as there may be.
-    pub fn join(&self, nameplate: u32, from: IpAddr, outgoing: Outgoing, now: NaiveDateTime) -> Result<Admitted, End> {
+    pub fn join(&self, nameplate: u32, who: Arrival) -> Result<Admitted, End> {
+        let Arrival { address, outgoing, now, .. } = who;
         let mut state = self.state();
         state.expire(now);
-        let Some(transfer) = state.transfers.get(&nameplate) else {
+        let Some(transfer) = state.transfers.get_mut(&nameplate) else {
             return Err(state.nameplates.what_was(nameplate, now));
         };
-        if transfer.receiver.is_some() {
+        if transfer.is_squatted(true, now) {
+            transfer.put_out();
+        }
+        if !transfer.is_waiting() {
             return Err(End::CodeInUse);
         }
-        let (address, spent, expires_at) = (transfer.sender.address, transfer.spent.clone(), transfer.expires_at);
-        let paired = |transfer: &&Transfer| transfer.receiver.is_some();
-        let of_address =
-            state.transfers.values().filter(paired).filter(|transfer| transfer.sender.address == address).count();
-        let most = self.0.limits.transfers;
-        if state.stopping
-            || state.transfers.values().filter(paired).count() >= most
-            || of_address >= (most / SHARE).max(1)
-        {
-            return Err(if state.stopping { End::Stopping } else { End::Evicted });
+        let (sender, is_guest) = (transfer.sender.address, transfer.sign_in.is_none());
+        let (spent, expires_at) = (transfer.spent.clone(), transfer.expires_at);
+        if state.stopping {
+            return Err(End::Stopping);
         }
-        let (token, digest) = new_token();
+        if !state.has_room(sender, is_guest, self.0.limits.transfers) {
+            return Err(End::Evicted);
+        }
         let (participant, connection) = state.enter(self, nameplate, Role::Receiver, outgoing, spent);
+        let number = rand::random();
+        let mut token = String::new();
         if let Some(transfer) = state.transfers.get_mut(&nameplate) {
-            transfer.receiver = Some(Side { address: from, token: digest, connection: Some(connection), lost_at: now });
+            let connection = Some(connection);
+            transfer.receiver = Some(Side { number: Some(number), address, connection, lost_at: now });
+            token = self.ticket(transfer, number, nameplate, Role::Receiver);
         }
         Ok(Admitted { participant, token, expires_at })
     }
 
-    /// Gives a side its place again; a connection that still has it is ended.
+    /// Whether a code is in the hands of somebody who has yet to show that it is the right one.
+    pub fn is_unproven(&self, nameplate: u32) -> bool {
+        let state = self.state();
+        state.transfers.get(&nameplate).is_some_and(|transfer| !transfer.is_waiting() && transfer.proof != Proof::Right)
+    }
+
+    /// Gives a side its place again; a connection that still has it is ended. After the server was started anew whoever comes
+    /// first brings the transfer back, if it is soon enough.
     ///
     /// # Errors
-    /// [`End::UnknownCode`] when there is no such place, or the token is not the one for it.
+    /// [`End::UnknownCode`] when the token is not one for this place; how the transfer has ended meanwhile, and by whom; and
+    /// [`End::Restarted`].
     pub fn rejoin(
         &self,
-        nameplate: u32,
-        role: Role,
+        (nameplate, role): (u32, Role),
         token: &str,
-        outgoing: Outgoing,
-        now: NaiveDateTime,
-    ) -> Result<Participant, End> {
+        is_confirmed: bool,
+        who: Arrival,
+    ) -> Result<Participant, (End, Option<Role>)> {
+        let unknown = (End::UnknownCode, None);
+        let ticket =
+            Ticket::read(token, &self.0.key).filter(|ticket| ticket.role == role && ticket.nameplate == nameplate);
+        let ticket = ticket.ok_or(unknown)?;
         let mut state = self.state();
-        state.expire(now);
-        let digest = blake3::hash(token.as_bytes());
-        let transfer = state.transfers.get_mut(&nameplate).ok_or(End::UnknownCode)?;
-        let spent = transfer.spent.clone();
-        // blake3::Hash compares in constant time.
-        let side = transfer.side(role).filter(|side| side.token == digest).ok_or(End::UnknownCode)?;
+        state.expire(who.now);
+        let nameplate = match state.find(ticket.transfer, ticket.nameplate) {
+            Some(nameplate) => nameplate,
+            None if ticket.boot == self.0.boot => return Err(state.how_it_ended(ticket.transfer)),
+            None => self.revive(&mut state, &ticket, is_confirmed, &who).map_err(|end| (end, None))?,
+        };
+        let transfer = state.transfers.get_mut(&nameplate).ok_or(unknown)?;
+        let side = transfer.side(role).filter(|side| side.number.is_none_or(|number| number == ticket.side));
+        let side = side.ok_or(unknown)?;
+        side.number = Some(ticket.side);
+        side.address = who.address;
         if let Some(old) = side.connection.take() {
             old.end(End::Replaced, None);
         }
-        let (participant, connection) = state.enter(self, nameplate, role, outgoing, spent);
+        if role == Role::Sender && ticket.boot != self.0.boot {
+            transfer.sign_in = who.sign_in;
+        }
+        let spent = transfer.spent.clone();
+        let (participant, connection) = state.enter(self, nameplate, role, who.outgoing, spent);
         if let Some(side) = state.transfers.get_mut(&nameplate).and_then(|transfer| transfer.side(role)) {
             side.connection = Some(connection);
         }
         Ok(participant)
     }
 
+    /// Brings back a transfer of an earlier run of the server. One that has both ends needs its nameplate no more; a code that
+    /// waits does.
+    fn revive(&self, state: &mut State, ticket: &Ticket, is_confirmed: bool, who: &Arrival) -> Result<u32, End> {
+        let (now, limits) = (who.now, &self.0.limits);
+        let is_free = !state.transfers.contains_key(&ticket.nameplate);
+        if state.stopping {
+            return Err(End::Stopping);
+        }
+        if now > after(self.0.began_at, limits.grace) || !(is_confirmed || ticket.role == Role::Sender && is_free) {
+            return Err(End::Restarted);
+        }
+        if !is_confirmed && ticket.expires_at <= now {
+            return Err(End::ExpiredCode);
+        }
+        let is_guest = who.sign_in.is_none();
+        if is_confirmed && !state.has_room(who.address, is_guest, limits.transfers) {
+            return Err(End::Evicted);
+        }
+        if !is_confirmed {
+            state.make_room(who.address, is_guest, limits);
+        }
+        let nameplate = if is_free { ticket.nameplate } else { state.free_nameplate(now) };
+        let away = || Side { number: None, address: who.address, connection: None, lost_at: now };
+        let transfer = Transfer {
+            id: ticket.transfer,
+            sign_in: None,
+            made_at: now,
+            expires_at: ticket.expires_at,
+            sender: away(),
+            receiver: is_confirmed.then(away),
+            session: 0,
+            proof: if is_confirmed { Proof::Right } else { Proof::None },
+            spent: self.0.budget.of(who.address, now),
+        };
+        state.transfers.insert(nameplate, transfer);
+        Ok(nameplate)
+    }
+
+    fn ticket(&self, transfer: &Transfer, side: u64, nameplate: u32, role: Role) -> String {
+        let Transfer { id, expires_at, .. } = *transfer;
+        Ticket { boot: self.0.boot, transfer: id, side, nameplate, role, expires_at }.write(&self.0.key)
+    }
+
     /// Joins the two sides, if both are there now. Called once the newcomer has been told who it is.
-    fn pair(&self, nameplate: u32) {
+    fn pair(&self, nameplate: u32, now: NaiveDateTime) {
         if let Some(transfer) = self.state().transfers.get_mut(&nameplate) {
+            if transfer.proof == Proof::Right {
+                self.help(transfer, now);
+            }
             transfer.pair(self.0.limits.grace.as_secs());
+        }
+    }
+
+    /// A frame of the key exchange is to be passed on. Returns the network of the receiver when that has shown that it has
+    /// the code.
+    fn saw(&self, nameplate: u32, participant: u64, role: Role, kind: u8, now: NaiveDateTime) -> Option<IpAddr> {
+        let mut state = self.state();
+        let transfer = state.transfers.get_mut(&nameplate).filter(|transfer| transfer.has_participant(participant))?;
+        let receiver = transfer.receiver.as_ref()?.address;
+        if !transfer.saw(role, kind, now) {
+            return None;
+        }
+        self.help(transfer, now);
+        Some(receiver)
+    }
+
+    /// Tells both sides of the servers that help them to find a direct way, each with credentials of its own.
+    fn help(&self, transfer: &Transfer, now: NaiveDateTime) {
+        for connection in transfer.sides().filter_map(|side| side.connection.as_ref()) {
+            connection.tell(&Signal::Ice { ice_servers: ice_servers(&self.0.ice_servers, now) });
         }
     }
 
@@ -223,24 +319,23 @@ impl Hub {
         drop(self.state());
     }
 
-    /// Ends a transfer, and tells whoever is there. Returns the network of the receiver, if there was one.
-    fn end(&self, nameplate: u32, participant: u64, code: End, by: Option<Role>) -> Option<IpAddr> {
+    /// Ends a transfer, and tells whoever is there.
+    fn end(&self, nameplate: u32, participant: u64, code: End, by: Option<Role>) {
         let mut state = self.state();
-        let transfer = state.transfers.get(&nameplate).filter(|transfer| transfer.has_participant(participant))?;
-        let receiver = transfer.receiver.as_ref().map(|side| side.address);
-        state.end(nameplate, code, by);
-        receiver
+        if state.transfers.get(&nameplate).is_some_and(|transfer| transfer.has_participant(participant)) {
+            state.end(nameplate, code, by);
+        }
     }
 
     /// A connection has broken.
     fn leave(&self, nameplate: u32, role: Role, participant: u64, now: NaiveDateTime) {
         let mut state = self.state();
         let grace = self.0.limits.grace.as_secs();
-        let Some(transfer) =
-            state.transfers.get_mut(&nameplate).filter(|transfer| transfer.has_participant(participant))
-        else {
-            return;
-        };
+        let transfer = state.transfers.get_mut(&nameplate).filter(|transfer| transfer.has_participant(participant));
+        let Some(transfer) = transfer else { return };
+        if role == Role::Receiver && matches!(transfer.proof, Proof::None | Proof::Asked(_)) {
+            return transfer.put_out();
+        }
         if let Some(side) = transfer.side(role) {
             side.connection = None;
             side.lost_at = now;
@@ -257,12 +352,11 @@ impl Hub {
         state.expire(now);
         let grace = self.0.limits.grace;
         let is_lost = |side: &Side| side.connection.is_none() && after(side.lost_at, grace) <= now;
-        let lost: Vec<u32> =
-            state.transfers.iter().filter(|(_, transfer)| transfer.sides().any(is_lost)).map(|(n, _)| *n).collect();
-        for nameplate in lost {
+        for nameplate in state.those(|transfer| transfer.sides().any(is_lost)) {
             state.end(nameplate, End::PeerLost, None);
+            state.nameplates.rest(nameplate, End::AwayTooLong, now);
         }
-        let paired = state.transfers.values().filter(|transfer| transfer.receiver.is_some()).count();
+        let paired = state.transfers.values().filter(|transfer| !transfer.is_waiting()).count();
         Count { waiting: state.transfers.len() - paired, paired }
     }
 
@@ -274,9 +368,7 @@ impl Hub {
     /// Ends what was made in a sign-in session that is over.
     pub fn sign_out(&self, sign_in: &str) {
         let mut state = self.state();
-        let is_of = |transfer: &Transfer| transfer.sign_in.as_deref() == Some(sign_in);
-        let over: Vec<u32> = state.transfers.iter().filter(|(_, transfer)| is_of(transfer)).map(|(n, _)| *n).collect();
-        for nameplate in over {
+        for nameplate in state.those(|transfer| transfer.sign_in.as_deref() == Some(sign_in)) {
             state.end(nameplate, End::SignedOut, None);
         }
     }
@@ -285,10 +377,7 @@ impl Hub {
     pub fn close(&self) {
         let mut state = self.state();
         state.stopping = true;
-        let waiting = |transfer: &Transfer| transfer.receiver.is_none();
-        let codes: Vec<u32> =
-            state.transfers.iter().filter(|(_, transfer)| waiting(transfer)).map(|(n, _)| *n).collect();
-        for nameplate in codes {
+        for nameplate in state.those(Transfer::is_waiting) {
             state.end(nameplate, End::Stopping, None);
         }
     }
@@ -299,130 +388,8 @@ impl Hub {
     }
 }
 
-impl State {
-    fn enter(
-        &mut self,
-        hub: &Hub,
-        nameplate: u32,
-        role: Role,
-        outgoing: Outgoing,
-        spent: Spent,
-    ) -> (Participant, Connection) {
-        self.participants += 1;
-        let (peer, peers) = watch::channel(None);
-        let window = Window::new(hub.0.window.clone());
-        let participant =
-            Participant::new(hub.clone(), nameplate, role, self.participants, outgoing.clone(), peers, spent, window);
-        (participant, Connection { participant: self.participants, outgoing, peer })
-    }
-
-    /// Ends the oldest codes that wait, of one address and of all, until one more fits.
-    fn make_room(&mut self, address: IpAddr, limits: &Limits) {
-        let oldest = |transfers: &BTreeMap<u32, Transfer>, of: Option<IpAddr>, most: usize| {
-            let waiting = transfers.iter().filter(|(_, transfer)| transfer.receiver.is_none());
-            let waiting = waiting.filter(|(_, transfer)| of.is_none_or(|address| transfer.sender.address == address));
-            let mut waiting: Vec<_> =
-                waiting.map(|(nameplate, transfer)| (transfer.made_at, transfer.participant(), *nameplate)).collect();
-            waiting.sort_unstable();
-            waiting
-                .into_iter()
-                .rev()
-                .skip(most.saturating_sub(1))
-                .map(|(_, _, nameplate)| nameplate)
-                .collect::<Vec<_>>()
-        };
-        let mut evicted = oldest(&self.transfers, Some(address), (limits.codes / SHARE).max(1));
-        evicted.extend(oldest(&self.transfers, None, limits.codes));
-        for nameplate in evicted {
-            self.end(nameplate, End::Evicted, None);
-        }
-    }
-
-    fn expire(&mut self, now: NaiveDateTime) {
-        let is_late = |transfer: &Transfer| transfer.receiver.is_none() && transfer.expires_at <= now;
-        let late: Vec<u32> = self.transfers.iter().filter(|(_, transfer)| is_late(transfer)).map(|(n, _)| *n).collect();
-        for nameplate in late {
-            self.end(nameplate, End::ExpiredCode, None);
-            self.nameplates.expired(nameplate, now);
-        }
-    }
-
-    fn end(&mut self, nameplate: u32, code: End, by: Option<Role>) {
-        let Some(transfer) = self.transfers.remove(&nameplate) else { return };
-        for side in [Some(transfer.sender), transfer.receiver].into_iter().flatten() {
-            if let Some(connection) = side.connection {
-                connection.end(code, by);
-            }
-        }
-    }
-}
-
-impl Transfer {
-    fn side(&mut self, role: Role) -> Option<&mut Side> {
-        match role {
-            Role::Sender => Some(&mut self.sender),
-            Role::Receiver => self.receiver.as_mut(),
-        }
-    }
-
-    fn sides(&self) -> impl Iterator<Item = &Side> {
-        [Some(&self.sender), self.receiver.as_ref()].into_iter().flatten()
-    }
-
-    /// The number of the sender's participant, which grows with time.
-    fn participant(&self) -> u64 {
-        self.sender.connection.as_ref().map_or(0, |connection| connection.participant)
-    }
-
-    fn has_participant(&self, participant: u64) -> bool {
-        self.sides()
-            .any(|side| side.connection.as_ref().is_some_and(|connection| connection.participant == participant))
-    }
-
-    fn pair(&mut self, grace: u64) {
-        let receiver = self.receiver.as_ref().and_then(|side| side.connection.as_ref());
-        match (self.sender.connection.as_ref(), receiver) {
-            (Some(sender), Some(receiver)) => {
-                self.session += 1;
-                let paired = Signal::Paired { session: self.session };
-                // Told before any frame of the other side can be queued; who answers at once, settles (see Participant::pass_on).
-                sender.tell(&paired);
-                receiver.tell(&paired);
-                sender.peer.send_replace(Some(receiver.outgoing.binary().clone()));
-                receiver.peer.send_replace(Some(sender.outgoing.binary().clone()));
-            }
-            (None, Some(alone)) => alone.tell(&Signal::PeerLost { grace }),
-            (Some(alone), None) if self.receiver.is_some() => alone.tell(&Signal::PeerLost { grace }),
-            _ => {}
-        }
-    }
-}
-
-impl Connection {
-    /// A client that reads nothing, not even this, is dropped by the time limits of its connection.
-    fn tell(&self, signal: &Signal) {
-        if !self.outgoing.urgent(Out::Text(text(signal))) {
-            tracing::debug!("a signal was not delivered");
-        }
-    }
-
-    fn end(self, code: End, by: Option<Role>) {
-        // The task may still have frames, which belong to nobody now.
-        self.peer.send_replace(None);
-        self.outgoing.urgent(Out::Farewell(Some(text(&code.ended(by))), NORMAL));
-    }
-}
-
 /// A signal as it is sent.
 pub fn text(signal: &Signal) -> String {
     // Strings and numbers: there is nothing in it that JSON cannot say.
     serde_json::to_string(signal).unwrap_or_default()
-}
-
-/// A token of 160 bits, and the form in which it is kept.
-fn new_token() -> (String, blake3::Hash) {
-    use base64::Engine as _;
-    let token = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 20]>());
-    let digest = blake3::hash(token.as_bytes());
-    (token, digest)
 }

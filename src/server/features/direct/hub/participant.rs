@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::window::{Place, Window};
 use super::{Hub, text};
+use crate::protocol::direct::frame::SEALED;
 use crate::protocol::direct::{End, Role, Signal};
 use crate::server::byte_budget::Spent;
 use crate::server::http::socket::{Out, Outgoing};
@@ -44,9 +45,9 @@ impl Participant {
     }
 
     /// Says the first word to this side; then the two are joined if the other is there.
-    pub fn welcome(&self, signal: &Signal) {
+    pub fn welcome(&self, signal: &Signal, now: NaiveDateTime) {
         self.outgoing.urgent(Out::Text(text(signal)));
-        self.hub.pair(self.nameplate);
+        self.hub.pair(self.nameplate, now);
     }
 
     pub fn outgoing(&self) -> &Outgoing {
@@ -61,6 +62,12 @@ impl Participant {
     /// Waits for a place for the next frame of this side.
     pub async fn place(&self) -> Place {
         self.window.place().await
+    }
+
+    /// Notes a frame that is to be passed on. Returns the network of the receiver once that has shown that it has the code.
+    pub fn note(&self, frame: &[u8], now: NaiveDateTime) -> Option<IpAddr> {
+        let kind = frame.first().copied().filter(|kind| *kind != SEALED)?;
+        self.hub.saw(self.nameplate, self.id, self.role, kind, now)
     }
 
     /// Passes a frame on to the other side, and waits until there is room. Without another side the frame is dropped: it
@@ -102,9 +109,9 @@ impl Participant {
         while peer.changed().await.is_ok() {}
     }
 
-    /// Ends the transfer for both sides. Returns the network of the receiver, if there was one.
-    pub fn end(&self, code: End, by: Option<Role>) -> Option<IpAddr> {
-        self.hub.end(self.nameplate, self.id, code, by)
+    /// Ends the transfer for both sides.
+    pub fn end(&self, code: End, by: Option<Role>) {
+        self.hub.end(self.nameplate, self.id, code, by);
     }
 
     /// The connection is over; the transfer waits for the next one.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{NaiveDateTime, TimeDelta};
 
-use crate::protocol::rooms::event::Word;
+use crate::protocol::rooms::event::ServerMessage;
 use crate::server::features::rooms::model::members::Member;
 use crate::server::http::socket::{Out, Urgent};
 
@@ -129,7 +129,7 @@ impl Connection {
     }
 
     pub fn farewell(&self, code: &str, msg: String, close: u16) {
-        let word = Word::Error { code: code.into(), msg, nonce: None };
+        let word = ServerMessage::Error { code: code.into(), msg, nonce: None };
         self.urgent.farewell(Some(word.json()), close);
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use super::lock;
 use super::presence::{Allowed, Connection, Line, Presence, Rate};
-use crate::protocol::rooms::event::{Event, Word};
+use crate::protocol::rooms::event::{Event, ServerMessage};
 use crate::protocol::websocket::NORMAL;
 use crate::server::clock::after;
 use crate::server::error::{Error, Result};
@@ -119,7 +119,7 @@ impl Room {
             old.farewell("replaced", "You have joined again from elsewhere.".into(), NORMAL);
         }
         if was_away {
-            state.say(&Word::Away { member: member.into(), away: false });
+            state.say(&ServerMessage::Away { member: member.into(), away: false });
         }
         Some(line)
     }
@@ -191,12 +191,12 @@ impl Room {
         let Some(presence) = state.members.get_mut(member) else { return };
         if presence.types(now) {
             let name = presence.member.name.clone();
-            state.say(&Word::Typing { from: name.into(), from_id: member.into() });
+            state.say(&ServerMessage::Typing { from: name.into(), from_id: member.into() });
         }
     }
 
     /// Tells one member alone, if it is connected.
-    pub fn whisper(&self, member: &str, word: &Word<'_>) {
+    pub fn whisper(&self, member: &str, word: &ServerMessage<'_>) {
         let state = self.state();
         if let Some(connection) = state.members.get(member).and_then(|presence| presence.connection.as_ref()) {
             connection.urgent.say(Out::Text(word.json()));
@@ -211,7 +211,7 @@ impl Room {
         if !state.warned && left.to_std().is_ok_and(|left| left <= early) {
             state.warned = true;
             let expires_in = left.num_seconds().unsigned_abs();
-            state.say(&Word::Ending { expires_at: state.expires_at.and_utc(), expires_in });
+            state.say(&ServerMessage::Ending { expires_at: state.expires_at.and_utc(), expires_in });
         }
         left <= TimeDelta::zero()
     }
@@ -260,7 +260,7 @@ impl Room {
             _ => "The room was ended: it and its files are gone.",
         };
         let mut state = self.state();
-        state.say(&Word::Ended { reason: reason.into(), msg: msg.into() });
+        state.say(&ServerMessage::Ended { reason: reason.into(), msg: msg.into() });
         state.frames = None;
         state.members.clear();
     }
@@ -277,11 +277,11 @@ impl State {
         if let Some(connection) = presence.connection.take() {
             connection.urgent.farewell(None, GIVEN_UP);
             presence.lost_at = now;
-            self.say(&Word::Away { member: member.into(), away: true });
+            self.say(&ServerMessage::Away { member: member.into(), away: true });
         }
     }
 
-    fn say(&self, word: &Word<'_>) {
+    fn say(&self, word: &ServerMessage<'_>) {
         if let Some(frames) = &self.frames {
             let _ = frames.send(text_frame(&word.json()));
         }

@@ -74,10 +74,10 @@ pub fn remove(conn: &mut Conn, at: At<'_>, seq: i64, quota: &Quota) -> Result<Re
 
 fn text_length(body: &str) -> i64 {
     #[derive(serde::Deserialize)]
-    struct Said {
+    struct ClientMessage {
         text: String,
     }
-    serde_json::from_str::<Said>(body).map_or(0, |said| said.text.len() as i64)
+    serde_json::from_str::<ClientMessage>(body).map_or(0, |said| said.text.len() as i64)
 }
 
 /// Changes what a room is called, and whether it is locked.

@@ -4,7 +4,7 @@ use actix_web::web;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::protocol::rooms::event::{History, Word};
+use crate::protocol::rooms::event::{History, ServerMessage};
 use crate::server::app::App;
 use crate::server::error::{Chain, Error};
 use crate::server::features::rooms::guard::Known;
@@ -61,7 +61,7 @@ pub async fn catch_up(
             Err(error) => {
                 tracing::error!(cause = %Chain(&error), "the history of a room cannot be read");
                 // The member comes back and asks again; until then it hears nothing, which it would miss else.
-                urgent.farewell(Some(Word::error(error.code(), error.to_string(), None).json()), TRY_AGAIN);
+                urgent.farewell(Some(ServerMessage::error(error.code(), error.to_string(), None).json()), TRY_AGAIN);
                 return backlog.closed().await;
             }
         }

@@ -2,7 +2,7 @@
 
 mod history;
 mod name;
-mod seat;
+mod participant;
 mod welcome;
 
 pub use history::HISTORY;
@@ -14,14 +14,14 @@ use serde::Deserialize;
 
 use self::history::catch_up;
 use self::name::name;
-use self::seat::Seat;
+use self::participant::Participant;
 use self::welcome::First;
 use super::guard::Known;
 use super::hub::{Place, Rooms};
 use super::model::members::{self, NewMember, Secret};
 use super::model::{self, At};
 use crate::protocol::rooms::code;
-use crate::protocol::rooms::event::{LARGEST_SAID, Word};
+use crate::protocol::rooms::event::{LARGEST_CLIENT_MESSAGE, ServerMessage};
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::db::Conn;
@@ -64,13 +64,14 @@ pub async fn join(
     };
     let first = First::of(&app, &known, &place, secrets.as_ref(), query.after).await?;
     let welcome = first.json()?;
-    let too_slow = Word::Error {
+    let too_slow = ServerMessage::Error {
         code: "too_slow".into(),
         msg: "You have missed messages: join again with the number of the last one that you have.".into(),
         nonce: None,
     };
     let Place { room, member, head, live } = place;
-    let (response, incoming, urgent, backlog) = handshake.open_channel(payload, LARGEST_SAID, live, too_slow.json());
+    let (response, incoming, urgent, backlog) =
+        handshake.open_channel(payload, LARGEST_CLIENT_MESSAGE, live, too_slow.json());
     urgent.say(Out::Text(welcome));
     let now = app.clock.now();
     let line = room.connect(&member.id, urgent.clone(), known.session(), secrets.is_none(), now);
@@ -79,8 +80,8 @@ pub async fn join(
         let last = first.last.unwrap_or(head);
         actix_rt::spawn(catch_up(app.clone(), known.clone(), last, head, backlog, urgent.clone()));
     }
-    let seat = Seat { app, rooms, room, who: member.who(), urgent, line };
-    actix_rt::spawn(seat.serve(incoming));
+    let participant = Participant { app, rooms, room, who: member.who(), urgent, line };
+    actix_rt::spawn(participant.serve(incoming));
     Ok(response)
 }
 

@@ -5,7 +5,7 @@ import { at, segment } from "../base/address.js";
 import { announce } from "../base/announce.js";
 import { call } from "../base/api.js";
 import { button, h, once } from "../base/dom.js";
-import { fileList, tableRow } from "../desk/file-list.js";
+import { fileList, notesOf, tableRow } from "../desk/file-list.js";
 import { icon } from "../base/icons.js";
 import { kindOf } from "../base/kind.js";
 import { size } from "../base/size.js";
@@ -56,7 +56,11 @@ function fileRow(file) {
     words.download,
   );
   return tableRow(COLUMNS, [
-    [h("span", { class: "named" }, kindOf(file.filename), h("span", { class: "name" }, file.filename)), alert.element],
+    [
+      h("span", { class: "named" }, kindOf(file.filename), h("span", { class: "name" }, file.filename)),
+      notesOf(file),
+      alert.element,
+    ],
     [h("span", { class: "label" }, `${words.version} `), String(file.version)],
     [size(file.size)],
     [timeOf(file.uploaded_at)],

@@ -16,7 +16,15 @@ import { words } from "../desk/words.js";
  * @property {string | null} sha256
  * @property {string} uploaded_by
  * @property {string} uploaded_at
+ * @property {Note[]} notes
  */
+
+/** @typedef {{ code: string, msg: string }} Note what receivers should know of a document */
+
+/** The notes as a line below the name, if there are any. @param {Document} file */
+export function notesOf(file) {
+  return file.notes.length > 0 && h("p", { class: "small quiet" }, file.notes.map((note) => note.msg).join(" "));
+}
 
 /** How long somebody pauses who has finished a word, in milliseconds. */
 const PAUSE = 200;

@@ -7,7 +7,7 @@ import { call, told } from "../base/api.js";
 import { confirmed } from "../base/confirm.js";
 import { button, fill, h, newId, set } from "../base/dom.js";
 import { dropZone } from "../base/drop.js";
-import { fileList, tableRow } from "../desk/file-list.js";
+import { fileList, notesOf, tableRow } from "../desk/file-list.js";
 import { icon } from "../base/icons.js";
 import { kindOf } from "../base/kind.js";
 import { Queue } from "../base/queue.js";
@@ -50,7 +50,7 @@ export function operationDesk() {
         if (upload.state === "done") void list.refresh();
       });
       queue.add(upload);
-      uploads.prepend(uploadRow(upload, queue, (answer) => words.stored(answer?.version ?? 1)));
+      uploads.prepend(uploadRow(upload, queue, said));
     }
   };
   queue.addEventListener("change", () => (section.hidden = queue.uploads.length === 0));
@@ -62,6 +62,12 @@ export function operationDesk() {
     h("p", { class: "quiet" }, words.deskForOperation),
   );
   return { element: h("div", {}, head, drop, section, list.element), refresh: () => void list.refresh() };
+}
+
+/** What an upload's answer says. @param {any} answer */
+function said(answer) {
+  const notes = /** @type {import("../desk/file-list.js").Note[]} */ (answer?.notes ?? []);
+  return [words.stored(answer?.version ?? 1), ...notes.map((note) => note.msg)].join(" · ");
 }
 
 /** What was fetched lately, from one page of links. */
@@ -129,7 +135,7 @@ function fileRow(file, fetches, changed) {
     },
   );
   const row = tableRow(COLUMNS, [
-    [open, alert.element],
+    [open, notesOf(file), alert.element],
     [h("span", { class: "label" }, `${words.version} `), String(file.version)],
     [size(file.size)],
     [timeOf(file.uploaded_at)],

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::web;
 
-use crate::protocol::rooms::event::{LARGEST_TEXT, LONGEST_REF, Leaving, Said, Word};
+use crate::protocol::rooms::event::{ClientMessage, LARGEST_TEXT, LONGEST_REF, Leaving, ServerMessage};
 use crate::protocol::websocket::{Broken, In, NORMAL};
 use crate::server::app::App;
 use crate::server::db::Conn;
@@ -22,7 +22,7 @@ const UNSUPPORTED: u16 = 1003;
 const POLICY: u16 = 1008;
 
 /// See the module.
-pub struct Seat {
+pub struct Participant {
     pub app: web::Data<App>,
     pub rooms: Rooms,
     pub room: Arc<Room>,
@@ -37,7 +37,7 @@ enum Gone {
     Told(u16, &'static str, String),
 }
 
-impl Seat {
+impl Participant {
     /// Serves a member until it leaves, its connection breaks or the room is over.
     pub async fn serve(self, incoming: Incoming) {
         let gone = self.listen(incoming).await;
@@ -73,12 +73,13 @@ impl Seat {
     async fn hear(&self, text: &str) -> Option<Gone> {
         let now = self.app.clock.now();
         match serde_json::from_str(text) {
-            Ok(Said::Message { text, nonce }) => match self.rooms.allow(&self.room, &self.who.id, now) {
+            Ok(ClientMessage::Message { text, nonce }) => match self.rooms.allow(&self.room, &self.who.id, now) {
                 Allowed::Yes => {
                     match self.say(text, nonce.clone()).await {
                         Ok(None) => {}
                         Ok(Some(of)) => {
-                            self.urgent.say(Out::Text(Word::Stored { of, nonce: nonce.map(Into::into) }.json()));
+                            self.urgent
+                                .say(Out::Text(ServerMessage::Stored { of, nonce: nonce.map(Into::into) }.json()));
                         }
                         Err(error) => self.tell(&error, nonce.as_deref()),
                     }
@@ -92,16 +93,16 @@ impl Seat {
                     Some(Gone::Told(POLICY, "too_many_requests", "You send more than anybody can read.".into()))
                 }
             },
-            Ok(Said::Typing) => {
+            Ok(ClientMessage::Typing) => {
                 self.room.typing(&self.who.id, now);
                 None
             }
-            Ok(Said::Ping) => {
-                self.urgent.say(Out::Text(Word::Pong.json()));
+            Ok(ClientMessage::Ping) => {
+                self.urgent.say(Out::Text(ServerMessage::Pong.json()));
                 None
             }
-            Ok(Said::Leave) => Some(Gone::Left),
-            Ok(Said::Unknown) => None,
+            Ok(ClientMessage::Leave) => Some(Gone::Left),
+            Ok(ClientMessage::Unknown) => None,
             Err(error) => {
                 self.tell(&bad_request(format!("The message does not fit: {error}.")), None);
                 None
@@ -133,7 +134,7 @@ impl Seat {
         if let Error::Internal(cause) | Error::Unavailable(cause) = error {
             tracing::error!(cause = %Chain(cause.as_ref()), "a message was not stored");
         }
-        self.urgent.say(Out::Text(Word::error(error.code(), error.to_string(), nonce).json()));
+        self.urgent.say(Out::Text(ServerMessage::error(error.code(), error.to_string(), nonce).json()));
     }
 
     /// The connection is over.
@@ -147,7 +148,7 @@ impl Seat {
                 }
             }
             Gone::Told(close, code, msg) => {
-                self.urgent.farewell(Some(Word::Error { code: code.into(), msg, nonce: None }.json()), close);
+                self.urgent.farewell(Some(ServerMessage::Error { code: code.into(), msg, nonce: None }.json()), close);
             }
             Gone::Broken => self.urgent.farewell(None, NORMAL),
         }
