@@ -21,7 +21,8 @@ COPY --from=build /image /
 USER 10001:10001
 WORKDIR /data
 VOLUME /data
-# Not a loopback address, so operation sign-up starts closed: `handover users add NAME EMAIL --operation`.
+# Not a loopback address, so sign-up of every kind starts closed: `handover users add NAME EMAIL`, with `--operation` for who
+# uploads. HANDOVER_PUBLIC_URL names the address under which people reach it.
 ENV PATH=/usr/local/bin HANDOVER_DATA=/data HANDOVER_BIND=0.0.0.0:5000
 EXPOSE 5000
 STOPSIGNAL SIGTERM

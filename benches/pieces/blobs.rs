@@ -1,10 +1,13 @@
 //! Receiving a blob: BLAKE3, CRC-32 and, up to 16 MiB, SHA-256 in the pass that writes it; then file, name and folder are
 //! synced.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
 use futures_util::stream;
-use handover::server::blobs::{Account, Blobs, Content, Space, receive};
+use handover::server::blobs::{Account, Blobs, Content, Space, TrashRule, receive};
+use handover::server::clock::Clock;
 use handover::server::config::Quota;
 
 use crate::support::crafted::noise;
@@ -16,7 +19,8 @@ const CHUNK: usize = 32 << 10;
 pub fn bench(criterion: &mut Criterion) {
     let runtime = actix_rt::Runtime::new().unwrap();
     let folder = folder();
-    let blobs = Blobs::open(folder.path(), Space::new(Quota::NONE)).unwrap();
+    let trash = TrashRule { clock: Clock::System, life: Duration::ZERO };
+    let blobs = Blobs::open(folder.path(), Space::new(Quota::NONE, folder.path()), trash).unwrap();
     let mut group = criterion.benchmark_group("blobs");
     for (name, size) in [("receive 30 KiB", SMALL), ("receive 64 MiB", 64 << 20)] {
         let bytes = Bytes::from(noise(1, size));

@@ -73,7 +73,7 @@ impl Desk {
         let now = Clock::System.now();
         let mut user = |name: &str, role| {
             let (name, email) = (name.to_owned().try_into()?, format!("{name}@example.org").try_into()?);
-            accounts::model::add(conn, &name, &email, "no hash", role, now)
+            accounts::model::add(conn, &name, &email, "no hash", role, false, now)
         };
         let (operation, client) = (user("olga", Role::Operation)?, user("carl", Role::Client)?);
         let digest = blake3::hash(b"").to_hex().to_string();

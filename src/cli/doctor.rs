@@ -9,12 +9,14 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use super::Outcome;
+use crate::server::auth::Role;
 use crate::server::auth::token::load_secret;
-use crate::server::blobs::{Blobs, Space};
+use crate::server::blobs::{Blobs, Space, TrashRule, identity, rows};
+use crate::server::clock::Clock;
 use crate::server::config::{Config, Guests};
 use crate::server::db::open_to_look;
 use crate::server::db::schema::users;
-use crate::server::features::accounts::settings::OperationSignup;
+use crate::server::features::accounts::settings::Signup;
 use crate::server::features::direct;
 use crate::server::settings::Settings;
 
@@ -37,7 +39,8 @@ pub fn run(settings: &Settings) -> Outcome {
         blobs(config),
         port(config),
         exposure(config),
-        signup(settings),
+        signup(settings, Role::Client),
+        signup(settings, Role::Operation),
         guests(config),
         ice(&settings.direct),
     ];
@@ -111,12 +114,40 @@ fn blobs(config: &Config) -> Finding {
     if !root.exists() {
         return Good(format!("the folder for files {} will be made at the first start", root.display()));
     }
-    match Blobs::open(&root, Space::new(config.quota()))
-        .map(|store| store.space().check_disk(&root, config.max_file_size.0))
-    {
-        Err(error) => Bad(format!("the folder for files {} cannot be used: {error}", root.display())),
-        Ok(Err(error)) => Warning(format!("a file of {} would not fit: {error}", config.max_file_size)),
-        Ok(Ok(())) => Good(format!("files are kept in {}", root.display())),
+    let trash = TrashRule { clock: Clock::System, life: config.trash_life };
+    let store = match Blobs::open(&root, Space::new(config.quota(), &root), trash) {
+        Err(error) => return Bad(format!("the folder for files {} cannot be used: {error}", root.display())),
+        Ok(store) => store,
+    };
+    match store.space().check_disk(config.max_file_size.0) {
+        Err(error) => Warning(format!("a file of {} would not fit: {error}", config.max_file_size)),
+        Ok(()) => halves(config, &store),
+    }
+}
+
+/// Whether the files are those of the database.
+fn halves(config: &Config, store: &Blobs) -> Finding {
+    let shown = store.root().display();
+    let good = Good(format!("files are kept in {shown}"));
+    let path = config.store.database_path();
+    if !path.exists() {
+        return identity::check_alone(store).map_or_else(|error| Bad(error.to_string()), |()| good);
+    }
+    // One that cannot be read was told of, and one of an earlier version is looked at when it is up to date.
+    let Ok((mut conn, 0)) = open_to_look(&path) else { return good };
+    if let Err(error) = identity::check(&mut conn, store) {
+        return Bad(error.to_string());
+    }
+    match store.survey(|ids| rows::known(&mut conn, ids).map_err(io::Error::other)) {
+        Err(error) => Bad(format!("the files in {shown} cannot be looked through: {error}")),
+        Ok(survey) if survey.is_too_much(config.sweep_limit) => Warning(format!(
+            "nothing refers to {} of the {} files in {shown}, and the sweep does not dare to take so many; restore the database \
+             that knows them, or start once with --sweep-limit 100 to have them in the trash for {}",
+            survey.unknown,
+            survey.files,
+            humantime::format_duration(config.trash_life)
+        )),
+        Ok(_) => good,
     }
 }
 
@@ -152,13 +183,20 @@ fn exposure(config: &Config) -> Finding {
     }
 }
 
-fn signup(settings: &Settings) -> Finding {
+fn signup(settings: &Settings, role: Role) -> Finding {
     let config = &settings.base;
-    match settings.accounts.operation_signup(config) {
-        OperationSignup::Open if !config.is_local() => {
+    match (settings.accounts.signup(role, config), role) {
+        (Signup::Open, _) if config.is_local() => {
+            Good(format!("{role} sign-up is open, to whoever is on this machine"))
+        }
+        (Signup::Open, Role::Client) => {
+            Warning("anybody on the network may register as a client user, and sees and fetches every document".into())
+        }
+        (Signup::Open, Role::Operation) => {
             Warning("anybody on the network may register as an operation user and upload".into())
         }
-        rule => Good(format!("operation sign-up is {rule:?}")),
+        (Signup::Code(_), _) => Good(format!("{role} sign-up is open to whoever has the code")),
+        (Signup::Closed, _) => Good(format!("{role} sign-up is closed: `handover users add` makes accounts")),
     }
 }
 

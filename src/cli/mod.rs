@@ -1,5 +1,6 @@
 //! The command line: one enum of commands, one file a command.
 
+mod backup;
 mod doctor;
 mod fetch;
 mod files;
@@ -22,6 +23,7 @@ mod upload;
 mod users;
 
 use std::io::{ErrorKind, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
@@ -29,7 +31,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::client::direct::Failure;
 use crate::client::printable;
-use crate::server::config::Store;
+use crate::server::config::{Config, Store};
 use crate::server::error::Error;
 use crate::server::settings::Settings;
 
@@ -77,6 +79,13 @@ enum Command {
         #[command(subcommand)]
         command: users::Command,
     },
+    /// Copy all rows, files and keys into a new folder, also beside a running server
+    Backup {
+        /// The folder to be made
+        folder: PathBuf,
+        #[command(flatten)]
+        config: Config,
+    },
     /// Check a set-up and say in plain words what is wrong with it
     Doctor {
         #[command(flatten)]
@@ -108,6 +117,7 @@ pub fn main(before_serving: fn()) -> ExitCode {
         Some(Command::Link(args)) => link::run(args),
         Some(Command::Fetch(args)) => fetch::run(args),
         Some(Command::Users { store, command }) => users::run(&store, command),
+        Some(Command::Backup { folder, config }) => backup::run(&config, &folder),
         Some(Command::Doctor { settings, live: true }) => doctor::live(&settings.base),
         Some(Command::Doctor { settings, live: false }) => doctor::run(&settings),
         Some(Command::Openapi) => openapi::run(),

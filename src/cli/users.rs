@@ -10,15 +10,16 @@ use crate::server::config::Store;
 use crate::server::db::{Conn, open_migrated, write_alone};
 use crate::server::error::Result;
 use crate::server::features::accounts::model::{self, Email, NewPassword, User, Username};
+use crate::server::folder;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Add a user; the password is asked for, or read from standard input
+    /// Add a client user, who downloads, or an operation user; the password is asked for, or read from standard input
     Add {
-        /// 3 to 64 letters, digits, dots, underscores and hyphens
+        /// 3 to 64 letters, digits, dots, underscores and hyphens; the first is a letter or digit
         username: String,
         email: String,
-        /// Make an operation user, who uploads; without it a client user, who downloads
+        /// Make an operation user, who uploads
         #[arg(long)]
         operation: bool,
     },
@@ -28,7 +29,7 @@ pub enum Command {
     Disable { username: String },
     /// Enable a user who was disabled
     Enable { username: String },
-    /// Make a user an operation or a client user and end their sessions
+    /// Make a user an operation or a client user and end their sessions; an account that was self-made counts in full then
     Role {
         username: String,
         /// operation or client
@@ -39,7 +40,7 @@ pub enum Command {
 }
 
 pub fn run(store: &Store, command: Command) -> Outcome {
-    std::fs::create_dir_all(&store.data)
+    folder::make(&store.data)
         .map_err(|error| format!("the data folder {} cannot be used: {error}", store.data.display()))?;
     let mut conn = open_migrated(&store.database_path())?;
     match command {
@@ -49,7 +50,7 @@ pub fn run(store: &Store, command: Command) -> Outcome {
             let hash = password::hash(&ask_password()?)?;
             let role = if operation { Role::Operation } else { Role::Client };
             change(&mut conn, |conn, now| {
-                model::add(conn, &name, &email, &hash, role, now)?;
+                model::add(conn, &name, &email, &hash, role, false, now)?;
                 Ok(Entry::new(Action::UserAdded, username.clone()).detail(role.as_str()))
             })?;
             say(&format!("Added the {role} user {username}."))

@@ -8,6 +8,8 @@ pub struct Server {
     /// `http` or `https`, host, port and base path, without a slash at the end.
     url: String,
     token: Option<String>,
+    /// Of a place in a room.
+    member: Option<String>,
 }
 
 impl FromStr for Server {
@@ -17,7 +19,9 @@ impl FromStr for Server {
         let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
         let parsed = reqwest::Url::parse(&url).map_err(|_| "this is not a URL")?;
         match (parsed.scheme(), parsed.host_str(), parsed.query()) {
-            ("http" | "https", Some(_), None) => Ok(Server { url: url.trim_end_matches('/').to_owned(), token: None }),
+            ("http" | "https", Some(_), None) => {
+                Ok(Server { url: url.trim_end_matches('/').to_owned(), token: None, member: None })
+            }
             _ => Err("a server has the form https://HOST or https://HOST/PATH".into()),
         }
     }
@@ -26,7 +30,7 @@ impl FromStr for Server {
 /// The one that listens on this machine by default.
 impl Default for Server {
     fn default() -> Server {
-        Server { url: format!("http://127.0.0.1:{}", Server::PORT), token: None }
+        Server { url: format!("http://127.0.0.1:{}", Server::PORT), token: None, member: None }
     }
 }
 
@@ -37,6 +41,15 @@ impl Server {
     /// Signs in with a token, for servers that let no guests in.
     pub fn with_token(self, token: Option<String>) -> Server {
         Server { token, ..self }
+    }
+
+    /// The same, for whoever has the `token` of a place in a room: in a header, and not in addresses, which proxies log.
+    pub fn as_member(&self, token: Option<&str>) -> Server {
+        Server { member: token.map(str::to_owned), ..self.clone() }
+    }
+
+    pub fn member(&self) -> Option<&str> {
+        self.member.as_deref()
     }
 
     /// Scheme, host, port and base path, without a slash at the end.

@@ -87,6 +87,9 @@ async fn connect(server: &Server, path: &str) -> Result<Opened, Error> {
         let value = HeaderValue::from_str(&format!("Bearer {token}"))?;
         request.headers_mut().insert(AUTHORIZATION, value);
     }
+    if let Some(token) = server.member() {
+        request.headers_mut().insert("x-member-token", HeaderValue::from_str(token)?);
+    }
     let uri = request.uri();
     let secure = uri.scheme_str() == Some("wss");
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });

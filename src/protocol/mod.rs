@@ -5,6 +5,7 @@ pub mod discovery;
 #[cfg(feature = "server")]
 pub mod disposition;
 pub mod file_name;
+pub mod names;
 pub mod rooms;
 pub mod secret;
 pub mod websocket;

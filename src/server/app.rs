@@ -14,6 +14,8 @@ use crate::server::clock::Clock;
 use crate::server::config::Config;
 use crate::server::db::Db;
 use crate::server::metrics::Metrics;
+use crate::server::tally::Tally;
+use crate::server::places::Shares;
 
 pub struct App {
     pub config: Config,
@@ -25,7 +27,7 @@ pub struct App {
     /// What is passed on from address to address, and not stored.
     pub budget: ByteBudget,
     /// Uploads that may still begin.
-    pub uploads: Semaphore,
+    pub uploads: Shares,
     /// Inspections of large documents that may still begin: each keeps a core busy.
     pub inspections: Arc<Semaphore>,
     /// Checks of readiness that may still begin: on a disk that hangs they do not pile up.
@@ -33,5 +35,7 @@ pub struct App {
     pub keys: Keys,
     pub hasher: Hasher,
     pub throttle: Throttle,
+    /// What is recorded once a minute, however often it comes.
+    pub tally: Tally,
     pub metrics: Arc<Metrics>,
 }

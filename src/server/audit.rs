@@ -4,9 +4,11 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::server::app::App;
+use crate::server::auth::network_of;
 use crate::server::db::Conn;
 use crate::server::db::schema::audit;
 use crate::server::error::{Error, Result};
+use crate::server::tally::{Kind, Noted};
 
 /// What happened. The words are part of the API: filters and exports use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,11 +164,15 @@ pub struct Origin {
 impl Origin {
     /// Adds a row, within the transaction that does what the row tells of.
     pub fn record(&self, conn: &mut Conn, now: NaiveDateTime, entry: Entry) -> Result<()> {
+        self.record_as(conn, &crate::server::id::new(), now, entry)
+    }
+
+    fn record_as(&self, conn: &mut Conn, id: &str, now: NaiveDateTime, entry: Entry) -> Result<()> {
         let (actor_id, actor) = self.actor.clone().unzip();
         conn.insert(
             audit::table,
             (
-                audit::id.eq(crate::server::id::new()),
+                audit::id.eq(id),
                 audit::at.eq(now),
                 audit::action.eq(entry.action.as_str()),
                 audit::actor_id.eq(actor_id),
@@ -179,10 +185,73 @@ impl Origin {
         )?;
         Ok(())
     }
+
+    /// What is counted together: whatever one account does, or one network without an account, in one way for one reason.
+    fn kind(&self, entry: &Entry) -> Kind {
+        let network = || {
+            let address = self.address.as_deref()?;
+            Some(address.parse().map_or_else(|_| address.to_owned(), |address| network_of(address).to_string()))
+        };
+        let who = self.actor.as_ref().map(|(id, _)| id.clone()).or_else(network);
+        let mut why = entry.detail.clone();
+        // A refusal is the same whatever it was asked for; all else is told apart by what it was done to.
+        if entry.action != Action::Refused {
+            why = Some(format!("{} {}", entry.subject.as_deref().unwrap_or_default(), why.unwrap_or_default()));
+        }
+        Kind { who, what: entry.action.as_str(), why }
+    }
 }
 
-/// Records what has no transaction of its own, such as a refusal. Nobody waits for it.
-pub fn post(app: &App, origin: Origin, entry: Entry) {
-    let now = app.clock.now();
-    app.db.writer().post("audit", move |conn| origin.record(conn, now, entry));
+/// Records what has no transaction of its own, such as a refusal. Nobody waits for it, and what is repeated within a minute
+/// shares a row.
+pub fn post(app: &App, mut origin: Origin, mut entry: Entry) {
+    let (id, now) = (crate::server::id::new(), app.clock.now());
+    match app.tally.note(origin.kind(&entry), &id, now) {
+        Noted::Counted => return,
+        Noted::First => {}
+        // It stands for many, of many.
+        Noted::FirstOfMany => {
+            origin = Origin::default();
+            (entry.subject, entry.detail) = (None, Some("from many addresses".into()));
+        }
+    }
+    // Whoever is turned away must not fill the room that is kept free.
+    if entry.action == Action::Refused && app.blobs.space().is_full(&app.config.store.database_path()) {
+        return;
+    }
+    app.db.writer().post("audit", move |conn| origin.record_as(conn, &id, now, entry));
+}
+
+/// Tells rows how many they stand for by now.
+pub async fn count(app: &App) -> Result<()> {
+    let grown = app.tally.grown();
+    if grown.is_empty() {
+        return Ok(());
+    }
+    let count = move |conn: &mut Conn| {
+        for (id, count) in grown {
+            conn.update(audit::table.find(id).filter(audit::count.lt(count)), audit::count.eq(count))?;
+        }
+        Ok(())
+    };
+    app.db.write(count).await
+}
+
+/// Rows that are dropped in one write, so that others get their turn.
+const DROPPED_AT_ONCE: i64 = 500;
+
+/// Drops rows from before `oldest`. They lie in the order in which they were written.
+pub async fn forget(app: &App, oldest: NaiveDateTime) -> Result<()> {
+    loop {
+        let dropped = app.db.write(move |conn| {
+            let first = audit::table.order(audit::id).limit(DROPPED_AT_ONCE).select((audit::id, audit::at));
+            let first: Vec<(String, NaiveDateTime)> = first.load(conn)?;
+            let old = first.into_iter().take_while(|(_, at)| *at < oldest).map(|(id, _)| id);
+            let Some(last) = old.last() else { return Ok(0) };
+            Ok(diesel::delete(audit::table.filter(audit::id.le(last))).execute(conn)?)
+        });
+        if dropped.await? < DROPPED_AT_ONCE as usize {
+            return Ok(());
+        }
+    }
 }

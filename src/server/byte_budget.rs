@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn many_networks_of_one_subscriber_have_no_more_than_a_few() {
+    fn many_networks_one_subscriber_have_no_more_than_a_few() {
         let mut day = Day::new([100, u64::MAX], 50);
         for number in 0..4 {
             day.of(network(number), at(0)).add(100);

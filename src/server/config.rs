@@ -1,5 +1,6 @@
 //! Settings: each is a flag and an environment variable, read and checked once at the start.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -73,6 +74,28 @@ pub struct Config {
     #[arg(long, env = "HANDOVER_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', help_heading = "Network")]
     pub cors_origins: Vec<String>,
 
+    /// Who may read /metrics: local, which is this machine, or open
+    #[arg(
+        long,
+        env = "HANDOVER_METRICS",
+        value_enum,
+        default_value_t = MetricsAccess::Local,
+        value_name = "RULE",
+        help_heading = "Network"
+    )]
+    pub metrics: MetricsAccess,
+
+    /// What opens /metrics from elsewhere, as a bearer token; 16 characters or more
+    #[arg(
+        long,
+        env = "HANDOVER_METRICS_TOKEN",
+        hide_env_values = true,
+        value_name = "SECRET",
+        value_parser = parse_metrics_token,
+        help_heading = "Network"
+    )]
+    pub metrics_token: Option<MetricsToken>,
+
     /// File with the secret that tokens are signed with, 32 bytes or more [default: DATA/keys/token.key, made at the first start]
     #[arg(long, env = "HANDOVER_SECRET_FILE", value_name = "FILE", help_heading = "Accounts")]
     pub secret_file: Option<PathBuf>,
@@ -119,6 +142,14 @@ pub struct Config {
     )]
     pub free_space_floor: ByteSize,
 
+    /// How long deleted files, and files that nothing refers to, lie in the trash of the folder for files
+    #[arg(long, env = "HANDOVER_TRASH_LIFE", default_value = "7days", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
+    pub trash_life: Duration,
+
+    /// Percent of all files that a sweep may take because nothing refers to them; where it would take more, and more than a hundred, it stops
+    #[arg(long, env = "HANDOVER_SWEEP_LIMIT", default_value_t = 5, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100), help_heading = "Limits")]
+    pub sweep_limit: u8,
+
     /// How long the code of a direct transfer waits for its receiver, and each side of a pipe for the other
     #[arg(long, env = "HANDOVER_CODE_LIFE", default_value = "10m", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Limits")]
     pub code_life: Duration,
@@ -156,6 +187,16 @@ pub struct Config {
     /// Time for the head of a request to arrive
     #[arg(long, env = "HANDOVER_HEAD_TIMEOUT", default_value = "10s", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Time limits")]
     pub head_timeout: Duration,
+
+    /// What an upload must bring in a second, on average over each stall-timeout
+    #[arg(
+        long,
+        env = "HANDOVER_LEAST_RATE",
+        default_value = "256B",
+        value_name = "SIZE",
+        help_heading = "Time limits"
+    )]
+    pub least_rate: ByteSize,
 
     /// Time in which a running transfer, either way, must move at least one byte
     #[arg(long, env = "HANDOVER_STALL_TIMEOUT", default_value = "60s", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Time limits")]
@@ -233,6 +274,37 @@ pub struct Quota {
 impl Quota {
     /// No limits.
     pub const NONE: Quota = Quota { user: u64::MAX, guest: u64::MAX, guests: u64::MAX, total: u64::MAX, floor: 0 };
+}
+
+/// Who may read what the server counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MetricsAccess {
+    /// This machine, and whoever has the token.
+    Local,
+    Open,
+}
+
+/// A secret that is never shown.
+#[derive(Clone)]
+pub struct MetricsToken(String);
+
+impl MetricsToken {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for MetricsToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+fn parse_metrics_token(text: &str) -> Result<MetricsToken, String> {
+    match text.chars().count() >= 16 && text.chars().all(|c| c.is_ascii_graphic()) {
+        true => Ok(MetricsToken(text.to_owned())),
+        false => Err("a token for metrics has 16 characters or more, all of them printable ASCII".into()),
+    }
 }
 
 /// Whether people without an account may put files here.

@@ -50,6 +50,9 @@ pub struct Metrics {
     /// As the sweeper counts them.
     pub batches: SignedGauge,
     pub subscribers: SignedGauge,
+    /// Files that nothing refers to, as the last sweep found them, and whether they were so many that it stopped.
+    pub unknown_files: SignedGauge,
+    pub sweep_stopped: SignedGauge,
     pub rooms: SignedGauge,
     pub room_members: SignedGauge,
     direct: Family<StateLabel, SignedGauge>,
@@ -79,6 +82,8 @@ impl Default for Metrics {
             links: Family::default(),
             batches: Gauge::default(),
             subscribers: Gauge::default(),
+            unknown_files: Gauge::default(),
+            sweep_stopped: Gauge::default(),
             rooms: Gauge::default(),
             room_members: Gauge::default(),
             direct: Family::default(),
@@ -106,6 +111,8 @@ impl Default for Metrics {
         r.register("links", "One-time links by state", m.links.clone());
         r.register("batches", "Batches that are open", m.batches.clone());
         r.register("subscribers", "Clients that listen for events", m.subscribers.clone());
+        r.register("unknown_files", "Files that nothing refers to, at the last sweep", m.unknown_files.clone());
+        r.register("sweep_stopped", "1 while the sweep does not dare to move so many", m.sweep_stopped.clone());
         r.register("rooms", "Rooms in which somebody is", m.rooms.clone());
         r.register("room_members", "Members of all rooms", m.room_members.clone());
         r.register(

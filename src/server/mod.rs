@@ -5,43 +5,46 @@ pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod background;
+pub mod backup;
 pub mod blobs;
 pub mod bus;
 pub mod byte_budget;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod descriptors;
 pub mod error;
 pub mod features;
+pub mod folder;
 pub mod http;
 pub mod id;
 pub mod logging;
 pub mod metrics;
 pub mod office;
+pub mod places;
 pub mod refusals;
 pub mod settings;
 pub mod shares;
 pub mod sweeper;
+pub mod tally;
 
 use crate::server::refusals::{NOT_FOUND, bad_request};
 use std::cell::Cell;
-use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix_http::HttpService;
+use actix_http::error::DispatchError;
 use actix_rt::net::TcpStream;
 use actix_server::ServerHandle;
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
 use actix_web::web;
-use rustix::fs::{FlockOperation, flock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
@@ -50,7 +53,8 @@ use crate::server::app::App;
 use crate::server::auth::Throttle;
 use crate::server::auth::password::Hasher;
 use crate::server::auth::token::{Keys, SecretError, load_secret};
-use crate::server::blobs::{Blobs, Digester, Space};
+use crate::server::blobs::identity::{self, Unpaired};
+use crate::server::blobs::{Blobs, Digester, Space, TrashRule};
 use crate::server::bus::Bus;
 use crate::server::byte_budget::ByteBudget;
 use crate::server::clock::Clock;
@@ -62,8 +66,10 @@ use crate::server::http::openapi::Api;
 use crate::server::http::route::{Endpoint, register};
 use crate::server::http::{cors, expect, headers, log};
 use crate::server::metrics::Metrics;
+use crate::server::places::{Holder, Shares};
 use crate::server::settings::Settings;
 use crate::server::sweeper::Sweep;
+use crate::server::tally::Tally;
 
 /// All that is served, feature by feature.
 pub fn api() -> &'static Api {
@@ -90,6 +96,7 @@ pub fn api() -> &'static Api {
             batches::refusals::catalogue(),
             rooms::refusals::catalogue(),
             pipes::refusals::catalogue(),
+            service::refusals(),
         ]
         .into_iter()
         .flatten()
@@ -114,7 +121,7 @@ pub struct Server {
     pub live: Live,
     listener: TcpListener,
     writer: JoinHandle<()>,
-    _lock: FolderLock,
+    _locks: [folder::Lock; 2],
 }
 
 /// Why a server does not start: one line for the person who starts it.
@@ -128,12 +135,18 @@ pub enum CannotStart {
     Database(#[from] StartError),
     #[error("the folder for files {path} cannot be used: {cause}")]
     Blobs { path: String, cause: io::Error },
+    #[error("another Handover is already running on the folder for files {0}")]
+    BlobsInUse(String),
+    #[error(transparent)]
+    Unpaired(#[from] Unpaired),
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error("{address} cannot be listened on: {cause}{}", hint(.cause))]
     Listen { address: SocketAddr, cause: io::Error },
     #[error("a thread cannot be started: {0}")]
     Thread(io::Error),
+    #[error("the open links of a restored copy cannot be revoked: {0}")]
+    Settle(io::Error),
     #[error("the links of the last run cannot be given back: {}", .0.in_full())]
     Recover(Error),
 }
@@ -153,8 +166,8 @@ impl Server {
         let data = &config.store.data;
         let path = data.display().to_string();
         let unusable = |cause| CannotStart::Data { path: path.clone(), cause };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
-        let lock = lock_folder(data).map_err(unusable)?.ok_or_else(|| CannotStart::Running(path.clone()))?;
+        folder::make(data).map_err(unusable)?;
+        let lock = folder::lock(data).map_err(unusable)?.ok_or_else(|| CannotStart::Running(path.clone()))?;
 
         // The port first: whoever starts a second server by mistake should not wait for migrations to be told.
         let address = config.bind;
@@ -166,45 +179,61 @@ impl Server {
         let metrics = Arc::new(Metrics::default());
         let (db, writer) = Db::start(&config.store.database_path(), metrics.clone())?;
         let root = config.blobs_path();
-        let blobs = Blobs::open(&root, Space::new(config.quota()))
-            .map_err(|cause| CannotStart::Blobs { path: root.display().to_string(), cause })?;
+        let shown = root.display().to_string();
+        let unusable = |cause| CannotStart::Blobs { path: shown.clone(), cause };
+        let trash = TrashRule { clock: clock.clone(), life: config.trash_life };
+        let blobs = Blobs::open(&root, Space::new(config.quota(), &root), trash).map_err(unusable)?;
+        let files = folder::lock(&root).map_err(unusable)?.ok_or_else(|| CannotStart::BlobsInUse(shown.clone()))?;
+        identity::pair(&db, &blobs).await?;
         // Whoever held a link has died with the process before; the lock says that there is no other.
         let recovered = db.write(links::model::recover).await.map_err(CannotStart::Recover)?;
         if recovered > 0 {
             tracing::info!(links = recovered, "links of broken downloads are open again");
         }
         db.write(batches::model::claims::recover).await.map_err(CannotStart::Recover)?;
+        if backup::is_restored(data) {
+            let now = clock.now();
+            let revoked =
+                db.write(move |conn| links::model::end_restored(conn, now)).await.map_err(CannotStart::Recover)?;
+            backup::settle(data).map_err(CannotStart::Settle)?;
+            tracing::warn!(
+                links = revoked,
+                "this is a restored copy: its open links are revoked, and people sign in anew"
+            );
+        }
         let app = App {
             clock,
             bus: Bus::new(config.max_connections as usize / 4, batches::MOST_WATCHERS),
             budget: ByteBudget::new(config.direct_quota.0, config.direct_total_quota.0),
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
-            uploads: Semaphore::new(config.max_uploads.into()),
+            uploads: Shares::new(config.max_uploads.into(), 4, true),
             inspections: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
             checks: Arc::new(Semaphore::new(1)),
             keys: Keys::new(&secret),
             throttle: Throttle::default(),
+            tally: Tally::default(),
             db,
             blobs,
             metrics,
             config,
         };
         let live = Live::new(&app, settings);
-        Ok(Server { address, app: web::Data::new(app), live, listener, writer, _lock: lock })
+        Ok(Server { address, app: web::Data::new(app), live, listener, writer, _locks: [lock, files] })
     }
 
     /// Serves until it is stopped: by `stop` or, when `signals` is set, by SIGTERM, SIGINT or SIGQUIT, which are taken from
     /// before `started` is called. Running transfers get the grace time; whatever was acknowledged is on disk when this
     /// returns.
     pub async fn run(self, signals: bool, started: impl FnOnce(ServerHandle)) -> io::Result<()> {
-        let Server { address, app, live, listener, writer, _lock } = self;
+        let Server { address, app, live, listener, writer, _locks } = self;
         listener.set_nonblocking(true)?;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let config = &app.config;
         let limits = Limits { head: config.head_timeout, stall: config.stall_timeout };
         let (head, keep_alive) = (config.head_timeout, config.keep_alive);
-        let connections = (config.max_connections as usize).div_ceil(workers);
+        let most = descriptors::connections(config.max_connections) as usize;
+        let (connections, shares) = (most.div_ceil(workers), Shares::new(most, 2, false));
         let builder = actix_server::Server::build()
             .workers(workers)
             .max_concurrent_connections(connections)
@@ -215,7 +244,8 @@ impl Server {
         let server = builder
             .listen("http", listener, move || {
                 let (app, live) = shared.clone();
-                let (metrics, stopping) = (app.metrics.clone(), stopping.clone());
+                let (metrics, stopping, shares) = (app.metrics.clone(), stopping.clone(), shares.clone());
+                let proxies = app.config.trusted_proxies.clone();
                 let application =
                     || map_config(application(app.clone(), live.clone()).into_factory(), |()| AppConfig::default());
                 let service = HttpService::build()
@@ -233,7 +263,17 @@ impl Server {
                     .h1(application());
                 fn_service(move |tcp: TcpStream| {
                     let peer = tcp.peer_addr().ok();
-                    std::future::ready(Ok((Stream::new(tcp, limits, metrics.clone()), peer)))
+                    // Behind a proxy everybody has its address, and it has limits of its own.
+                    let known = peer
+                        .map(|peer| peer.ip().to_canonical())
+                        .filter(|ip| !proxies.iter().any(|net| net.contains(ip)));
+                    let share = match known.map(|address| shares.take(&Holder::Address(address))) {
+                        Some(None) => {
+                            return std::future::ready(Err(DispatchError::Io(io::ErrorKind::QuotaExceeded.into())));
+                        }
+                        share => share.flatten(),
+                    };
+                    std::future::ready(Ok((Stream::new(tcp, limits, metrics.clone()).holding(share), peer)))
                 })
                 .and_then(service)
             })?
@@ -260,6 +300,9 @@ impl Server {
         let result = server.await;
         drop(announcement);
         sweeper.abort();
+        if let Err(error) = audit::count(&app).await {
+            tracing::warn!(cause = %error::Chain(&error), "the audit does not say how often the last refusals came");
+        }
         watches.iter().for_each(actix_rt::task::JoinHandle::abort);
         // The writer ends once nobody can ask it for anything any more.
         drop(app);
@@ -311,7 +354,7 @@ impl Live {
         Live {
             hub: direct::hub::Hub::new(app, &settings.direct),
             pipes: pipes::Pipes::new(config.code_life, config.max_transfers as usize),
-            rooms: rooms::hub::Rooms::new(&settings.rooms),
+            rooms: rooms::hub::Rooms::new(&settings.rooms, *app.blobs.space().quota()),
             settings: Arc::new(settings),
         }
     }
@@ -361,28 +404,6 @@ pub fn application(
         .default_service(web::to(|| async { Err::<&str, _>(NOT_FOUND) }))
 }
 
-/// Keeps other servers out of a data folder.
-struct FolderLock(File);
-
-/// Locks the data folder for this process; `None` when another one has it.
-fn lock_folder(data: &std::path::Path) -> io::Result<Option<FolderLock>> {
-    let file = File::options().create(true).truncate(false).write(true).open(data.join("lock"))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(FolderLock(file))),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-impl Drop for FolderLock {
-    /// Closing alone would not do: a child of this process has the file too, from its fork to its exec (flock(2)).
-    fn drop(&mut self) {
-        if let Err(error) = flock(&self.0, FlockOperation::Unlock) {
-            tracing::warn!(cause = %error, "the data folder stays locked until the process ends");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -392,16 +413,5 @@ mod tests {
         for (millis, seconds) in [(0, 0), (1, 1), (500, 1), (1000, 1), (1001, 2), (30_000, 30)] {
             assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds, "{millis} ms");
         }
-    }
-
-    #[test]
-    fn a_folder_is_free_once_its_server_has_ended_whoever_else_holds_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let lock = lock_folder(folder.path()).unwrap().expect("nobody has it");
-        assert!(lock_folder(folder.path()).unwrap().is_none(), "a second one is kept out");
-        let childs = lock.0.try_clone().unwrap();
-        drop(lock);
-        assert!(lock_folder(folder.path()).unwrap().is_some());
-        drop(childs);
     }
 }

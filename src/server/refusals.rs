@@ -50,6 +50,17 @@ pub const UPGRADE_REQUIRED: Error = Error::refusal_with(
 pub const FOREIGN_ORIGIN: Error =
     Error::refusal(StatusCode::FORBIDDEN, "foreign_origin", "Pages of this origin may not do this here.");
 
+/// For another server than this; `advise` says how whoever runs it makes it this one's.
+pub fn misdirected(advise: bool) -> Error {
+    let advice =
+        if advise { " If it is an address of this server, whoever runs it names it with --public-url." } else { "" };
+    Error::saying(
+        StatusCode::MISDIRECTED_REQUEST,
+        "misdirected_request",
+        format!("This server does not answer under the name in the address.{advice}"),
+    )
+}
+
 pub fn too_many_requests(seconds: u64) -> Error {
     Error::saying(
         StatusCode::TOO_MANY_REQUESTS,
@@ -110,6 +121,12 @@ pub const SIGN_IN_REQUIRED: Error = Error::refusal_with(
     "sign_in_required",
     "Guests may not do this here. Sign in first.",
     ("www-authenticate", "Bearer"),
+);
+
+pub const SELF_MADE_ACCOUNT: Error = Error::refusal(
+    StatusCode::FORBIDDEN,
+    "self_made_account",
+    "Accounts that people made by themselves may do what guests may, and guests may not do this here.",
 );
 
 pub const fn operation_only(message: &'static str) -> Error {
@@ -175,6 +192,7 @@ pub fn catalogue() -> Vec<Error> {
         method_not_allowed("GET".into()),
         UPGRADE_REQUIRED,
         FOREIGN_ORIGIN,
+        misdirected(true),
         too_many_requests(30),
         STOPPING,
         busy(1),
@@ -183,6 +201,7 @@ pub fn catalogue() -> Vec<Error> {
         NOT_BEARER,
         INVALID_TOKEN,
         SIGN_IN_REQUIRED,
+        SELF_MADE_ACCOUNT,
         operation_only(OPERATION_ONLY),
         CLIENT_ONLY,
         NO_FILE,

@@ -15,6 +15,14 @@ pub fn networks(address: IpAddr) -> impl Iterator<Item = IpAddr> {
     SHARES[..levels].iter().map(move |(length, ..)| prefix(address, *length))
 }
 
+/// How many networks an IPv6 address lies in.
+pub const LEVELS: usize = SHARES.len();
+
+/// What one subscriber gets at least: an IPv4 address, or an IPv6 /64 (RFC 6177).
+pub fn network_of(address: IpAddr) -> IpAddr {
+    prefix(address, SHARES[0].0)
+}
+
 /// The network for which one more from `address` would be too many, where `others` have a place each of `most`.
 pub fn exceeded(address: IpAddr, most: usize, others: impl Iterator<Item = IpAddr> + Clone) -> Option<Network> {
     let networks = networks(address).zip(SHARES);

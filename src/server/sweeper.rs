@@ -1,6 +1,5 @@
 //! What time ends: sessions past their end, old audit rows, files that nothing refers to, and what each feature lets end.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use actix_web::web;
@@ -8,7 +7,9 @@ use diesel::prelude::*;
 use futures_util::future::LocalBoxFuture;
 
 use crate::server::app::App;
-use crate::server::db::schema::{audit, blobs, sessions};
+use crate::server::audit;
+use crate::server::blobs::{Survey, rows};
+use crate::server::db::schema::sessions;
 use crate::server::error::{Chain, Error, Result};
 
 /// How often rows are swept, and how often the files.
@@ -29,6 +30,9 @@ pub async fn run(app: web::Data<App>, features: &[Sweep]) {
             && let Err(error) = files(&app).await
         {
             tracing::warn!(cause = %Chain(&error), "the files could not be swept");
+        }
+        if let Err(error) = trash(&app).await {
+            tracing::warn!(cause = %Chain(&error), "the trash could not be emptied");
         }
         for sweep in features {
             if let Err(error) = (sweep.run)(app.clone()).await {
@@ -51,30 +55,49 @@ pub async fn run(app: web::Data<App>, features: &[Sweep]) {
 pub async fn rows(app: &App) -> Result<()> {
     let now = app.clock.now();
     let oldest = now - chrono::TimeDelta::from_std(app.config.audit_life).unwrap_or(chrono::TimeDelta::MAX);
+    audit::count(app).await?;
     app.db
         .write(move |conn| {
             diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(conn)?;
-            diesel::delete(audit::table.filter(audit::at.lt(oldest))).execute(conn)?;
             Ok(())
         })
         .await?;
+    audit::forget(app, oldest).await?;
+    app.db.shrink().await?;
     app.metrics.subscribers.set(app.bus.subscribers() as i64);
     Ok(())
 }
 
-/// Removes files that no row refers to. Returns their number.
+/// Moves files that no row refers to into the trash, as far as that is no more than a crash explains. Returns their number.
 pub async fn files(app: &App) -> Result<usize> {
-    let (store, readers) = (app.blobs.clone(), app.db.readers());
-    web::block(move || {
-        store.sweep(|ids| {
-            let known: Vec<String> =
-                readers.read(|conn| Ok(blobs::table.filter(blobs::id.eq_any(ids)).select(blobs::id).load(conn)?))?;
-            Ok::<_, SweepError>(HashSet::from_iter(known))
-        })
+    let (store, readers, percent) = (app.blobs.clone(), app.db.readers(), app.config.sweep_limit);
+    let swept = web::block(move || {
+        store.sweep(percent, |ids| Ok::<_, SweepError>(readers.read(|conn| rows::known(conn, ids))?))
     })
     .await
     .map_err(Error::internal)?
-    .map_err(|SweepError(error)| error)
+    .map_err(|SweepError(error)| error)?;
+    let Survey { files, unknown } = swept.survey;
+    app.metrics.unknown_files.set(unknown as i64);
+    app.metrics.sweep_stopped.set(swept.stopped.into());
+    if swept.stopped {
+        tracing::error!(
+            files,
+            unknown,
+            "the sweep has stopped: the database knows too few of the files, so it may be the wrong one or an old one; if they \
+             are nobody's, start once with --sweep-limit 100"
+        );
+    }
+    Ok(swept.moved)
+}
+
+/// Removes what has lain in the trash long enough, or has to give way. Returns the number of files.
+pub async fn trash(app: &App) -> Result<usize> {
+    let (store, readers) = (app.blobs.clone(), app.db.readers());
+    web::block(move || store.empty_trash(|ids| Ok::<_, SweepError>(readers.read(|conn| rows::known(conn, ids))?)))
+        .await
+        .map_err(Error::internal)?
+        .map_err(|SweepError(error)| error)
 }
 
 /// A sweep stops at the first failure, of the disk or of the database, before it removes anything on the strength of it.

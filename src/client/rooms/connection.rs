@@ -8,9 +8,8 @@ use rand::RngExt as _;
 use tokio::time::{Instant, sleep};
 
 use super::Pace;
-use super::joining::Joining;
 use super::link::Link;
-use crate::client::Failure;
+use crate::client::{Failure, Server};
 use crate::protocol::rooms::event::Welcome;
 
 type Attempt = Pin<Box<dyn Future<Output = Result<(Link, Box<Welcome>), Failure>> + Send>>;
@@ -32,8 +31,7 @@ impl Connection {
     }
 
     /// One to the socket at `path`, after `wait`.
-    pub fn made(joining: &Joining, path: String, wait: Duration, until: Instant) -> Connection {
-        let (server, pace) = (joining.server.clone(), joining.pace);
+    pub fn made(server: Server, pace: Pace, path: String, wait: Duration, until: Instant) -> Connection {
         let attempt = Box::pin(async move {
             sleep(wait).await;
             Link::open(&server, &path, &pace).await

@@ -17,15 +17,12 @@ pub struct Joining {
 }
 
 impl Joining {
-    /// The address of the socket: for somebody new, or for whoever has the `token` of a place.
-    pub fn path(&self, token: Option<&str>, after: Option<i64>) -> String {
+    /// The address of the socket.
+    pub fn path(&self, after: Option<i64>) -> String {
         let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let mut path = format!("/api/rooms/{}/socket?name={}", encoded(&self.room), encoded(&self.name));
         if let Some(after) = after {
             path += &format!("&after={after}");
-        }
-        if let Some(token) = token {
-            path += &format!("&token={}", encoded(token));
         }
         path
     }

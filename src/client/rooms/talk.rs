@@ -62,7 +62,7 @@ impl Talk {
     /// # Errors
     /// [`Failure`]: the server's refusal, or that it cannot be reached.
     pub async fn join(joining: Joining) -> Result<Talk, Failure> {
-        let (link, welcome) = Link::open(&joining.server, &joining.path(None, joining.after), &joining.pace).await?;
+        let (link, welcome) = Link::open(&joining.server, &joining.path(joining.after), &joining.pace).await?;
         let mut talk = Talk {
             joining,
             token: None,
@@ -270,8 +270,9 @@ impl Talk {
     }
 
     fn connect_in(&mut self, wait: Duration, until: Instant) {
-        let path = self.joining.path(self.token.as_deref(), self.last.or(self.joining.after));
-        self.connection = Connection::made(&self.joining, path, wait, until);
+        let path = self.joining.path(self.last.or(self.joining.after));
+        let server = self.joining.server.as_member(self.token.as_deref());
+        self.connection = Connection::made(server, self.joining.pace, path, wait, until);
     }
 }
 

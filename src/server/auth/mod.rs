@@ -6,7 +6,7 @@ mod throttle;
 pub mod token;
 
 pub use session::{SessionUser, create_session, end_session, end_sessions_of, is_running, session_user};
-pub use throttle::{Throttle, network_of};
+pub use throttle::{Guess, Throttle};
 
 use std::fmt;
 use std::str::FromStr;

@@ -14,6 +14,8 @@ pub struct SessionUser {
     pub id: String,
     pub username: String,
     pub role: Role,
+    /// Whether they made the account themselves where anybody may: it is worth what a guest is.
+    pub self_made: bool,
 }
 
 /// Makes a session for `user` and returns its id, the token's `jti`.
@@ -33,11 +35,11 @@ pub fn session_user(conn: &mut Conn, session: &str, now: NaiveDateTime) -> Resul
         .filter(sessions::id.eq(session))
         .filter(sessions::expires_at.gt(now))
         .filter(users::disabled_at.is_null());
-    let row: Option<(String, String, String)> =
-        conn.first(running.select((users::id, users::username, users::role))).optional()?;
-    row.map(|(id, username, role)| {
+    let row: Option<(String, String, String, bool)> =
+        conn.first(running.select((users::id, users::username, users::role, users::self_made))).optional()?;
+    row.map(|(id, username, role, self_made)| {
         let role = role.parse().map_err(|error: String| Error::Internal(error.into()))?;
-        Ok(SessionUser { id, username, role })
+        Ok(SessionUser { id, username, role, self_made })
     })
     .transpose()
 }

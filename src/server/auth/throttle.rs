@@ -1,23 +1,31 @@
-//! Brakes on guessing: failures are counted by account and by address, in bounded memory.
+//! Brakes on guessing: failures are counted by account and network, in bounded memory.
 //!
 //! Each key has a bucket of failures that drains with time (a leaky bucket, ITU-T I.371 annex A). A full bucket means
 //! waiting until one failure has drained; a success empties nothing, so a right guess does not pay for wrong ones.
+//!
+//! A stranger slows strangers only: whoever comes from a network that an account is known from has a bucket of their own,
+//! which nobody elsewhere fills. An IPv6 network is counted at three widths, because a subscriber may have any of them.
+//!
+//! The crate `governor` has no way to take back what was booked, grows with its keys until somebody sweeps them, and
+//! bounds neither by the emptiest first; layers and the clock would be ours all the same.
 
 use crate::server::refusals::{too_many_attempts, too_many_requests};
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
 
 use crate::server::error::Result;
+use crate::server::shares::{LEVELS, network_of, networks};
 
-/// Keys that are remembered. A key takes about 100 bytes.
+/// Keys that are remembered in a set of buckets. A key takes about 150 bytes.
 const KEYS: usize = 20_000;
 
 /// How many failures a key may have at once, and how long one takes to be forgotten.
+#[derive(Clone, Copy)]
 struct Rate {
     burst: u32,
     drain: Duration,
@@ -25,37 +33,63 @@ struct Rate {
 
 /// Ten wrong passwords, then one each half minute: a person who mistypes never notices.
 const ACCOUNT: Rate = Rate { burst: 10, drain: Duration::from_secs(30) };
+/// Wrong passwords for one account from all networks that it is not known from.
+const STRANGERS: Rate = Rate { burst: 100, drain: Duration::from_secs(30) };
+/// An address may be a whole office behind one router.
+const ADDRESS: Rate = Rate { burst: 50, drain: Duration::from_secs(10) };
+/// Accounts that people of one network make.
+const SIGNUP: Rate = ADDRESS;
 /// Batches that the guests of one address make, and all guests together.
 const GUEST: Rate = Rate { burst: 60, drain: Duration::from_secs(20) };
 const GUESTS: Rate = Rate { burst: 600, drain: Duration::from_secs(1) };
-/// Codes of direct transfers and of rooms that are not there, or whose words were wrong; of one address, and of all.
+/// Codes of direct transfers and of rooms that are not there, or whose words were wrong; of one address, and of all
+/// strangers where codes are short.
 const GUESS: Rate = Rate { burst: 20, drain: Duration::from_secs(15) };
 const ALL_GUESSES: Rate = Rate { burst: 5000, drain: Duration::from_millis(50) };
 /// Members of rooms that come from one address, which may be a whole office.
 const MEMBER: Rate = Rate { burst: 1000, drain: Duration::from_secs(2) };
-/// An address may be a whole office behind one router.
-const ADDRESS: Rate = Rate { burst: 50, drain: Duration::from_secs(10) };
+
+/// How short a code is that somebody guesses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guess {
+    /// 60 bits and more: networks are slowed, so that logs stay readable, and nobody for the sake of others.
+    Long,
+    /// So short that a thousand networks could find one: all strangers are slowed together.
+    Short {
+        /// Whoever is signed in is no stranger, and waits for none.
+        signed_in: bool,
+    },
+}
 
 pub struct Throttle {
-    accounts: Mutex<Buckets<String>>,
-    addresses: Mutex<Buckets<IpAddr>>,
-    guest: Mutex<Buckets<IpAddr>>,
+    /// By account and network.
+    pairs: Mutex<Layers<String>>,
+    strangers: Mutex<Buckets<String>>,
+    holders: Mutex<Buckets<String>>,
+    addresses: Mutex<Layers<()>>,
+    signups: Mutex<Layers<()>>,
+    guest: Mutex<Layers<()>>,
     guests: Mutex<Buckets<()>>,
-    guesses: Mutex<Buckets<IpAddr>>,
+    guesses: Mutex<Layers<()>>,
     all_guesses: Mutex<Buckets<()>>,
-    members: Mutex<Buckets<IpAddr>>,
+    members: Mutex<Layers<()>>,
+    known: Mutex<Known>,
 }
 
 impl Default for Throttle {
     fn default() -> Self {
         Throttle {
-            accounts: Mutex::new(Buckets::new(ACCOUNT)),
-            addresses: Mutex::new(Buckets::new(ADDRESS)),
-            guest: Mutex::new(Buckets::new(GUEST)),
+            pairs: Mutex::new(Layers::new(ACCOUNT)),
+            strangers: Mutex::new(Buckets::new(STRANGERS)),
+            holders: Mutex::new(Buckets::new(ACCOUNT)),
+            addresses: Mutex::new(Layers::new(ADDRESS)),
+            signups: Mutex::new(Layers::new(SIGNUP)),
+            guest: Mutex::new(Layers::new(GUEST)),
             guests: Mutex::new(Buckets::new(GUESTS)),
-            guesses: Mutex::new(Buckets::new(GUESS)),
+            guesses: Mutex::new(Layers::new(GUESS)),
             all_guesses: Mutex::new(Buckets::new(ALL_GUESSES)),
-            members: Mutex::new(Buckets::new(MEMBER)),
+            members: Mutex::new(Layers::new(MEMBER)),
+            known: Mutex::new(Known::default()),
         }
     }
 }
@@ -65,18 +99,84 @@ impl Throttle {
     /// turns out to be right gets it back with [`Throttle::forgive`].
     ///
     /// # Errors
-    /// [`too_many_attempts`] when the account or the address has no attempt left; nothing is booked then.
+    /// [`too_many_attempts`] when nothing is left for this account from this network or, unless the account is known from
+    /// there, for the network or for all strangers to the account; nothing is booked then.
     pub fn attempt(&self, account: &str, address: IpAddr, now: NaiveDateTime) -> Result<()> {
-        let address = network_of(address);
-        let mut accounts = lock(&self.accounts);
-        let mut addresses = lock(&self.addresses);
-        let wait = accounts.wait(account, now).max(addresses.wait(&address, now));
-        if wait > Duration::ZERO {
-            return Err(too_many_attempts(wait.as_secs() + 1));
+        let account = account.to_owned();
+        let mut pairs = lock(&self.pairs);
+        if self.is_known(&account, address) {
+            admit(pairs.wait_narrow(&account, address, now), too_many_attempts)?;
+            pairs.add_narrow(account, address, now);
+            return Ok(());
         }
-        accounts.add(account.to_owned(), now);
-        addresses.add(address, now);
+        let (mut strangers, mut addresses) = (lock(&self.strangers), lock(&self.addresses));
+        let wait = pairs.wait(&account, address, now).max(strangers.wait(&account, now));
+        admit(wait.max(addresses.wait(&(), address, now)), too_many_attempts)?;
+        pairs.add(&account, address, now);
+        strangers.add(account, now);
+        addresses.add(&(), address, now);
         Ok(())
+    }
+
+    /// Takes back what [`Throttle::attempt`] booked.
+    pub fn forgive(&self, account: &str, address: IpAddr) {
+        let account = account.to_owned();
+        let mut pairs = lock(&self.pairs);
+        if self.is_known(&account, address) {
+            return pairs.remove_narrow(&account, address);
+        }
+        pairs.remove(&account, address);
+        lock(&self.strangers).remove(&account);
+        lock(&self.addresses).remove(&(), address);
+    }
+
+    /// From now on the network of `address` is one that `account` is known from: it has signed in there, or unlocked.
+    pub fn remember(&self, account: &str, address: IpAddr, now: NaiveDateTime) {
+        lock(&self.known).add((account.to_owned(), network_of(address)), now);
+    }
+
+    fn is_known(&self, account: &str, address: IpAddr) -> bool {
+        lock(&self.known).seen_at.contains_key(&(account.to_owned(), network_of(address)))
+    }
+
+    /// Like [`Throttle::attempt`] for whoever has proved already who they are, by the session `holder`: nobody but them is
+    /// held back. [`Throttle::forgive_holder`] takes it back.
+    ///
+    /// # Errors
+    /// [`too_many_attempts`].
+    pub fn attempt_of_holder(&self, holder: &str, now: NaiveDateTime) -> Result<()> {
+        let mut holders = lock(&self.holders);
+        admit(holders.wait(holder, now), too_many_attempts)?;
+        holders.add(holder.to_owned(), now);
+        Ok(())
+    }
+
+    pub fn forgive_holder(&self, holder: &str) {
+        lock(&self.holders).remove(holder);
+    }
+
+    /// Books a guess of the secret `what` that is long enough to be guessed from everywhere: by network alone.
+    /// [`Throttle::forgive_secret`] takes it back.
+    ///
+    /// # Errors
+    /// [`too_many_attempts`].
+    pub fn attempt_secret(&self, what: &str, address: IpAddr, now: NaiveDateTime) -> Result<()> {
+        let mut pairs = lock(&self.pairs);
+        admit(pairs.wait(&what.to_owned(), address, now), too_many_attempts)?;
+        pairs.add(&what.to_owned(), address, now);
+        Ok(())
+    }
+
+    pub fn forgive_secret(&self, what: &str, address: IpAddr) {
+        lock(&self.pairs).remove(&what.to_owned(), address);
+    }
+
+    /// Books an account that somebody wants to make.
+    ///
+    /// # Errors
+    /// [`too_many_attempts`] when this network has made too many of late.
+    pub fn sign_up(&self, address: IpAddr, now: NaiveDateTime) -> Result<()> {
+        lock(&self.signups).admit(address, now, too_many_attempts)
     }
 
     /// Books something that a guest makes.
@@ -84,37 +184,37 @@ impl Throttle {
     /// # Errors
     /// [`too_many_requests`] when the address, or all guests together, have made too much of late.
     pub fn admit_guest(&self, address: IpAddr, now: NaiveDateTime) -> Result<()> {
-        let address = network_of(address);
         let (mut guest, mut guests) = (lock(&self.guest), lock(&self.guests));
-        let wait = guest.wait(&address, now).max(guests.wait(&(), now));
-        if wait > Duration::ZERO {
-            return Err(too_many_requests(wait.as_secs() + 1));
-        }
-        guest.add(address, now);
+        admit(guest.wait(&(), address, now).max(guests.wait(&(), now)), too_many_requests)?;
+        guest.add(&(), address, now);
         guests.add((), now);
         Ok(())
     }
 
-    /// Books a guess of a short code, before it is known whether it is right; see [`Throttle::forgive_guess`].
+    /// Books a guess of a code, before it is known whether it is right; see [`Throttle::forgive_guess`].
     ///
     /// # Errors
-    /// [`too_many_attempts`] when the address has no guess left.
-    pub fn guess(&self, address: IpAddr, now: NaiveDateTime) -> Result<()> {
-        let address = network_of(address);
+    /// [`too_many_attempts`] when the address has no guess left or, for a short code, all strangers together.
+    pub fn guess(&self, guess: Guess, address: IpAddr, now: NaiveDateTime) -> Result<()> {
         let (mut guesses, mut all) = (lock(&self.guesses), lock(&self.all_guesses));
-        let wait = guesses.wait(&address, now).max(all.wait(&(), now));
-        if wait > Duration::ZERO {
-            return Err(too_many_attempts(wait.as_secs() + 1));
+        let shared = match guess {
+            Guess::Short { signed_in: false } => all.wait(&(), now),
+            Guess::Short { signed_in: true } | Guess::Long => Duration::ZERO,
+        };
+        admit(guesses.wait(&(), address, now).max(shared), too_many_attempts)?;
+        guesses.add(&(), address, now);
+        if guess != Guess::Long {
+            all.add((), now);
         }
-        guesses.add(address, now);
-        all.add((), now);
         Ok(())
     }
 
     /// Takes back what [`Throttle::guess`] booked.
-    pub fn forgive_guess(&self, address: IpAddr) {
-        lock(&self.guesses).remove(&network_of(address));
-        lock(&self.all_guesses).remove(&());
+    pub fn forgive_guess(&self, guess: Guess, address: IpAddr) {
+        lock(&self.guesses).remove(&(), address);
+        if guess != Guess::Long {
+            lock(&self.all_guesses).remove(&());
+        }
     }
 
     /// Books a new member of a room.
@@ -122,20 +222,15 @@ impl Throttle {
     /// # Errors
     /// [`too_many_requests`] when too many have come from this address of late.
     pub fn admit_member(&self, address: IpAddr, now: NaiveDateTime) -> Result<()> {
-        let address = network_of(address);
-        let mut members = lock(&self.members);
-        let wait = members.wait(&address, now);
-        if wait > Duration::ZERO {
-            return Err(too_many_requests(wait.as_secs() + 1));
-        }
-        members.add(address, now);
-        Ok(())
+        lock(&self.members).admit(address, now, too_many_requests)
     }
+}
 
-    /// Takes back what [`Throttle::attempt`] booked.
-    pub fn forgive(&self, account: &str, address: IpAddr) {
-        lock(&self.accounts).remove(account);
-        lock(&self.addresses).remove(&network_of(address));
+/// Refuses whoever has to wait.
+fn admit(wait: Duration, refusal: fn(u64) -> crate::server::error::Error) -> Result<()> {
+    match wait > Duration::ZERO {
+        true => Err(refusal(wait.as_secs() + 1)),
+        false => Ok(()),
     }
 }
 
@@ -144,11 +239,73 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What one subscriber gets: an IPv4 address, or an IPv6 /64 (RFC 6177).
-pub fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),
-        address => address,
+/// Networks that accounts are known from; the newest stay.
+#[derive(Default)]
+struct Known {
+    seen_at: HashMap<(String, IpAddr), NaiveDateTime>,
+}
+
+impl Known {
+    fn add(&mut self, key: (String, IpAddr), now: NaiveDateTime) {
+        if self.seen_at.len() >= KEYS && !self.seen_at.contains_key(&key) {
+            let mut times: Vec<_> = self.seen_at.values().copied().collect();
+            let (_, median, _) = times.select_nth_unstable(KEYS / 2);
+            let median = *median;
+            self.seen_at.retain(|_, seen_at| *seen_at > median);
+        }
+        self.seen_at.insert(key, now);
+    }
+}
+
+/// Buckets for networks at each of their widths. A wider one holds twice as much as the one within, and drains as fast.
+struct Layers<K>([Buckets<(K, IpAddr)>; LEVELS]);
+
+impl<K: Hash + Eq + Clone> Layers<K> {
+    fn new(rate: Rate) -> Self {
+        let wider = |times: u32| Rate { burst: rate.burst * times, drain: rate.drain / times };
+        Layers([Buckets::new(wider(1)), Buckets::new(wider(2)), Buckets::new(wider(4))])
+    }
+
+    fn wait(&self, key: &K, address: IpAddr, now: NaiveDateTime) -> Duration {
+        let layers = self.0.iter().zip(networks(address));
+        layers.map(|(layer, network)| layer.wait(&(key.clone(), network), now)).max().unwrap_or_default()
+    }
+
+    fn add(&mut self, key: &K, address: IpAddr, now: NaiveDateTime) {
+        for (layer, network) in self.0.iter_mut().zip(networks(address)) {
+            layer.add((key.clone(), network), now);
+        }
+    }
+
+    fn remove(&mut self, key: &K, address: IpAddr) {
+        for (layer, network) in self.0.iter_mut().zip(networks(address)) {
+            layer.remove(&(key.clone(), network));
+        }
+    }
+
+    fn wait_narrow(&self, key: &K, address: IpAddr, now: NaiveDateTime) -> Duration {
+        self.0[0].wait(&(key.clone(), network_of(address)), now)
+    }
+
+    fn add_narrow(&mut self, key: K, address: IpAddr, now: NaiveDateTime) {
+        self.0[0].add((key, network_of(address)), now);
+    }
+
+    fn remove_narrow(&mut self, key: &K, address: IpAddr) {
+        self.0[0].remove(&(key.clone(), network_of(address)));
+    }
+}
+
+impl Layers<()> {
+    fn admit(
+        &mut self,
+        address: IpAddr,
+        now: NaiveDateTime,
+        refusal: fn(u64) -> crate::server::error::Error,
+    ) -> Result<()> {
+        admit(self.wait(&(), address, now), refusal)?;
+        self.add(&(), address, now);
+        Ok(())
     }
 }
 
@@ -207,6 +364,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::clock::Clock;
 
     /// The seconds that a refusal names.
     fn wait<T: std::fmt::Debug>(result: Result<T>, code: &str) -> u64 {
@@ -214,24 +372,51 @@ mod tests {
         assert_eq!(error.code(), code);
         error.to_string().split(' ').find_map(|word| word.parse().ok()).unwrap()
     }
-    use crate::server::clock::Clock;
 
     fn address(last: u32) -> IpAddr {
         IpAddr::from(std::net::Ipv4Addr::from(0x0a00_0000 + last))
     }
 
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    /// How often `act` is let in before it is not.
+    fn often(mut act: impl FnMut() -> Result<()>) -> u32 {
+        (0..100_000).find(|_| act().is_err()).unwrap()
+    }
+
     #[test]
-    fn an_account_is_held_back_from_every_address_and_let_in_again() {
+    fn an_account_is_held_back_from_one_network_and_let_in_again() {
         let (throttle, clock) = (Throttle::default(), Clock::manual());
-        for i in 0..ACCOUNT.burst {
-            throttle.attempt("ann", address(i), clock.now()).unwrap();
-        }
-        let seconds = wait(throttle.attempt("ann", address(999), clock.now()), "too_many_attempts");
+        assert_eq!(often(|| throttle.attempt("ann", address(1), clock.now())), ACCOUNT.burst);
+        let seconds = wait(throttle.attempt("ann", address(1), clock.now()), "too_many_attempts");
         assert!((1..=31).contains(&seconds), "{seconds}");
-        throttle.attempt("bob", address(999), clock.now()).unwrap();
+        throttle.attempt("bob", address(1), clock.now()).unwrap();
+        throttle.attempt("ann", address(2), clock.now()).unwrap();
         clock.advance(Duration::from_secs(seconds));
-        throttle.attempt("ann", address(999), clock.now()).unwrap();
-        assert!(throttle.attempt("ann", address(999), clock.now()).is_err(), "one drained, one let in");
+        throttle.attempt("ann", address(1), clock.now()).unwrap();
+        assert!(throttle.attempt("ann", address(1), clock.now()).is_err(), "one drained, one let in");
+    }
+
+    #[test]
+    fn all_strangers_to_an_account_are_held_back_and_whoever_is_known_is_not() {
+        let (throttle, clock) = (Throttle::default(), Clock::manual());
+        throttle.remember("ann", address(7), clock.now());
+        let mut stranger = 1000;
+        let guesses = often(|| {
+            stranger += 1;
+            throttle.attempt("ann", address(stranger), clock.now())
+        });
+        assert_eq!(guesses, STRANGERS.burst);
+        assert!(throttle.attempt("ann", address(8), clock.now()).is_err(), "a stranger");
+        // Nor by what colleagues at the same address do wrong with accounts of their own.
+        let mut name = 0;
+        often(|| {
+            name += 1;
+            throttle.attempt(&format!("user{name}"), address(7), clock.now())
+        });
+        assert_eq!(often(|| throttle.attempt("ann", address(7), clock.now())), ACCOUNT.burst);
     }
 
     #[test]
@@ -241,8 +426,28 @@ mod tests {
             throttle.attempt(&format!("user{i}"), address(1), clock.now()).unwrap();
         }
         assert!(throttle.attempt("another", address(1), clock.now()).is_err());
-        assert!(throttle.attempt("another", "::ffff:10.0.0.1".parse().unwrap(), clock.now()).is_err(), "mapped");
+        assert!(throttle.attempt("another", ip("::ffff:10.0.0.1"), clock.now()).is_err(), "mapped");
         throttle.attempt("another", address(2), clock.now()).unwrap();
+    }
+
+    #[test]
+    fn whoever_holds_a_session_is_held_back_by_nobody_else() {
+        let (throttle, clock) = (Throttle::default(), Clock::manual());
+        assert_eq!(often(|| throttle.attempt_of_holder("one", clock.now())), ACCOUNT.burst);
+        throttle.attempt_of_holder("other", clock.now()).unwrap();
+        throttle.forgive_holder("one");
+        throttle.attempt_of_holder("one", clock.now()).unwrap();
+    }
+
+    #[test]
+    fn sign_ups_and_their_code_are_counted_by_network_alone() {
+        let (throttle, clock) = (Throttle::default(), Clock::manual());
+        assert_eq!(often(|| throttle.sign_up(address(1), clock.now())), SIGNUP.burst);
+        throttle.sign_up(address(2), clock.now()).unwrap();
+        for network in 0..1000 {
+            assert_eq!(often(|| throttle.attempt_secret("code", address(network), clock.now())), ACCOUNT.burst);
+        }
+        throttle.attempt_secret("code", address(5000), clock.now()).unwrap();
     }
 
     #[test]
@@ -261,32 +466,52 @@ mod tests {
     }
 
     #[test]
-    fn guesses_are_held_back_by_address_and_together_and_right_ones_free_no_wrong_ones() {
+    fn guesses_of_short_codes_are_held_back_by_address_and_of_all_strangers() {
         let (throttle, clock) = (Throttle::default(), Clock::manual());
+        let (stranger, inside) = (Guess::Short { signed_in: false }, Guess::Short { signed_in: true });
         for _ in 0..GUESS.burst {
-            throttle.guess(address(1), clock.now()).unwrap();
+            throttle.guess(stranger, address(1), clock.now()).unwrap();
             // Somebody who knows one code guesses others.
-            let _ = throttle.guess(address(1), clock.now()).map(|()| throttle.forgive_guess(address(1)));
+            let known = throttle.guess(stranger, address(1), clock.now());
+            let _ = known.map(|()| throttle.forgive_guess(stranger, address(1)));
         }
-        assert!(throttle.guess(address(1), clock.now()).is_err());
+        assert!(throttle.guess(stranger, address(1), clock.now()).is_err());
         for i in GUESS.burst..ALL_GUESSES.burst {
-            throttle.guess(address(1000 + i), clock.now()).unwrap();
+            throttle.guess(stranger, address(1000 + i), clock.now()).unwrap();
         }
-        let seconds = wait(throttle.guess(address(2), clock.now()), "too_many_attempts");
+        throttle.guess(inside, address(2), clock.now()).unwrap();
+        throttle.guess(Guess::Long, address(3), clock.now()).unwrap();
+        let seconds = wait(throttle.guess(stranger, address(2), clock.now()), "too_many_attempts");
         clock.advance(Duration::from_secs(seconds));
-        throttle.guess(address(2), clock.now()).unwrap();
-        assert!(throttle.guess(address(1), clock.now()).is_err(), "its own bucket drains more slowly");
+        throttle.guess(stranger, address(2), clock.now()).unwrap();
+        assert!(throttle.guess(stranger, address(1), clock.now()).is_err(), "its own bucket drains more slowly");
     }
 
     #[test]
-    fn an_ipv6_subscriber_is_one_address() {
+    fn long_codes_are_nobodys_budget_but_the_guessers() {
+        let (throttle, clock) = (Throttle::default(), Clock::manual());
+        for i in 0..3 * ALL_GUESSES.burst {
+            throttle.guess(Guess::Long, address(i), clock.now()).unwrap();
+        }
+        // One site has 65,536 networks of the narrowest kind.
+        let mut subnet = 0;
+        let guesses = often(|| {
+            subnet += 1;
+            throttle.guess(Guess::Long, ip(&format!("2001:db8:1:{subnet:x}::1")), clock.now())
+        });
+        assert_eq!(guesses, GUESS.burst * 4, "a /48");
+        assert!(throttle.guess(Guess::Long, ip("2001:db8:1:ffff::1"), clock.now()).is_err());
+        throttle.guess(Guess::Long, ip("2001:db8:2::1"), clock.now()).unwrap();
+    }
+
+    #[test]
+    fn an_ipv6_subscriber_is_one_network() {
         let (throttle, clock) = (Throttle::default(), Clock::manual());
         for i in 0..ADDRESS.burst {
-            let address = format!("2001:db8::{i:x}").parse().unwrap();
-            throttle.attempt(&format!("user{i}"), address, clock.now()).unwrap();
+            throttle.attempt(&format!("user{i}"), ip(&format!("2001:db8::{i:x}")), clock.now()).unwrap();
         }
-        assert!(throttle.attempt("x", "2001:db8::ffff".parse().unwrap(), clock.now()).is_err());
-        throttle.attempt("x", "2001:db8:1::1".parse().unwrap(), clock.now()).unwrap();
+        assert!(throttle.attempt("x", ip("2001:db8::ffff"), clock.now()).is_err());
+        throttle.attempt("x", ip("2001:db8:0:1::1"), clock.now()).unwrap();
     }
 
     #[test]
@@ -295,6 +520,8 @@ mod tests {
         for _ in 0..1000 {
             throttle.attempt("ann", address(1), clock.now()).unwrap();
             throttle.forgive("ann", address(1));
+            throttle.attempt("ann", ip("2001:db8::1"), clock.now()).unwrap();
+            throttle.forgive("ann", ip("2001:db8::1"));
         }
     }
 
@@ -302,14 +529,16 @@ mod tests {
     #[test]
     fn rotation_neither_grows_the_memory_nor_frees_anybody() {
         let (throttle, clock) = (Throttle::default(), Clock::manual());
-        for i in 0..ACCOUNT.burst {
-            throttle.attempt("ann", address(i), clock.now()).unwrap();
-        }
+        let full = |result: Result<()>| assert!(result.unwrap_err().is(&too_many_attempts(1)));
+        often(|| throttle.attempt("ann", address(1), clock.now()));
         for i in 0..3 * KEYS as u32 {
             throttle.attempt(&format!("user{i}"), address(1000 + i), clock.now()).unwrap();
+            throttle.remember(&format!("user{i}"), address(1000 + i), clock.now());
         }
-        assert!(lock(&throttle.accounts).empty_at.len() <= KEYS);
-        assert!(lock(&throttle.addresses).empty_at.len() <= KEYS);
-        assert!(throttle.attempt("ann", address(5), clock.now()).is_err());
+        assert!(lock(&throttle.strangers).empty_at.len() <= KEYS);
+        assert!(lock(&throttle.pairs).0.iter().all(|layer| layer.empty_at.len() <= KEYS));
+        assert!(lock(&throttle.addresses).0.iter().all(|layer| layer.empty_at.len() <= KEYS));
+        assert!(lock(&throttle.known).seen_at.len() <= KEYS);
+        full(throttle.attempt("ann", address(1), clock.now()));
     }
 }

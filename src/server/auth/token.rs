@@ -4,8 +4,7 @@
 //! passes for the other. A token only names a row: the row decides whether it still opens anything.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io;
 use std::path::Path;
 
 use chrono::NaiveDateTime;
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Role;
 use crate::server::error::{Error, Result};
+use crate::server::folder;
 
 const ISSUER: &str = "handover";
 /// Tokens of ours have about 330 bytes; a longer one is not worth a look.
@@ -218,16 +218,9 @@ fn check_secret(secret: &[u8], path: String) -> Result<Vec<u8>, SecretError> {
 
 /// Writes a new secret so that a crash leaves a whole one or none, and nobody else may read it.
 fn make_secret(path: &Path) -> io::Result<Vec<u8>> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    folder::make(path.parent().unwrap_or(Path::new(".")))?;
     let secret = hex::encode(rand::random::<[u8; 32]>());
-    let draft = path.with_extension("new");
-    let _ = fs::remove_file(&draft);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    writeln!(file, "{secret}")?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    fs::File::open(folder)?.sync_all()?;
+    folder::write_whole(path, format!("{secret}\n").as_bytes())?;
     Ok(secret.into_bytes())
 }
 

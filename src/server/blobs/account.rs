@@ -7,6 +7,15 @@ use bytesize::ByteSize;
 
 use crate::server::config::Quota;
 use crate::server::error::Result;
+use crate::server::places::Holder;
+
+/// What a disk gives out at least, in bytes.
+const BLOCK: u64 = 4 << 10;
+
+/// What a file of `size` bytes takes of its account: whole blocks, and an empty one takes one too.
+pub fn cost(size: u64) -> u64 {
+    size.div_ceil(BLOCK).max(1).saturating_mul(BLOCK)
+}
 
 /// The pot of everybody, and that of all guests.
 pub const EVERYBODY: &str = "";
@@ -29,7 +38,7 @@ impl Account {
         Account(id.to_owned())
     }
 
-    /// The account of the guests of `network`, as [`crate::server::auth::network_of`] gives it.
+    /// The account of the guests of `network`, as [`crate::server::shares::network_of`] gives it.
     pub fn guest(network: IpAddr) -> Account {
         Account(format!("{GUESTS}{network}"))
     }
@@ -41,6 +50,14 @@ impl Account {
 
     pub fn key(&self) -> &str {
         &self.0
+    }
+
+    /// Who is at work when somebody at `address` uploads for this account.
+    pub fn holder(&self, address: IpAddr) -> Holder {
+        match self.0.starts_with(GUESTS) {
+            true => Holder::Address(address),
+            false => Holder::User(self.0.clone()),
+        }
     }
 
     /// What a file of this account counts against, from the narrowest to the widest.

@@ -12,15 +12,14 @@ use bytes::Bytes;
 use bytesize::ByteSize;
 use futures_util::{Stream, StreamExt as _};
 
-use super::{Blobs, PREFIX, Reservation, make_folder};
+use super::{Blobs, PREFIX, Reservation};
 use crate::server::error::{Error, Result};
+use crate::server::folder;
 
 /// What is gathered before it goes to the blocking pool: two of these are the memory of an upload.
 const BUFFER: usize = 256 << 10;
 /// Files up to this size get their SHA-256 at once; without SHA instructions it is slower than all else together.
 pub const INLINE_SHA256: u64 = 16 << 20;
-/// How often the free space of the disk is looked at, in bytes.
-const DISK_CHECK: u64 = 64 << 20;
 /// How much is written before the disk is set to work: the kernel alone would begin with the last sync.
 const EARLY_SYNC: u64 = 32 << 20;
 
@@ -49,7 +48,7 @@ pub async fn commit_all<T>(mut contents: Vec<Content>, write: impl Future<Output
     decide(&mut contents, Fate::Unknown);
     let blobs = contents.first().map(|content| content.guard.blobs.clone());
     let result = write.await.map_err(|error| match &blobs {
-        Some(blobs) if crate::server::db::is_full(&error) => blobs.space().full(blobs.root()),
+        Some(blobs) if crate::server::db::is_full(&error) => blobs.space().full(),
         _ => error,
     });
     let fate = match &result {
@@ -107,14 +106,14 @@ pub struct Incoming {
 impl Incoming {
     pub fn create(blobs: &Blobs) -> io::Result<Incoming> {
         let id = crate::server::id::new();
-        let folder = blobs.0.root.join(&id[..PREFIX]);
-        let path = folder.join(format!("{id}.part"));
+        let parent = blobs.0.root.join(&id[..PREFIX]);
+        let path = parent.join(format!("{id}.part"));
         blobs.pending().insert(id.clone());
         let mut guard = Guard { blobs: blobs.clone(), id, path, fate: Fate::None };
-        let create = || File::options().read(true).write(true).create_new(true).open(&guard.path);
+        let create = || folder::private().read(true).write(true).create_new(true).open(&guard.path);
         let file = match create() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_folder(&folder)?;
+                folder::make(&parent)?;
                 blobs.0.folders.sync(&blobs.0.root)?;
                 create()?
             }
@@ -177,7 +176,7 @@ fn storage_error(blobs: &Blobs, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             tracing::error!(cause = %error, "the disk is full");
-            blobs.space().full(&blobs.0.root)
+            blobs.space().full()
         }
         _ => Error::Unavailable(Box::new(error)),
     }
@@ -203,7 +202,7 @@ where
     let mut writing = Writing::Idle(None);
     let mut buffer = Vec::new();
     let mut size = 0u64;
-    let mut disk_checked_to = 0u64;
+    reservation.grow_to(size)?; // an empty file is a file
     let mut early = EarlySync::default();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk?;
@@ -212,14 +211,11 @@ where
             return Err(file_too_large(ByteSize(limit)));
         }
         reservation.grow_to(size)?;
-        if size > disk_checked_to {
-            blobs.space().check_disk(&blobs.0.root, chunk.len() as u64)?;
-            disk_checked_to = size + DISK_CHECK;
-        }
         if buffer.len() + chunk.len() > BUFFER && !buffer.is_empty() {
             let (incoming, mut spare) = writing.idle().await?;
             std::mem::swap(&mut spare, &mut buffer);
             if let Some(incoming) = &incoming {
+                reservation.wrote(incoming.size);
                 early.follow(incoming).await.map_err(|error| storage_error(blobs, error))?;
             }
             writing = Writing::Busy(spawn_write(incoming, blobs.clone(), spare));
@@ -229,7 +225,7 @@ where
     let (incoming, _) = writing.idle().await?;
     early.end().await.map_err(|error| storage_error(blobs, error))?;
     let blobs = blobs.clone();
-    actix_rt::task::spawn_blocking(move || {
+    let content = actix_rt::task::spawn_blocking(move || {
         let mut incoming = match incoming {
             Some(incoming) => incoming,
             None => Incoming::create(&blobs).map_err(|error| storage_error(&blobs, error))?,
@@ -238,7 +234,9 @@ where
         incoming.finish(inspect)
     })
     .await
-    .map_err(Error::internal)?
+    .map_err(Error::internal)??;
+    reservation.wrote_all();
+    Ok(content)
 }
 
 /// Syncs what has been written while more comes, so that little is left for the sync at the end.

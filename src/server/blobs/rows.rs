@@ -1,10 +1,12 @@
 //! Blobs as rows, and the bytes that each account has stored. A feature adds its own row that holds the blob, in the same
 //! transaction.
 
+use std::collections::HashSet;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::{Account, Content};
+use super::{Account, Content, cost};
 use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{blobs, usage};
@@ -32,6 +34,11 @@ impl From<&Content> for NewBlob {
     }
 }
 
+/// Which of some ids have a row.
+pub fn known(conn: &mut Conn, ids: Vec<String>) -> Result<HashSet<String>> {
+    Ok(blobs::table.filter(blobs::id.eq_any(ids)).select(blobs::id).load(conn)?.into_iter().collect())
+}
+
 /// Bytes stored in each pot of an account, in the order of [`Account::pots`].
 pub fn usage(conn: &mut Conn, account: &Account, quota: &Quota) -> Result<Vec<u64>> {
     account.pots(quota).iter().map(|pot| used(conn, pot.key)).collect()
@@ -48,9 +55,7 @@ pub fn used(conn: &mut Conn, key: &str) -> Result<u64> {
 /// # Errors
 /// [`quota_exceeded`].
 pub fn add(conn: &mut Conn, new: &NewBlob, account: &Account, quota: &Quota, now: NaiveDateTime) -> Result<()> {
-    for pot in account.pots(quota) {
-        pot.check(new.size, used(conn, pot.key)?)?;
-    }
+    charge(conn, account, quota, cost(new.size))?;
     let size = i64::try_from(new.size).map_err(Error::internal)?;
     conn.insert(
         blobs::table,
@@ -63,17 +68,31 @@ pub fn add(conn: &mut Conn, new: &NewBlob, account: &Account, quota: &Quota, now
             blobs::created_at.eq(now),
         ),
     )?;
-    book(conn, account, quota, size)
+    Ok(())
 }
 
-/// Removes the row of a blob that nothing refers to any more. Its file is removed once this is committed.
-pub fn remove(conn: &mut Conn, id: &str, account: &Account, quota: &Quota) -> Result<()> {
+/// Removes the row of a blob that nothing refers to any more. Its file is removed once this is committed. Returns its size.
+pub fn remove(conn: &mut Conn, id: &str, account: &Account, quota: &Quota) -> Result<i64> {
     let size: Option<i64> = diesel::delete(blobs::table.find(id)).returning(blobs::size).get_result(conn).optional()?;
-    book(conn, account, quota, -size.unwrap_or_default())
+    let Some(size) = size else { return Ok(0) };
+    let bytes = i64::try_from(cost(size.unsigned_abs())).map_err(Error::internal)?;
+    book(conn, account, quota, -bytes)?;
+    Ok(size)
 }
 
-/// Books `bytes` more (or less) in each pot of an account.
-fn book(conn: &mut Conn, account: &Account, quota: &Quota, bytes: i64) -> Result<()> {
+/// Books `bytes` that are stored for an account, if its quotas allow it.
+///
+/// # Errors
+/// [`quota_exceeded`].
+pub fn charge(conn: &mut Conn, account: &Account, quota: &Quota, bytes: u64) -> Result<()> {
+    for pot in account.pots(quota) {
+        pot.check(bytes, used(conn, pot.key)?)?;
+    }
+    book(conn, account, quota, i64::try_from(bytes).map_err(Error::internal)?)
+}
+
+/// Books `bytes` more (or less) in each pot of an account, whatever its quotas say.
+pub fn book(conn: &mut Conn, account: &Account, quota: &Quota, bytes: i64) -> Result<()> {
     for pot in account.pots(quota) {
         let known = conn.update(usage::table.find(pot.key), usage::bytes.eq(usage::bytes + bytes))?;
         if known == 0 {

@@ -5,6 +5,7 @@
 mod conn;
 mod reserve;
 pub mod schema;
+pub mod search;
 mod statements;
 mod writer;
 
@@ -22,9 +23,11 @@ use thread_local::ThreadLocal;
 pub use conn::{Conn, OpenError};
 use conn::{READER_WAIT, ReaderManager};
 pub use reserve::Reserve;
+pub use statements::literal;
 pub use writer::Writer;
 
 use crate::server::error::{Error, Result};
+use crate::server::folder;
 use crate::server::metrics::Metrics;
 
 const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -77,8 +80,11 @@ impl Db {
     /// Opens the database, brings its schema up to date and starts the writer, whose thread ends (and has then written
     /// everything) once every clone of the `Db` is gone.
     pub fn start(path: &Path, metrics: Arc<Metrics>) -> Result<(Db, JoinHandle<()>), StartError> {
-        let conn = open_migrated(path)?;
+        let mut conn = open_migrated(path)?;
         let name = path.display().to_string();
+        if let Err(error) = conn.let_shrink() {
+            tracing::warn!(cause = %error, "the file of the database will not shrink");
+        }
         let (writer, thread) = Writer::start(conn, metrics)
             .map_err(|cause| StartError::Pool { path: name.clone(), cause: Box::new(cause) })?;
         let manager = ReaderManager { path: path.to_owned() };
@@ -147,6 +153,12 @@ impl Db {
         self.write(work).await
     }
 
+    /// Gives room back to the disk that rows have left in the file of the database.
+    pub async fn shrink(&self) -> Result<()> {
+        while self.write(|conn| Ok(conn.shrink()?)).await? {}
+        Ok(())
+    }
+
     /// The reserve, which the sweep makes whole again.
     pub fn reserve(&self) -> Reserve {
         self.reserve.clone()
@@ -158,9 +170,18 @@ impl Db {
     }
 }
 
-/// Opens the database at `path` for a command that works alone, and brings its schema up to date.
+/// Opens the database at `path` for a command that works alone, and brings its schema up to date. Nobody else can read it
+/// from then on, whatever folder it lies in.
 pub fn open_migrated(path: &Path) -> Result<Conn, StartError> {
     let name = path.display().to_string();
+    let closed = |cause| StartError::Open { path: name.clone(), cause: OpenError::File(cause) };
+    folder::keep_private(path).map_err(closed)?;
+    // SQLite gives its other files the mode of the first, but leaves those of an earlier version as they are.
+    for beside in ["-wal", "-shm", "-reserve"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(beside);
+        folder::keep_private_if_there(Path::new(&name)).map_err(closed)?;
+    }
     let mut conn = Conn::open_sqlite(path).map_err(|cause| StartError::Open { path: name.clone(), cause })?;
     if pending(&mut conn, &name)? > 0 {
         let Conn::Sqlite(sqlite) = &mut conn;

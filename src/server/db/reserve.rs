@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::server::folder;
+
 /// Far more than the rows of a deletion take.
 const SIZE_BYTES: usize = 1 << 20;
 
@@ -28,7 +30,7 @@ impl Reserve {
         if fs::metadata(&self.0).is_ok_and(|there| there.len() == SIZE_BYTES as u64) {
             return Ok(());
         }
-        let mut file = File::create(&self.0)?;
+        let mut file = folder::private().create(true).truncate(true).write(true).open(&self.0)?;
         // Written and not only lengthened: a hole takes no room.
         file.write_all(&vec![0; SIZE_BYTES]).inspect_err(|_| drop(file.set_len(0)))
     }

@@ -11,6 +11,7 @@ diesel::table! {
         detail -> Nullable<Text>,
         address -> Nullable<Text>,
         request_id -> Nullable<Text>,
+        count -> Integer,
     }
 }
 
@@ -81,6 +82,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    document_names (number) {
+        number -> Integer,
+        document_id -> Text,
+        name_key -> Text,
+    }
+}
+
+diesel::table! {
     documents (id) {
         id -> Text,
         name -> Text,
@@ -113,6 +122,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    known_networks (user_id, network) {
+        user_id -> Text,
+        network -> Text,
+        seen_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    link_counts (state) {
+        state -> Text,
+        number -> BigInt,
+    }
+}
+
+diesel::table! {
+    name_places (place) {
+        place -> Integer,
+    }
+}
+
+diesel::table! {
     room_events (room_id, seq) {
         room_id -> Text,
         seq -> BigInt,
@@ -120,6 +150,13 @@ diesel::table! {
         member_id -> Nullable<Text>,
         nonce -> Nullable<Text>,
         body -> Text,
+    }
+}
+
+diesel::table! {
+    room_exiles (room_id, came_as) {
+        room_id -> Text,
+        came_as -> Text,
     }
 }
 
@@ -155,6 +192,7 @@ diesel::table! {
         joined_at -> Timestamp,
         left_at -> Nullable<Timestamp>,
         session -> Nullable<Text>,
+        came_as -> Nullable<Text>,
     }
 }
 
@@ -185,6 +223,12 @@ diesel::table! {
 }
 
 diesel::table! {
+    store (id) {
+        id -> Text,
+    }
+}
+
+diesel::table! {
     usage (user_id) {
         user_id -> Text,
         bytes -> BigInt,
@@ -202,6 +246,7 @@ diesel::table! {
         role -> Text,
         created_at -> Timestamp,
         disabled_at -> Nullable<Timestamp>,
+        self_made -> Bool,
     }
 }
 
@@ -214,7 +259,9 @@ diesel::joinable!(documents -> blobs (blob_id));
 diesel::joinable!(documents -> users (uploaded_by));
 diesel::joinable!(download_links -> documents (document_id));
 diesel::joinable!(download_links -> users (issued_to));
+diesel::joinable!(known_networks -> users (user_id));
 diesel::joinable!(room_events -> rooms (room_id));
+diesel::joinable!(room_exiles -> rooms (room_id));
 diesel::joinable!(room_fetches -> room_files (file_id));
 diesel::joinable!(room_files -> blobs (blob_id));
 diesel::joinable!(room_files -> rooms (room_id));
@@ -229,14 +276,20 @@ diesel::allow_tables_to_appear_in_same_query!(
     batch_names,
     batches,
     blobs,
+    document_names,
     documents,
     download_links,
+    known_networks,
+    link_counts,
+    name_places,
     room_events,
+    room_exiles,
     room_fetches,
     room_files,
     room_members,
     rooms,
     sessions,
+    store,
     usage,
     users,
 );

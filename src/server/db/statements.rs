@@ -4,12 +4,21 @@
 //! out the text of each statement two times, kept or not; here the statement goes to the database in use as it is. And
 //! Diesel compiles an UPDATE anew each time, since its text may depend on what is set.
 
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::query_builder::{AsChangeset, AstPass, InsertStatement, IntoUpdateTarget, QueryFragment, QueryId};
 use diesel::query_dsl::methods::{ExecuteDsl, LimitDsl, LoadQuery};
+use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 
 use super::Conn;
+
+/// A word that stands in a statement as it is. SQLite takes an index over some of the rows only where the statement itself
+/// says that it wants no others, which a bound value does not.
+pub fn literal(word: &'static str) -> SqlLiteral<Text> {
+    sql(&format!("'{word}'"))
+}
 
 impl Conn {
     /// The first row that `query` finds.

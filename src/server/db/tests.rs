@@ -31,7 +31,7 @@ fn schema_is_current() {
     let columns: Vec<Column> = diesel::sql_query(
         "SELECT m.name AS tbl, p.name AS name, p.type AS type, (p.\"notnull\" OR p.pk) AS required
          FROM sqlite_master m, pragma_table_info(m.name) p
-         WHERE m.type = 'table' AND m.name NOT LIKE '\\_\\_%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%'
+         WHERE m.type = 'table' AND m.name NOT LIKE '\\_\\_%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE 'document\\_search%' ESCAPE '\\'
          ORDER BY m.name, p.cid",
     )
     .load(&mut conn)
@@ -173,4 +173,87 @@ fn statements_do_what_they_say_and_are_compiled_once() {
             "SELECT usage.bytes FROM usage WHERE (usage.user_id = ?) LIMIT ?",
         ]
     );
+}
+
+/// What nobody waits for waits beside a full queue, and takes no thread to do so.
+#[test]
+fn a_full_queue_makes_no_threads_and_drops_nothing() {
+    let (_dir, path) = fresh();
+    let conn = open_migrated(&path).unwrap();
+    let (writer, thread) = Writer::start(conn, Arc::new(Metrics::default())).unwrap();
+    let (held, hold) = std::sync::mpsc::channel::<()>();
+    writer.post("a slow disk", move |_| {
+        let _ = hold.recv();
+        Ok(())
+    });
+    let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+    let before = threads();
+    for _ in 0..10_000 {
+        writer.post("count", |conn| {
+            let known =
+                conn.update(schema::usage::table.find("n"), schema::usage::bytes.eq(schema::usage::bytes + 1))?;
+            if known == 0 {
+                conn.insert(schema::usage::table, (schema::usage::user_id.eq("n"), schema::usage::bytes.eq(1)))?;
+            }
+            Ok(())
+        });
+    }
+    assert!(threads() < before + 1000, "{} threads", threads());
+    assert!(writer.waiting() >= 10_000);
+    drop((held, writer));
+    thread.join().unwrap();
+    let mut conn = open_migrated(&path).unwrap();
+    let counted: i64 = conn.first(schema::usage::table.find("n").select(schema::usage::bytes)).unwrap();
+    assert_eq!(counted, 10_000);
+}
+
+#[actix_rt::test]
+async fn a_file_shrinks_when_its_rows_have_gone_also_one_from_before() {
+    for from_before in [false, true] {
+        let (_dir, path) = fresh();
+        let mut conn = open_migrated(&path).unwrap();
+        if from_before {
+            conn.batch_execute("PRAGMA auto_vacuum = NONE; VACUUM;").unwrap();
+        }
+        drop(conn);
+        let size = || std::fs::metadata(&path).unwrap().len();
+        let (db, thread) = Db::start(&path, Arc::new(Metrics::default())).unwrap();
+        let fill = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 40000)
+                    INSERT INTO audit (id, at, action, detail) SELECT n, '2026-01-01', 'refused', hex(randomblob(100)) FROM n;";
+        db.write(move |conn| Ok(conn.batch_execute(fill)?)).await.unwrap();
+        db.write(|conn| Ok(conn.batch_execute("DELETE FROM audit;")?)).await.unwrap();
+        db.shrink().await.unwrap();
+        drop(db);
+        thread.join().unwrap();
+        assert!(size() < 3 << 20, "{} bytes", size());
+    }
+}
+
+/// What was booked by the byte is booked anew: whole blocks for files, and what is said in rooms.
+#[test]
+fn usage_is_counted_anew_in_blocks() {
+    let (_dir, path) = fresh();
+    let mut conn = open_migrated(&path).unwrap();
+    conn.batch_execute(
+        "INSERT INTO users (id, username, username_key, email, email_key, password_hash, role, created_at)
+         VALUES ('ann', 'ann', 'ann', 'a', 'a', 'x', 'operation', '2026-01-01');
+         INSERT INTO blobs (id, size, blake3, crc32, created_at)
+         VALUES ('b1', 0, '', 0, '2026-01-01'), ('b2', 4097, '', 0, '2026-01-01'), ('b3', 100, '', 0, '2026-01-01');
+         INSERT INTO documents (id, name, name_key, version, latest, blob_id, uploaded_by, uploaded_at)
+         VALUES ('d', 'a.docx', 'a.docx', 1, 1, 'b1', 'ann', '2026-01-01');
+         INSERT INTO batches (id, address_digest, key_digest, title, account, made_at, expires_at, files, bytes, fetches)
+         VALUES ('b', '', '', '', 'guest:192.0.2.1', '2026-01-01', '2027-01-01', 1, 4097, 0);
+         INSERT INTO batch_files (id, batch_id, name, name_key, blob_id, added_at, running, complete, starts)
+         VALUES ('f', 'b', 'a', 'a', 'b2', '2026-01-01', 0, 0, 0);
+         INSERT INTO rooms (id, code_digest, key_digest, title, account, made_at, expires_at, locked, last_event, bytes)
+         VALUES ('r', '', '', '', 'ann', '2026-01-01', '2027-01-01', 0, 2, 3100);
+         INSERT INTO room_files (id, room_id, seq, name, blob_id, member_id, added_at)
+         VALUES ('g', 'r', 1, 'a', 'b3', 'm', '2026-01-01');
+         INSERT INTO usage (user_id, bytes) VALUES ('ann', 1), ('', 4197), ('gone', 7);",
+    )
+    .unwrap();
+    conn.batch_execute(include_str!("../../../migrations/sqlite/2026-11-30-400200_usage_in_blocks/up.sql")).unwrap();
+    let booked: Vec<(String, i64)> = schema::usage::table.order(schema::usage::user_id).load(&mut conn).unwrap();
+    let expected = [("", 4 * 4096 + 3000), ("ann", 2 * 4096 + 3000), ("guest:", 8192), ("guest:192.0.2.1", 8192)];
+    assert_eq!(booked, expected.map(|(pot, bytes)| (pot.to_owned(), bytes)));
 }

@@ -5,8 +5,9 @@
 //! Database Systems", SIGMOD 1984).
 
 use crate::server::refusals::busy;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::connection::{Connection as _, SimpleConnection as _};
@@ -18,6 +19,9 @@ use crate::server::metrics::Metrics;
 
 /// Writes that may wait; past it clients are told to come back.
 const QUEUE: usize = 4096;
+/// Writes that nobody waits for which may wait beside a full queue. Each belongs to a transfer, or to what is counted, so
+/// that there are never so many.
+const OVERFLOW: usize = 1 << 16;
 /// Writes in one commit: a bound on how long the first of them waits for the last.
 const GROUP: usize = 256;
 /// Commits between two checkpoints of the write-ahead log are SQLite's own affair up to this many pages.
@@ -32,18 +36,26 @@ type Commit = std::result::Result<(), Arc<diesel::result::Error>>;
 #[derive(Clone)]
 pub struct Writer {
     queue: mpsc::Sender<Job>,
+    /// What did not fit into the queue: the writer takes it along with its next groups.
+    overflow: Overflow,
 }
+
+type Overflow = Arc<Mutex<VecDeque<Job>>>;
 
 impl Writer {
     /// Starts the writer's thread, which owns `conn` from now on.
     pub fn start(mut conn: Conn, metrics: Arc<Metrics>) -> Result<(Writer, std::thread::JoinHandle<()>)> {
         conn.batch_execute(&format!("PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"))?;
         let (queue, jobs) = mpsc::channel(QUEUE);
+        let overflow = Overflow::default();
         let thread = std::thread::Builder::new()
             .name("db-writer".into())
-            .spawn(move || run(conn, jobs, &metrics))
+            .spawn({
+                let overflow = overflow.clone();
+                move || run(conn, jobs, &overflow, &metrics)
+            })
             .map_err(Error::internal)?;
-        Ok((Writer { queue }, thread))
+        Ok((Writer { queue, overflow }, thread))
     }
 
     /// Runs `work` in a savepoint of its own. The answer comes after the commit that holds it: `Ok` means on disk.
@@ -96,19 +108,28 @@ impl Writer {
         });
         match self.queue.try_send(job) {
             Ok(()) => {}
-            // Dropping one would leave a lease or a record behind, so a full queue is waited for, off this thread
-            // (which may be the writer's own).
-            Err(mpsc::error::TrySendError::Full(job)) => {
-                let queue = self.queue.clone();
-                std::thread::spawn(move || drop(queue.blocking_send(job)));
-            }
+            Err(mpsc::error::TrySendError::Full(job)) => self.post_beside(what, job),
             Err(mpsc::error::TrySendError::Closed(_)) => tracing::error!(what, "the database writer has ended"),
         }
     }
 
+    /// Dropping a write would leave a lease or a record behind, so it waits beside the full queue. Nobody may wait for room
+    /// here: this thread may be the writer's own.
+    fn post_beside(&self, what: &'static str, job: Job) {
+        let mut overflow = waiting_in(&self.overflow);
+        if overflow.len() >= OVERFLOW {
+            tracing::error!(what, "a write was dropped: too many wait for the disk");
+            return;
+        }
+        overflow.push_back(job);
+        drop(overflow);
+        // The queue may have emptied meanwhile, and the writer sleep. A full one means that it is awake.
+        let _ = self.queue.try_send(Box::new(|_| Box::new(|_| {})));
+    }
+
     /// Writes that are waiting now.
     pub fn waiting(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        self.queue.max_capacity() - self.queue.capacity() + waiting_in(&self.overflow).len()
     }
 
     fn job<T, F, A>(&self, work: F, answer: A) -> Job
@@ -133,10 +154,23 @@ impl Writer {
     }
 }
 
-fn run(mut conn: Conn, mut jobs: mpsc::Receiver<Job>, metrics: &Metrics) {
+fn waiting_in(overflow: &Overflow) -> MutexGuard<'_, VecDeque<Job>> {
+    overflow.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn run(mut conn: Conn, mut jobs: mpsc::Receiver<Job>, overflow: &Overflow, metrics: &Metrics) {
     let mut group = Vec::with_capacity(GROUP);
     let mut outcomes = Vec::with_capacity(GROUP);
-    while jobs.blocking_recv_many(&mut group, GROUP) > 0 {
+    loop {
+        // What waits beside the queue comes first: whoever waits in the queue came later, or is told to come back.
+        {
+            let mut waiting = waiting_in(overflow);
+            let some = waiting.len().min(GROUP);
+            group.extend(waiting.drain(..some));
+        }
+        if group.is_empty() && jobs.blocking_recv_many(&mut group, GROUP) == 0 {
+            break;
+        }
         let started = Instant::now();
         let commit = match conn.begin_write() {
             Ok(()) => {

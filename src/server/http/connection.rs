@@ -30,6 +30,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 use super::no_request;
 use crate::server::metrics::Metrics;
+use crate::server::places::Share;
 
 /// Time limits of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -263,6 +264,8 @@ pub struct Stream {
     head_deadline: Option<Pin<Box<Sleep>>>,
     /// What is left to say instead of what the dispatcher writes.
     instead: Option<Bytes>,
+    #[expect(dead_code, reason = "held, not read")]
+    share: Option<Share>,
 }
 
 impl Stream {
@@ -287,7 +290,13 @@ impl Stream {
             asked: Cell::new(false),
             write_stall: RefCell::new(None),
         };
-        Stream { connection: Rc::new(connection), head_deadline: None, instead: None }
+        Stream { connection: Rc::new(connection), head_deadline: None, instead: None, share: None }
+    }
+
+    /// Keeps a place among all connections for as long as this one lives.
+    pub fn holding(mut self, share: Option<Share>) -> Stream {
+        self.share = share;
+        self
     }
 
     pub fn connection(&self) -> Rc<Connection> {

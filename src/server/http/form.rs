@@ -10,6 +10,7 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 
+use super::form_heads::{Heads, UNREADABLE};
 use crate::server::error::{Error, Result};
 
 /// What a form may hold beside its files: other fields, part headers, delimiters.
@@ -34,9 +35,21 @@ where
     if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
         return Err(malformed_upload(NO_FORM.into()));
     }
+    // What is no boundary is refused when the form is read.
+    let boundary = boundary_of(media).unwrap_or_default();
     // actix-multipart takes up to 16 pieces a turn and goes on by itself only if they brought bytes: after as many empty
     // ones it would wait for ever, even on a stream that has ended.
-    Ok(Multipart::new(headers, payload.try_filter(|piece| ready(!piece.is_empty()))))
+    let payload = Box::pin(payload.try_filter(|piece| ready(!piece.is_empty())));
+    Ok(match boundary.is_empty() {
+        true => Multipart::new(headers, payload),
+        false => Multipart::new(headers, Heads::new(&boundary, payload)),
+    })
+}
+
+/// The parameter `boundary` of a form's media type.
+fn boundary_of(media: &str) -> Option<String> {
+    let media: mime::Mime = media.parse().ok()?;
+    media.get_param(mime::BOUNDARY).map(|boundary| boundary.as_str().to_owned())
 }
 
 /// What may still come beside the files of a form.
@@ -82,10 +95,21 @@ impl Allowance {
 }
 
 /// The file name that a part gives, if it gives one.
-pub fn file_name(part: &Field) -> Option<String> {
-    let disposition = part.content_disposition()?;
-    let extended = disposition.get_filename_ext().map(|name| String::from_utf8_lossy(&name.value).into_owned());
-    extended.or_else(|| disposition.get_filename().map(str::to_owned))
+///
+/// # Errors
+/// [`malformed_upload`] for a name in bytes that are no text.
+pub fn file_name(part: &Field) -> Result<Option<String>> {
+    if let Some(shown) = part.headers().get(UNREADABLE) {
+        let shown = percent_encoding::percent_decode(shown.as_bytes()).decode_utf8_lossy();
+        let shown: String = shown.chars().filter(|c| !c.is_control()).take(100).collect();
+        return Err(malformed_upload(format!(
+            "The file's name cannot be read: \"{shown}\" is neither UTF-8 nor ISO 8859-1. Send it in UTF-8."
+        )));
+    }
+    let disposition = part.content_disposition();
+    let extended = disposition.and_then(|given| given.get_filename_ext());
+    let extended = extended.map(|name| String::from_utf8_lossy(&name.value).into_owned());
+    Ok(extended.or_else(|| disposition?.get_filename().map(str::to_owned)))
 }
 
 /// The length that a request declares for its body.

@@ -1,7 +1,8 @@
-//! The gate in front of every route: who may call is decided before the handler runs and before the body is read.
+//! The gate in front of every route: who may call, under which name and from which page, is decided before the handler runs
+//! and before the body is read.
 
 use crate::server::refusals::{
-    CLIENT_ONLY, INVALID_TOKEN, MISSING_AUTHORIZATION, NOT_BEARER, SIGN_IN_REQUIRED, operation_only,
+    CLIENT_ONLY, INVALID_TOKEN, MISSING_AUTHORIZATION, NOT_BEARER, SELF_MADE_ACCOUNT, SIGN_IN_REQUIRED, operation_only,
 };
 use std::future::{Ready, ready};
 
@@ -14,11 +15,14 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, ResponseError as _, 
 use crate::server::app::App;
 use crate::server::audit::{Entry, Origin, post};
 use crate::server::auth::{Role, SessionUser, session_user};
+use crate::server::blobs::Account;
 use crate::server::config::Guests;
 use crate::server::error::{Error, Result};
+use crate::server::http::origin::check_request;
 use crate::server::http::peer::client_address;
 use crate::server::http::request_id::RequestId;
 use crate::server::http::socket::subprotocols;
+use crate::server::shares::network_of;
 
 /// Who may call a route.
 #[derive(Clone, Copy)]
@@ -73,6 +77,10 @@ pub async fn gate(
     req: ServiceRequest,
     next: Next<BoxBody>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    let judged = app(req.request()).and_then(|app| check_request(req.request(), &app));
+    if let Err(error) = judged {
+        return Ok(req.into_response(error.error_response()));
+    }
     let required = match access {
         Access::Public | Access::Token => return next.call(req).await,
         Access::Guests if bearer(req.headers()).is_none() => {
@@ -86,15 +94,18 @@ pub async fn gate(
         Access::Operation(_) => Some(Role::Operation),
         Access::Client => Some(Role::Client),
     };
-    let caller = match authenticate(&req) {
+    let caller = match authenticate(req.request()) {
         Ok(caller) => caller,
         Err(error) => return Ok(req.into_response(error.error_response())),
     };
     let role = caller.user.role;
-    let refused = required.is_some_and(|required| required != role).then(|| match access {
-        Access::Operation(why) => operation_only(why),
-        _ => CLIENT_ONLY,
-    });
+    let guests = app(req.request()).map(|app| app.config.guests());
+    let refused = match access {
+        Access::Guests if caller.user.self_made && !matches!(guests, Ok(Guests::Allow)) => Some(SELF_MADE_ACCOUNT),
+        Access::Operation(why) if required != Some(role) => Some(operation_only(why)),
+        Access::Client if required != Some(role) => Some(CLIENT_ONLY),
+        _ => None,
+    };
     if let Some(refusal) = &refused {
         record(&req, Some(&caller), Entry::refusal(refusal));
     }
@@ -106,8 +117,8 @@ pub async fn gate(
 }
 
 /// The caller behind the bearer token (RFC 6750 section 2.1), as the database has it now.
-fn authenticate(req: &ServiceRequest) -> Result<Caller> {
-    let app = app(req.request())?;
+fn authenticate(req: &HttpRequest) -> Result<Caller> {
+    let app = app(req)?;
     let token = bearer(req.headers()).ok_or(MISSING_AUTHORIZATION)??;
     let now = app.clock.now();
     let claims = app.keys.verify_access(token, now).ok_or(INVALID_TOKEN)?;
@@ -116,6 +127,25 @@ fn authenticate(req: &ServiceRequest) -> Result<Caller> {
         Some(user) if user.id == claims.sub && user.role == claims.role => Ok(Caller { user, session: claims.jti }),
         _ => Err(INVALID_TOKEN),
     }
+}
+
+/// Whether a request that need not be is made by somebody who is signed in.
+pub fn is_signed_in(req: &HttpRequest) -> bool {
+    authenticate(req).is_ok()
+}
+
+/// Whose room it takes what a caller makes, or somebody without an account; who made their account themselves has none of
+/// their own. What guests make is counted.
+///
+/// # Errors
+/// [`too_many_requests`](crate::server::refusals::too_many_requests).
+pub fn account_of(req: &HttpRequest, app: &App, caller: Option<&Caller>) -> Result<Account> {
+    if let Some(caller) = caller.filter(|caller| !caller.user.self_made) {
+        return Ok(Account::user(&caller.user.id));
+    }
+    let address = client_address(req)?;
+    app.throttle.admit_guest(address, app.clock.now())?;
+    Ok(Account::guest(network_of(address)))
 }
 
 /// The bearer token of a request, if it has one: of the header Authorization or, for the handshake of a WebSocket, which a
@@ -179,7 +209,7 @@ impl Origin {
     pub fn of(req: &HttpRequest, caller: Option<&Caller>) -> Origin {
         Origin {
             actor: caller.map(|caller| (caller.user.id.clone(), caller.user.username.clone())),
-            address: client_address(req).map(|address| address.to_string()),
+            address: client_address(req).ok().map(|address| address.to_string()),
             request_id: req.extensions().get::<RequestId>().map(|id| id.0.clone()),
         }
     }

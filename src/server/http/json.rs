@@ -16,8 +16,8 @@ use crate::server::error::{Error, Result};
 pub const LIMIT: usize = 64 * 1024;
 
 /// A JSON body read into `T`, all of whose members are optional. No JSON is the same as an empty object, so that the
-/// handler's own words say what is missing; a member of the wrong type is a 400 of its own. Nesting is bounded by
-/// serde_json (128 levels).
+/// handler's own words say what is missing; an object that cannot be read, and a member of the wrong type, is a 400 of its
+/// own. Nesting is bounded by serde_json (128 levels). A byte order mark before it is skipped (RFC 8259 section 8.1).
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned + Default + 'static> FromRequest for Json<T> {
@@ -41,7 +41,14 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for Json<T> {
 }
 
 fn parse<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T> {
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else { return Ok(T::default()) };
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    let value: serde_json::Value = match serde_json::from_slice(body) {
+        Ok(value) => value,
+        Err(error) if body.trim_ascii_start().starts_with(b"{") => {
+            return Err(bad_request(format!("The JSON body cannot be read: {error}.")));
+        }
+        Err(_) => return Ok(T::default()),
+    };
     if value.is_null() {
         return Ok(T::default());
     }
@@ -80,6 +87,13 @@ mod tests {
         for nothing in ["", "not json", "null", "{}", "{\"other\": 1}", &"[".repeat(100_000), "{\"name\": null}"] {
             assert_eq!(parse::<Body>(nothing.as_bytes()).unwrap(), Body::default(), "{nothing:.20}");
         }
+        for unread in ["{\"name\": ", " {\"name\": \"a\",}", "{name: 5}", "{\"name\": \"\u{0}\"}", "\u{FEFF}{"] {
+            let error = parse::<Body>(unread.as_bytes()).unwrap_err();
+            assert_eq!(error.code(), "bad_request", "{unread}");
+            assert!(error.to_string().starts_with("The JSON body cannot be read: "), "{error}");
+        }
+        let marked = parse::<Body>("\u{FEFF}{\"name\": \"ann\"}".as_bytes()).unwrap();
+        assert_eq!(marked.name.as_deref(), Some("ann"));
         for wrong in ["{\"name\": 5}", "{\"flag\": \"yes\"}", "[1]", "[\"x\", true]", "5"] {
             assert_eq!(parse::<Body>(wrong.as_bytes()).err().unwrap().code(), "bad_request", "{wrong}");
         }

@@ -1,5 +1,6 @@
 //! The outermost middleware: request ids, one log line and the metrics of each request, limits on slow bodies.
 
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use super::request_id::{HEADER, RequestId};
 use super::route::Matched;
 use super::slow_body::{SlowBody, Unread};
 use crate::server::app::App;
-use crate::server::error::Error;
+use crate::server::error::{Chain, Error};
 use crate::server::http::gate::Caller;
 use crate::server::metrics::{Metrics, RequestLabels};
 
@@ -113,6 +114,24 @@ impl Drop for Line {
     }
 }
 
+/// Says why an answer broke off: whose fault it is decides how loudly.
+fn tell(line: &Line, error: &(dyn std::error::Error + 'static)) {
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, PermissionDenied, TimedOut, WriteZero,
+    };
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    let id = &line.id.0;
+    match kind {
+        // The right to it may have ended meanwhile.
+        Some(
+            BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | PermissionDenied | TimedOut | WriteZero,
+        ) => {
+            tracing::debug!(%id, route = line.route, cause = %Chain(error), "the client went away");
+        }
+        _ => tracing::error!(%id, route = line.route, cause = %Chain(error), "an answer broke off"),
+    }
+}
+
 /// A body that knows whether it was sent to its end.
 struct Logged {
     body: BoxBody,
@@ -129,6 +148,9 @@ impl MessageBody for Logged {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let piece = ready!(Pin::new(&mut self.body).poll_next(cx));
+        if let Some(Err(error)) = &piece {
+            tell(&self.line, error.as_ref());
+        }
         self.line.whole |= piece.is_none();
         Poll::Ready(piece)
     }

@@ -6,6 +6,7 @@ pub mod download;
 pub mod expect;
 pub mod file_body;
 pub mod form;
+mod form_heads;
 pub mod gate;
 pub mod headers;
 pub mod json;

@@ -158,10 +158,13 @@ fn response(answer: &Answer, schemas: &mut BTreeMap<String, Value>) -> Value {
 /// All codes that an endpoint may answer: its own, and those that follow from its access and its body.
 pub fn codes(endpoint: &Endpoint) -> Vec<&'static str> {
     let mut codes = endpoint.doc.errors.to_vec();
-    codes.extend(["internal_error", "unavailable"]);
+    codes.extend(["internal_error", "unavailable", "misdirected_request", "bad_request"]);
+    if !endpoint.method.is_safe() {
+        codes.push("foreign_origin");
+    }
     codes.extend(match endpoint.access {
         Access::Public | Access::Token => &[][..],
-        Access::Guests => &["sign_in_required", "not_bearer", "invalid_token"],
+        Access::Guests => &["sign_in_required", "self_made_account", "not_bearer", "invalid_token"],
         Access::SignedIn => &["missing_authorization", "not_bearer", "invalid_token"],
         Access::Operation(_) => &["missing_authorization", "not_bearer", "invalid_token", "operation_only"],
         Access::Client => &["missing_authorization", "not_bearer", "invalid_token", "client_only"],

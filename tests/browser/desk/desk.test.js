@@ -48,6 +48,38 @@ test("a name that is taken is refused in the server's words", async () => {
   await page.getByRole("alert").filter({ hasText: "Username already exists" }).waitFor();
 });
 
+test("where sign-up is closed no form asks for it", async () => {
+  const closed = await startServer("--client-signup", "closed", "--operation-signup", "closed");
+  try {
+    const page = await browser.person(closed.url);
+    await page.goto("");
+    await page.getByRole("link", { name: "Sign in" }).first().waitFor();
+    assert.equal(await page.getByRole("link", { name: "Create an account" }).count(), 0);
+    await page.goto("desk#register");
+    await page.getByText("Accounts are made by invitation here.").waitFor();
+    assert.equal(await page.getByLabel("Email").count(), 0);
+  } finally {
+    await closed.stop();
+  }
+});
+
+test("where a code opens the sign-up of clients, the form asks for it", async () => {
+  const server = await startServer("--client-signup", "code:open sesame", "--operation-signup", "closed");
+  try {
+    const page = await browser.person(server.url);
+    await page.goto("desk#register");
+    assert.equal(await page.getByLabel(/I upload office files/).isVisible(), false);
+    await page.getByLabel("Username").fill("carla");
+    await page.getByLabel("Email").fill("carla@example.org");
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByLabel("Sign-up code").fill("open sesame");
+    await page.getByRole("button", { name: "Create an account" }).click();
+    await page.getByRole("button", { name: "Sign out" }).waitFor();
+  } finally {
+    await server.stop();
+  }
+});
+
 test("files are chosen and dropped, and each is told its fate", async () => {
   const page = await browser.person(server.url);
   await signIn(page, "olga");

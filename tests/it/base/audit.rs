@@ -225,7 +225,7 @@ async fn csv_says_the_same_and_runs_nothing() {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     assert_eq!(
         reader.headers().unwrap().iter().collect::<Vec<_>>().join(","),
-        "id,at,action,actor,subject,detail,address,request_id"
+        "id,at,action,actor,subject,detail,address,request_id,count"
     );
     let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), all.len());

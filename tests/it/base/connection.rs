@@ -20,7 +20,7 @@ async fn pipelined_requests_are_answered_in_order() {
         let minted = scene.mint().await;
         let path = path_of(&minted["download_url"]);
         let mut client = Raw::open(scene.server.address).await;
-        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         client.send([get("/healthz"), get(path), get("/healthz"), get(path), get("/files")].concat()).await;
         let (head, first) = client.answer().await;
         assert_eq!(head.status, 200);
@@ -47,7 +47,7 @@ async fn a_connection_serves_many_downloads() {
         let (head, copy) = client.answer().await;
         assert_eq!(head.status, 200);
         assert!(copy == scene.content);
-        client.send(format!("HEAD {} HTTP/1.1\r\nHost: test\r\n\r\n", path_of(&minted["download_url"]))).await;
+        client.send(format!("HEAD {} HTTP/1.1\r\nHost: localhost\r\n\r\n", path_of(&minted["download_url"]))).await;
         assert_eq!(client.head().await.status, 410);
     }
 }

@@ -15,7 +15,7 @@ use crate::support::*;
 
 /// Files that no listed document accounts for.
 fn litter(data: &Path, listed: usize) -> bool {
-    let files = files_below(&data.join("blobs"));
+    let files = blobs_below(&data.join("blobs"));
     files.len() != listed || files.iter().any(|file| file.extension().is_some())
 }
 

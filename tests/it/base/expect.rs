@@ -11,7 +11,7 @@ use crate::support::*;
 /// The head of a request that asks first.
 fn asking(line: &str, token: &str, headers: &str, length: usize) -> String {
     format!(
-        "{line} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n{headers}Content-Length: {length}\r\n\
+        "{line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n{headers}Content-Length: {length}\r\n\
          Expect: 100-continue\r\n\r\n"
     )
 }
@@ -80,7 +80,7 @@ async fn asking_and_not_waiting_keeps_the_order() {
     let minted = scene.mint().await;
     let content = docx(1, 200_000);
     let mut client = Raw::open(scene.server.address).await;
-    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n\r\n");
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\r\n");
     let put = asking("PUT /upload/b.docx", &scene.operation, "", content.len());
     let before = get(path_of(&minted["download_url"])) + &put;
     client.send([before.as_bytes(), &content, get("/healthz").as_bytes()].concat()).await;

@@ -23,7 +23,7 @@ async fn check(server: &mut Process, blobs: &Path) {
         }
         let small = server.put(&token, "small.docx", docx(2, 50_000)).await.unwrap();
         assert_eq!(small.status(), 201);
-        eventually("nothing of the large ones stays", async || files_below(blobs).len() == round + 1).await;
+        eventually("nothing of the large ones stays", async || blobs_below(blobs).len() == round + 1).await;
         assert!(server.is_alive());
     }
     let files = server.get(&token, "/files").await;
@@ -64,7 +64,7 @@ async fn a_full_disk_under_the_database_too_is_told_and_survived() {
         assert!(stored < 1000, "3 MiB are never full");
     }
     let blobs = data.join("blobs");
-    eventually("nothing refused stays", async || files_below(&blobs).len() == stored).await;
+    eventually("nothing refused stays", async || blobs_below(&blobs).len() == stored).await;
     assert!(server.is_alive());
     let files = server.get(&token, "/files").await;
     assert_eq!(files["files"][0]["version"], stored);
@@ -75,13 +75,44 @@ async fn a_full_disk_under_the_database_too_is_told_and_survived() {
     let delete = server.http.delete(format!("{}/files/a.docx?version=1", server.url)).bearer_auth(&token);
     assert_eq!(delete.send().await.unwrap().status(), 204);
     stored -= 1;
-    eventually("the file is gone", async || files_below(&blobs).len() == stored).await;
+    eventually("the file is gone", async || blobs_below(&blobs).len() == stored).await;
     assert!(server.is_alive());
     let remount = Command::new("mount").args(["-o", "remount,size=16m"]).arg(mount.0.path()).status().unwrap();
     assert!(remount.success());
     let response = server.put(&token, "a.docx", docx(1, 30_000)).await.unwrap();
     assert_eq!((response.status().as_u16(), &json_of(response).await["version"]), (201, &Value::from(stored + 2)));
     drop(server);
+}
+
+/// What many uploads have been promised together is kept, too: none of them is looked at alone.
+#[tokio::test]
+async fn uploads_side_by_side_leave_the_floor_free() {
+    let Some(mount) = Mount::new("40m") else {
+        eprintln!("SKIPPED: no tmpfs can be mounted here (not root?), so uploads side by side were not tried");
+        return;
+    };
+    const FLOOR: u64 = 16 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("file:{}", mount.0.path().display());
+    let server = Process::start(&dir.path().join("data"), &["--blobs-url", &url, "--free-space-floor", "16MiB"], None);
+    let token = server.user("olga", true).await;
+    let content = docx(1, 8 << 20);
+    let free = || {
+        let disk = rustix::fs::statvfs(mount.0.path()).unwrap();
+        disk.f_bavail * disk.f_frsize
+    };
+    let least = std::cell::Cell::new(u64::MAX);
+    let uploads = (0..10).map(async |n| {
+        let body = if n % 2 == 0 { of_unknown_length(&content) } else { content.clone().into() };
+        let status = server.put(&token, &format!("{n}.docx"), body).await.unwrap().status().as_u16();
+        least.set(least.get().min(free()));
+        status
+    });
+    let answers = futures_util::future::join_all(uploads).await;
+    assert!(answers.iter().all(|status| [201, 507].contains(status)), "{answers:?}");
+    assert!(least.get() >= FLOOR, "{} bytes were left", least.get());
+    let one_more = server.put(&token, "last.docx", docx(2, 1 << 20)).await.unwrap().status();
+    assert!(one_more == 201 || free() < FLOOR + (2 << 20), "room that nobody uses is given back");
 }
 
 /// A small file system of one's own, gone when it is dropped.
@@ -117,8 +148,9 @@ async fn a_full_file_system_is_told_and_survived() {
         let mut server = Process::start(&data, &flags, None);
         check(&mut server, mount.0.path()).await;
         drop(server);
-        for file in files_below(mount.0.path()) {
-            std::fs::remove_file(file).unwrap();
+        for entry in std::fs::read_dir(mount.0.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { std::fs::remove_dir_all(path).unwrap() } else { std::fs::remove_file(path).unwrap() }
         }
     }
 }

@@ -167,3 +167,35 @@ async fn broken_downloads_are_marked() {
     assert_eq!(lines.len(), 1, "{log}");
     assert_eq!((&lines[0]["status"], &lines[0]["broken"]), (&json!(200), &json!(true)), "{}", lines[0]);
 }
+
+/// What clients do wrong is not an error of the server: whoever watches for errors would watch for nothing.
+#[tokio::test]
+async fn clients_faults_are_no_errors() {
+    use crate::support::raw::Raw;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Running::start(dir.path(), &["--head-timeout", "1s"]);
+    for nonsense in [
+        "no request\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: localhost\r\nBad Header: x\r\n\r\n",
+        "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n",
+        "POST /login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nnot a chunk\r\n",
+        "GET / HTTP/1.1\r\nHos",
+    ] {
+        let mut raw = Raw::open(server.address).await;
+        raw.send(nonsense).await;
+        raw.rest().await;
+    }
+    let link = crate::support::binary::link_to_large_document(&server).await;
+    for _ in 0..3 {
+        let mut raw = Raw::open(server.address).await;
+        raw.get(&link, "").await;
+        raw.head().await;
+        raw.take(1000).await;
+        drop(raw); // with bytes unread: a reset
+    }
+    let (status, log) = server.stop().await;
+    assert!(status.success());
+    assert!(!log.contains("ERROR"), "{log}");
+    assert!(log.contains("no request") && log.contains("broken"), "what happened is told: {log}");
+}

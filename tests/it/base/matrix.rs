@@ -180,6 +180,103 @@ async fn every_route_lets_in_whom_its_access_says_and_nobody_else() {
     assert!(seen >= 4 * 25, "only {seen} combinations: is this the whole table?");
 }
 
+/// Under which name, and from whose page, a route may be called; whoever calls it.
+#[tokio::test]
+async fn no_route_answers_under_a_foreign_name_or_changes_anything_for_a_foreign_page() {
+    let server = TestServer::with(&["--cors-origins", "https://intranet.example.org"]);
+    server.register("carl", false).await;
+    server.register("olga", true).await;
+    let document = document(api());
+    let own = server.url.clone();
+    let foreign: &[&[(&str, &str)]] = &[
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+        &[("origin", "null"), ("sec-fetch-site", "cross-site")],
+        &[("origin", "https://intranet.example.org.evil.example")],
+        &[("origin", "https://evil.example"), ("sec-fetch-site", "same-origin")],
+        &[("origin", &own), ("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+    ];
+    let ours: &[&[(&str, &str)]] = &[
+        &[],
+        &[("origin", &own)],
+        &[("origin", &own), ("sec-fetch-site", "same-origin")],
+        &[("origin", "null"), ("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "none")],
+        &[("origin", "https://intranet.example.org"), ("sec-fetch-site", "cross-site")],
+    ];
+    for endpoint in endpoints() {
+        for method in methods(endpoint) {
+            let ask = |token: Option<String>, headers: &[(&str, &str)]| {
+                let mut request = server.request(method.clone(), &concrete(endpoint.path));
+                request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+                // What a form of a foreign page sends without asking.
+                request = request.header("content-type", "text/plain");
+                if let Some(token) = token { request.bearer_auth(token) } else { request }
+            };
+            let operation = &document["paths"][endpoint.path][method.as_str().to_lowercase()];
+            for who in ["", "carl", "olga"] {
+                let token =
+                    || async { if who.is_empty() { None } else { Some(token(&server, who.to_owned().leak()).await) } };
+                let what = format!("{method} {} as {who:?}", endpoint.path);
+                for host in ["evil.example", "127.0.0.1.evil.example", "192.0.2.7:5000"] {
+                    let response = ask(token().await, &[("host", host)]).send().await.unwrap();
+                    assert_eq!(response.status(), 421, "{what} under {host}");
+                    assert!(operation["responses"]["421"].is_object(), "{what}: 421 is not in the document");
+                }
+                if method.is_safe() {
+                    continue;
+                }
+                for headers in foreign {
+                    let response = ask(token().await, headers).send().await.unwrap();
+                    assert!(
+                        matches!(response.status().as_u16(), 400 | 403),
+                        "{what} with {headers:?}: {}",
+                        response.status()
+                    );
+                    let body = json_of(response).await;
+                    // The middleware for other sites may see it first.
+                    let is_cors = body["msg"] == "Pages of this origin may not do this here.";
+                    assert!(body["code"] == "foreign_origin" || is_cors, "{what} with {headers:?}: {body}");
+                }
+            }
+            if !method.is_safe() {
+                for headers in ours {
+                    let body = json_of_any(ask(None, headers)).await;
+                    assert_ne!(body["code"], "foreign_origin", "{method} {} with {headers:?}", endpoint.path);
+                    assert_ne!(body["msg"], "Pages of this origin may not do this here.");
+                }
+            }
+        }
+    }
+}
+
+/// The body of an answer, null where it is no JSON.
+async fn json_of_any(request: reqwest::RequestBuilder) -> Value {
+    serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap_or_default()
+}
+
+/// What one address may take: whatever it does, another one is answered, on every route.
+#[tokio::test]
+async fn no_address_takes_the_connections_of_all() {
+    let server = TestServer::with(&["--max-connections", "40"]);
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        idle.push(tokio::net::TcpStream::connect(server.address).await.unwrap());
+    }
+    let client =
+        reqwest::Client::builder().local_address("127.0.0.2".parse::<std::net::IpAddr>().ok()).build().unwrap();
+    for endpoint in endpoints() {
+        for method in methods(endpoint) {
+            let url = format!("{}{}", server.url, concrete(endpoint.path));
+            let response = client.request(method.clone(), url).timeout(Duration::from_secs(60)).send().await;
+            assert!(response.is_ok(), "{method} {}: {response:?}", endpoint.path);
+        }
+    }
+    drop(idle);
+}
+
 #[tokio::test]
 async fn every_path_names_its_methods_when_it_is_asked_with_another() {
     let server = TestServer::start();

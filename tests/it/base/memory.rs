@@ -34,7 +34,7 @@ async fn json_bodies_take_no_more_than_their_limit() {
         let mut client = Raw::open(server.address).await;
         let key = if route.contains("/rooms/") { room_key } else { key };
         let head = format!(
-            "{route} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\nX-Manage-Key: {key}\r\n\
+            "{route} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nX-Manage-Key: {key}\r\n\
             {framing}\r\n\r\n"
         );
         client.send(head + begin).await;
@@ -63,12 +63,13 @@ async fn json_bodies_take_no_more_than_their_limit() {
     // What is just small enough is read, and is no less deep.
     for endpoint in &routes {
         for deep in ["[".repeat(65_000), "{\"a\":".repeat(13_000), format!("{{\"username\": {}", "[".repeat(60_000))] {
-            let url = format!("{}{}", server.url, path_of(endpoint));
+            let (url, is_object) = (format!("{}{}", server.url, path_of(endpoint)), deep.starts_with('{'));
             let request = server.http.request(endpoint.method.as_str().parse().unwrap(), url);
             let key = if endpoint.path.contains("{room}") { room_key } else { key };
             let answer = request.bearer_auth(&token).header("X-Manage-Key", key).body(deep).send().await.unwrap();
-            // Where all may be left out it may be no JSON as well.
+            // Where all may be left out it may be no JSON as well; an object is one that can be read.
             let expected = match endpoint.path {
+                _ if is_object => 400,
                 "/api/rooms" => 201,
                 path if path.ends_with("/unlock") => 204,
                 _ => 400,

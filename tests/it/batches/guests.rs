@@ -67,7 +67,7 @@ async fn guests_have_a_quota_of_their_own_and_room_comes_back() {
     let client = server.client("carl").await;
     made(making(&server, &[("a", &content)]).bearer_auth(&client).send().await.unwrap()).await;
     assert_eq!(batch.manage(&server, Method::DELETE, "").send().await.unwrap().status(), 204);
-    eventually("room comes back", async || usage(&server).await == 60_000).await;
+    eventually("room comes back", async || usage(&server).await == 61_440).await;
     make(&server, &[("b", &content)], &[]).await;
 
     let server = TestServer::with(&["--guests-quota", "100KiB"]);
@@ -87,7 +87,7 @@ async fn racing_uploads_stay_within_the_quota_of_a_guest() {
     let answers = futures_util::future::join_all(race).await;
     let stored = answers.iter().filter(|status| **status == 201).count();
     assert!((1..=3).contains(&stored) && answers.iter().all(|status| matches!(status, 201 | 507)), "{answers:?}");
-    assert_eq!(usage(&server).await, stored as u64 * 100_000);
+    assert_eq!(usage(&server).await, stored as u64 * 102_400);
     eventually("no refused contents stay", async || server.blobs().len() == stored).await;
 }
 

@@ -12,7 +12,7 @@ fn requests(token: &str) -> [Vec<u8>; 2] {
     let head = |line: &str, length: usize| {
         let bearer = format!("Authorization: Bearer {token}");
         format!(
-            "{line} HTTP/1.1\r\nHost: test\r\nContent-Type: {FORM_TYPE}\r\n{bearer}\r\nContent-Length: {length}\r\n\r\n"
+            "{line} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM_TYPE}\r\n{bearer}\r\nContent-Length: {length}\r\n\r\n"
         )
     };
     [

@@ -18,7 +18,7 @@ fn bearer(token: &str) -> String {
 /// The head of a form of a declared (or chunked) length, and the headers of its file.
 fn form_head(headers: &str, name: &str) -> String {
     let part = format!("--{BOUNDARY}\r\n{}\r\n\r\n", file_part(name));
-    let head = format!("POST /upload HTTP/1.1\r\nHost: test\r\nContent-Type: {FORM_TYPE}\r\n{headers}");
+    let head = format!("POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM_TYPE}\r\n{headers}");
     match headers.contains("chunked") {
         true => format!("{head}\r\n{:x}\r\n{part}\r\n", part.len()),
         false => format!("{head}\r\n{part}"),
@@ -41,7 +41,7 @@ async fn a_wrong_name_is_refused_before_the_file_comes() {
     let token = server.operation("olga").await;
     let declared = format!("{}Content-Length: {TEN_GIB}\r\n", bearer(&token));
     let expecting = format!("{declared}Expect: 100-continue\r\n");
-    let put = |headers: &str| format!("PUT /upload/big.exe HTTP/1.1\r\nHost: test\r\n{headers}\r\n");
+    let put = |headers: &str| format!("PUT /upload/big.exe HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
     let requests = [form_head(&declared, "big.exe"), form_head(&expecting, "big.exe"), put(&declared), put(&expecting)];
     let refused = requests.iter().map(|request| expect_refusal(&server, request, 415, "invalid_file_type"));
     let unnamed = expect_refusal(&server, form_head(&declared, ""), 400, "no_file");
@@ -55,7 +55,7 @@ async fn a_wrong_name_is_a_wrong_name_whatever_the_size() {
     let server = TestServer::start();
     let token = server.operation("olga").await;
     let declared = format!("{}Content-Length: {TEN_GIB}\r\n", bearer(&token));
-    let put = format!("PUT /upload/big.exe HTTP/1.1\r\nHost: test\r\n{declared}\r\n");
+    let put = format!("PUT /upload/big.exe HTTP/1.1\r\nHost: localhost\r\n{declared}\r\n");
     tokio::join!(
         expect_refusal(&server, form_head(&declared, "big.exe"), 415, "invalid_file_type"),
         expect_refusal(&server, &put, 415, "invalid_file_type"),
@@ -77,7 +77,7 @@ async fn who_may_not_upload_is_refused_before_the_part_headers_come() {
         let headers = format!("{who}Content-Type: {FORM_TYPE}\r\nContent-Length: {TEN_GIB}\r\n");
         for expect in ["", "Expect: 100-continue\r\n"] {
             for line in ["POST /upload", "PUT /upload/good.docx"] {
-                let request = format!("{line} HTTP/1.1\r\nHost: test\r\n{headers}{expect}\r\n");
+                let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}{expect}\r\n");
                 let server = &server;
                 refused.push(async move { expect_refusal(server, &request, *status, code).await });
             }
@@ -92,7 +92,7 @@ async fn what_declares_itself_too_large_is_refused_at_once() {
     let server = TestServer::with(&["--max-file-size", "1MiB"]);
     let token = server.operation("olga").await;
     let headers = format!("{}Content-Length: {}\r\n", bearer(&token), 2 << 20);
-    let put = format!("PUT /upload/good.docx HTTP/1.1\r\nHost: test\r\n{headers}\r\n");
+    let put = format!("PUT /upload/good.docx HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
     tokio::join!(
         expect_refusal(&server, form_head(&headers, "good.docx"), 413, "file_too_large"),
         expect_refusal(&server, &put, 413, "file_too_large"),
@@ -134,7 +134,7 @@ async fn declared_small_and_sent_large_is_a_broken_request() {
     let token = server.operation("olga").await;
     let content = fixture("report-python-docx.docx");
     let headers = format!("{}Content-Length: 5000\r\n", bearer(&token));
-    let put = format!("PUT /upload/a.docx HTTP/1.1\r\nHost: test\r\n{headers}\r\n");
+    let put = format!("PUT /upload/a.docx HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
     let broken = [(form_head(&headers, "a.docx"), 400), (put, 415)].map(async |(request, status)| {
         let mut client = Raw::open(server.address).await;
         client.send([request.as_bytes(), &content].concat()).await;
@@ -152,7 +152,7 @@ async fn parts_without_end_are_refused() {
     let server = TestServer::start();
     let token = server.operation("olga").await;
     let head = format!(
-        "POST /upload HTTP/1.1\r\nHost: test\r\nContent-Type: {FORM_TYPE}\r\nTransfer-Encoding: chunked\r\n{}\r\n",
+        "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM_TYPE}\r\nTransfer-Encoding: chunked\r\n{}\r\n",
         bearer(&token)
     );
     let part = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n\r\n");

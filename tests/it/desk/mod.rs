@@ -7,5 +7,6 @@ mod list;
 mod names;
 mod notes;
 mod quotas;
+mod search;
 mod uploads;
 mod versions;

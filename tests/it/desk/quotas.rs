@@ -1,5 +1,7 @@
 //! Room: quotas under races, and the space that is kept free.
 
+use handover::server::blobs::cost;
+
 use crate::support::crafted::docx;
 use crate::support::stored::*;
 use crate::support::*;
@@ -33,7 +35,7 @@ async fn race(flags: &[&str], users: usize, fit: usize) {
         }
     }
     assert!(stored <= fit, "{stored} were let in");
-    assert_eq!(usage(&server).await, (stored * content.len()) as u64);
+    assert_eq!(usage(&server).await, stored as u64 * cost(content.len() as u64));
     eventually("no refused contents stay", async || server.blobs().len() == stored).await;
     // One after another, all that fit do fit.
     while stored < fit {

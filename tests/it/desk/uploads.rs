@@ -191,6 +191,45 @@ async fn forms_as_clients_write_them_are_understood() {
     }
 }
 
+/// The heads of parts as clients of all ages write them: Windows paths, mail's encodings, other character sets, folds.
+#[tokio::test]
+async fn names_are_read_as_they_are_meant() {
+    let server = TestServer::start();
+    let token = server.operation("olga").await;
+    let content = fixture("report-python-docx.docx");
+    let upload = |before: &[u8], disposition: &[u8], behind: &[u8]| {
+        let head = [b"--x", before, b"\r\nContent-Disposition: ", disposition, b"\r\n\r\n"].concat();
+        let body = [&head, &content[..], b"\r\n--x--", behind].concat();
+        let request = server.request(Method::POST, "/upload").bearer_auth(&token);
+        request.header("content-type", "multipart/form-data; boundary=x").body(body).send()
+    };
+    for (disposition, name) in [
+        (&br#"form-data; name="file"; filename="C:\Users\me\report.docx""#[..], "report.docx"),
+        (br#"form-data; name="file"; filename="..\..\a.docx""#, "a.docx"),
+        (br#"form-data; name="file"; filename="\\server\share\report.docx""#, "report.docx"),
+        (br#"form-data; name="file"; filename="say \"hi\".docx""#, "say \"hi\".docx"),
+        (br#"form-data; name="file"; filename="say %22hi%22%0D%0A.docx""#, "say \"hi\".docx"),
+        (br#"form-data; name="file"; filename="=?utf-8?B?w5xiZXJzaWNodC5kb2N4?=""#, "Übersicht.docx"),
+        (b"form-data; name=\"file\"; filename=\"\xdcbersicht.docx\"", "Übersicht.docx"),
+        (b"form-data; name=\"file\"; filename*=iso-8859-1''%DCbersicht.docx", "Übersicht.docx"),
+        (b"form-data; name=\"file\"; filename=\"safe.docx\"; filename*=UTF-8'bad%2", "safe.docx"),
+        (b"form-data; name=\"file\";\r\n filename=\"folded.docx\"", "folded.docx"),
+        (b"form-data;\r\n\tname=file;\r\n\tfilename=tabs.docx", "tabs.docx"),
+    ] {
+        let shown = String::from_utf8_lossy(disposition);
+        for (before, behind) in [(&b""[..], &b"\r\n"[..]), (b" \t ", b"  \r\n"), (b"", b"")] {
+            let response = upload(before, disposition, behind).await.unwrap();
+            let (status, body) = (response.status(), json_of(response).await);
+            assert_eq!((status.as_u16(), body["filename"].as_str()), (201, Some(name)), "{shown}: {body}");
+            assert_eq!(body["size"], content.len(), "{shown}");
+        }
+    }
+    let unread = upload(b"", b"form-data; name=\"file\"; filename=\"\x8c\xa9\x90\xcf.docx\"", b"").await.unwrap();
+    let problem = problem_of(unread, 400, "malformed_upload", None).await;
+    let msg = problem["msg"].as_str().unwrap();
+    assert!(msg.starts_with("The file's name cannot be read: ") && msg.contains(".docx"), "{msg}");
+}
+
 #[tokio::test]
 async fn only_operation_users_with_a_good_token_upload() {
     let server = TestServer::start();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use handover::server::blobs::cost;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ async fn twenty_uploads_of_one_name_become_twenty_versions() {
     let files = list(&server, &token, "").await["files"].clone();
     assert_eq!(files.as_array().unwrap().len(), 1, "the latest versions only");
     assert_eq!((&files[0]["version"], &files[0]["size"]), (&Value::from(20), &Value::from(versions[&20].len())));
-    assert_eq!(usage(&server).await, contents.iter().map(|content| content.len() as u64).sum::<u64>());
+    assert_eq!(usage(&server).await, contents.iter().map(|content| cost(content.len() as u64)).sum::<u64>());
     assert_eq!(server.mint(&client, "plan.docx").await["version"], 20, "the latest if none is named");
 }
 
@@ -66,7 +67,7 @@ async fn deleting_takes_one_version_or_all_of_them() {
     let gone = server.get("/files/plan.docx").bearer_auth(&client);
     expect_problem(gone, 404, "file_not_found", Some("File not found")).await;
     eventually("all contents are gone", async || server.blobs().len() == 1).await;
-    assert_eq!(usage(&server).await, contents[0].len() as u64);
+    assert_eq!(usage(&server).await, cost(contents[0].len() as u64));
     let gone = server.get("/generate_download_url/plan.docx?version=1").bearer_auth(&client);
     expect_problem(gone, 404, "file_not_found", Some("File not found")).await;
 }

@@ -16,7 +16,7 @@ use crate::support::*;
 const LARGE: usize = 32 << 20;
 
 fn put(framing: &str) -> String {
-    format!("PUT /pipe/x HTTP/1.1\r\nHost: test\r\n{framing}\r\n\r\n")
+    format!("PUT /pipe/x HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n")
 }
 
 /// Waits until the name is free: somebody waits under it, and goes again.
@@ -40,7 +40,7 @@ async fn a_sender_that_breaks_off_never_looks_like_the_end() {
         ("Transfer-Encoding: chunked", "5\r\nhello\r\nnonsense".into(), "1.1"),
     ] {
         let mut receiver = Raw::open(server.address).await;
-        receiver.send(format!("GET /pipe/x HTTP/{version}\r\nHost: test\r\n\r\n")).await;
+        receiver.send(format!("GET /pipe/x HTTP/{version}\r\nHost: localhost\r\n\r\n")).await;
         waiting(&server, 1).await;
         let mut sender = Raw::open(server.address).await;
         sender.send(put(framing) + &body).await;
@@ -62,7 +62,7 @@ async fn a_sender_that_breaks_off_never_looks_like_the_end() {
 async fn the_senders_connection_ends_with_its_answer() {
     let server = TestServer::start();
     let mut waits = Raw::open(server.address).await;
-    waits.send("POST /api/login HTTP/1.1\r\nHost: test\r\nContent-Length: 100000000\r\n\r\n").await;
+    waits.send("POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n").await;
     waits.head().await;
     for framing in ["Connection: close\r\n", ""] {
         let receiver = server.get("/pipe/x").send();
@@ -141,7 +141,7 @@ async fn who_goes_while_waiting_leaves_a_free_name() {
     let server = TestServer::start();
     let large = put(&format!("Content-Length: {LARGE}"));
     for request in [
-        "GET /pipe/x HTTP/1.1\r\nHost: test\r\n\r\n".to_owned(),
+        "GET /pipe/x HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
         put("Content-Length: 5") + "hello",
         put("Content-Length: 5\r\nExpect: 100-continue"),
         put("Transfer-Encoding: chunked") + "5\r\nhello\r\n",
@@ -284,7 +284,7 @@ async fn the_log_names_no_pipe() {
     assert_eq!(request(Method::GET).send().await.unwrap().text().await.unwrap(), "secret content");
     assert_eq!(sent.await.unwrap().unwrap().status(), 200);
     let mut sender = Raw::open(server.address).await;
-    sender.send("PUT /pipe/secret-name HTTP/1.1\r\nHost: test\r\nContent-Length: 99\r\n\r\nsecret content").await;
+    sender.send("PUT /pipe/secret-name HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nsecret content").await;
     eventually("it waits", looked).await;
     let mut receiver = request(Method::GET).send().await.unwrap();
     receiver.chunk().await.unwrap();

@@ -96,7 +96,7 @@ async fn bodies_that_come_in_pieces() {
             let get = tokio::spawn(server.get("/pipe/x").send());
             waiting(&server, 1).await;
             let mut sender = Raw::open(server.address).await;
-            let head = format!("PUT /pipe/x HTTP/1.1\r\nHost: test\r\n{expect}Content-Length: 300000\r\n\r\n");
+            let head = format!("PUT /pipe/x HTTP/1.1\r\nHost: localhost\r\n{expect}Content-Length: 300000\r\n\r\n");
             sender.send([head.as_bytes(), &content[..with_head]].concat()).await;
             let got = tokio::spawn(async move { get.await.unwrap().unwrap().bytes().await.unwrap() });
             for piece in content[with_head..].chunks(piece) {
@@ -114,10 +114,10 @@ async fn bodies_that_come_in_pieces() {
 async fn the_body_is_asked_for_once_the_receiver_is_there() {
     let server = TestServer::start();
     let mut sender = Raw::open(server.address).await;
-    sender.send("PUT /pipe/x HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").await;
+    sender.send("PUT /pipe/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").await;
     waiting(&server, 1).await;
     let mut second = Raw::open(server.address).await;
-    second.send("PUT /pipe/x HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").await;
+    second.send("PUT /pipe/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").await;
     assert_eq!(second.any_head().await.status, 409, "and no 100 before it");
     let got = tokio::spawn(server.get("/pipe/x").send());
     assert_eq!(sender.any_head().await.status, 100);
@@ -169,7 +169,7 @@ async fn a_name_has_one_sender_and_one_receiver() {
     waiting(&server, 1).await;
     expect("a second receiver", server.get("/pipe/x"), 409, "pipe_in_use", None).await;
     let mut sender = Raw::open(server.address).await;
-    sender.send("POST /pipe/x HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhello").await;
+    sender.send("POST /pipe/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhello").await;
     let first = first.await.unwrap().unwrap();
     expect("a second sender", put(&server, "/pipe/x", "x"), 409, "pipe_in_use", None).await;
     expect("a late receiver", server.get("/pipe/x"), 409, "pipe_in_use", None).await;

@@ -189,3 +189,45 @@ async fn comings_and_goings_are_bounded() {
     ann.say("room again").await;
     while ann.next("message").await["text"] != "room again" {}
 }
+
+/// A browser fetches by a cookie that came with its socket: no address holds a secret, and its rights end with the place.
+#[tokio::test]
+async fn a_browser_fetches_without_a_secret_in_the_address() {
+    let server = TestServer::start();
+    let room = room(&server, "").await;
+    let mut ann = Guest::join(&server, &room, "Ann").await;
+    let shared = server.request(Method::POST, &room.path("/files")).header("x-member-token", &ann.token);
+    let part = reqwest::multipart::Part::bytes(b"content".to_vec()).file_name("a.txt");
+    let shared = shared.multipart(reqwest::multipart::Form::new().part("file", part)).send().await.unwrap();
+    assert_eq!(shared.status(), 201);
+    let url = ann.next("file").await["url"].as_str().unwrap().to_owned();
+    assert!(!url.contains('?'), "{url}");
+
+    // The token of a place goes along as a page can send it.
+    let handshake = format!(
+        "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: handover, member.{}\r\n\r\n",
+        room.path("/socket?name=Ann"),
+        ann.token
+    );
+    let mut raw = Raw::open(server.address).await;
+    raw.send(handshake).await;
+    let head = raw.any_head().await;
+    assert_eq!((head.status, head.get("sec-websocket-protocol")), (101, Some("handover")));
+    let cookie = head.get("set-cookie").unwrap().to_owned();
+    for attribute in ["HttpOnly", "SameSite=Strict", &format!("Path={}", room.path(""))] {
+        assert!(cookie.split("; ").any(|one| one == attribute), "{attribute} in {cookie}");
+    }
+    assert!(!cookie.contains(&ann.token) && !cookie.contains(&ann.key), "{cookie}");
+    let grant = cookie.split(';').next().unwrap().to_owned();
+    let fetch = |grant: &str| server.get(&url).header("cookie", grant);
+    assert_eq!(fetch(&grant).send().await.unwrap().bytes().await.unwrap(), "content");
+    expect("none", server.get(&url), 403, "not_a_member", None).await;
+    expect("forged", fetch(&grant.replace('.', "x.")), 403, "not_a_member", None).await;
+    let other = self::room(&server, "").await;
+    let foreign = server.get(&url.replace(&room.code, &other.code)).header("cookie", &grant);
+    expect("in another room", foreign, 403, "not_a_member", None).await;
+    let removed = room.manage(&server, Method::DELETE, &format!("/members/{}", ann.id())).send().await.unwrap();
+    assert_eq!(removed.status(), 204);
+    expect("sent away", fetch(&grant), 403, "not_a_member", None).await;
+}

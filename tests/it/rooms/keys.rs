@@ -63,6 +63,78 @@ async fn the_maker_renames_locks_removes_and_ends() {
     assert_eq!(Guest::try_join(&server, &room, "name=x").await.err(), Some((404, "room_not_found".into())));
 }
 
+/// Whoever was sent away does not come back by the same code, under whatever name; the maker may open the room again.
+#[tokio::test]
+async fn whoever_was_sent_away_is_kept_out() {
+    let server = TestServer::with(&["--trusted-proxies", "127.0.0.1"]);
+    let room = room(&server, "").await;
+    let mut ann = Guest::join(&server, &room, "Ann").await;
+    let bob = Guest::join(&server, &room, "Bob").await;
+    ann.next("joined").await;
+    let removed = room.manage(&server, Method::DELETE, &format!("/members/{}", bob.id())).send().await.unwrap();
+    assert_eq!(removed.status(), 204);
+    for name in ["Bob", "Somebody"] {
+        let refused = Guest::try_join(&server, &room, &format!("name={name}")).await.err();
+        assert_eq!(refused, Some((403, "sent_away".into())));
+    }
+    let plain = server.get(&room.path("/socket?name=Bob"));
+    expect("a page asks why", plain, 403, "sent_away", None).await;
+    let other = server.get(&room.path("/socket?name=Cid")).header("x-forwarded-for", "203.0.113.7");
+    expect("from elsewhere only the handshake is missing", other, 426, "upgrade_required", None).await;
+    let token = server.client("carl").await;
+    let signed_in = server.get(&room.path("/socket?name=Carl")).bearer_auth(token);
+    expect("whoever is signed in is not that guest", signed_in, 426, "upgrade_required", None).await;
+    let mut ann = ann.rejoin(&server, &room).await; // whoever is in stays in
+    room.manage(&server, Method::PATCH, "").json(&json!({"locked": false})).send().await.unwrap();
+    ann.next("changed").await;
+    Guest::join(&server, &room, "Bob").await;
+}
+
+/// Wrong codes cost whoever guesses: not those who are inside, nor the maker, nor anybody elsewhere.
+#[tokio::test]
+async fn guesses_of_codes_keep_nobody_out_who_holds_a_secret() {
+    let server = TestServer::with(&["--trusted-proxies", "127.0.0.1"]);
+    let room = room(&server, "").await;
+    let ann = Guest::join(&server, &room, "Ann").await;
+    let guess = |i: u32| server.get(&format!("/api/rooms/k7qm-xw3h-{}", ["n5b2", "n5b3", "n5b4"][i as usize % 3]));
+    for i in 0..20 {
+        expect("a guess", guess(i), 404, "room_not_found", None).await;
+    }
+    expect("one more", guess(1), 429, "too_many_attempts", None).await;
+    expect("whether it is right is not told", server.get(&room.path("")), 429, "too_many_attempts", None).await;
+    let inside = server.get(&room.path("/events")).header("x-member-token", &ann.token);
+    assert_eq!(inside.send().await.unwrap().status(), 200);
+    let maker = room.manage(&server, Method::PATCH, "").json(&json!({"title": "New"}));
+    assert_eq!(maker.send().await.unwrap().status(), 200);
+    ann.rejoin(&server, &room).await;
+    // From one site with all of its networks, and more often than all may together.
+    for i in 0..5_100_u32 {
+        let address = format!("2001:db8:1:{:x}::1", i % 65_536);
+        let _ = server.app().throttle.guess(
+            handover::server::auth::Guess::Long,
+            address.parse().unwrap(),
+            server.clock.now(),
+        );
+    }
+    let elsewhere = server.get(&room.path("")).header("x-forwarded-for", "2001:db8:2::1");
+    assert_eq!(elsewhere.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn names_that_look_alike_are_told_apart() {
+    let server = TestServer::start();
+    let room = room(&server, "Offer \u{202E}fdp.exe\u{2066}").await;
+    let shown = json_of(server.get(&room.path("")).send().await.unwrap()).await;
+    assert_eq!(shown["title"], "Offer fdp.exe");
+    Guest::join(&server, &room, "Bob").await;
+    for (given, number) in [("\u{FF22}ob", 2), ("B\u{43E}b", 3), ("BOB", 4), ("Bob\u{E0041}", 5)] {
+        let query = percent_encoding::utf8_percent_encode(given, percent_encoding::NON_ALPHANUMERIC);
+        let guest = Guest::try_join(&server, &room, &format!("name={query}")).await.unwrap();
+        let name = guest.welcome["you"]["name"].as_str().unwrap();
+        assert!(name.ends_with(&format!(" ({number})")), "{given}: {name}");
+    }
+}
+
 /// A page is not told why its socket was refused: it asks again without the handshake.
 #[tokio::test]
 async fn a_refusal_is_told_without_a_handshake_too() {

@@ -155,3 +155,32 @@ async fn metrics_hold_nothing_that_clients_choose() {
         assert!(!text.contains(chosen), "{chosen}");
     }
 }
+
+/// What a server counts tells who does what: this machine is told, and whoever has the token.
+#[tokio::test]
+async fn metrics_are_for_this_machine_or_for_the_token() {
+    let token = "a token for metrics";
+    assert!(handover_token_is_refused("short") && handover_token_is_refused(token), "too short, and with spaces");
+    let token = "prometheus-4711-secret";
+    let server = TestServer::with(&["--trusted-proxies", "127.0.0.1", "--metrics-token", token]);
+    let from_afar = || server.get("/metrics").header("x-forwarded-for", "203.0.113.9");
+    assert_eq!(server.get("/metrics").send().await.unwrap().status(), 200);
+    expect("a stranger", from_afar(), 401, "metrics_closed", None).await;
+    expect("a wrong token", from_afar().bearer_auth("prometheus-4711-secrex"), 401, "metrics_closed", None).await;
+    assert_eq!(from_afar().bearer_auth(token).send().await.unwrap().status(), 200);
+
+    // A proxy on this machine that nobody has told of brings strangers all the same.
+    let server = TestServer::start();
+    let passed_on = server.get("/metrics").header("x-forwarded-for", "203.0.113.9");
+    expect("through a proxy", passed_on, 401, "metrics_closed", None).await;
+    let passed_on = server.get("/metrics").header("forwarded", "for=203.0.113.9").bearer_auth("");
+    expect("no token is set", passed_on, 401, "metrics_closed", None).await;
+    let server = TestServer::with(&["--metrics", "open"]);
+    let passed_on = server.get("/metrics").header("x-forwarded-for", "203.0.113.9");
+    assert_eq!(passed_on.send().await.unwrap().status(), 200);
+}
+
+fn handover_token_is_refused(token: &str) -> bool {
+    let output = crate::support::binary::run(&["doctor", "--metrics-token", token], "");
+    output.status.code() == Some(2) && !String::from_utf8_lossy(&output.stderr).contains(token)
+}

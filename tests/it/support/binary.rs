@@ -68,7 +68,24 @@ impl Running {
             args.extend(["--bind", "127.0.0.1:0"]);
         }
         args.extend(flags);
-        let mut child = handover(&args).spawn().unwrap();
+        Running::of(handover(&args))
+    }
+
+    /// The same under a limit of open files, as `ulimit` takes it.
+    pub fn limited(data: &Path, ulimit: &str) -> Running {
+        let own = handover(&["serve", "--data", data.to_str().unwrap(), "--bind", "127.0.0.1:0"]);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("ulimit {ulimit} && exec \"$0\" \"$@\"")])
+            .arg(own.get_program())
+            .args(own.get_args());
+        command.env("HANDOVER_FREE_SPACE_FLOOR", "1MiB");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running::of(command)
+    }
+
+    fn of(mut command: Command) -> Running {
+        let mut child = command.spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let collector = std::thread::spawn(move || {
             let mut text = String::new();

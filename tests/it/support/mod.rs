@@ -7,6 +7,7 @@ pub mod crafted;
 pub mod desk_user;
 pub mod directed;
 pub mod holder;
+pub mod large;
 pub mod linked;
 pub mod peer;
 pub mod process;
@@ -71,7 +72,7 @@ impl TestServer {
     pub fn with(flags: &[&str]) -> TestServer {
         let mut flags = flags.to_vec();
         if flags.contains(&"--public-url") || flags.contains(&"--trusted-proxies") {
-            for (flag, value) in [("--operation-signup", "open"), ("--guests", "allow")] {
+            for (flag, value) in [("--operation-signup", "open"), ("--client-signup", "open"), ("--guests", "allow")] {
                 if !flags.contains(&flag) {
                     flags.extend([flag, value]);
                 }
@@ -192,9 +193,9 @@ impl TestServer {
         self.http.get(url.as_str().unwrap())
     }
 
-    /// Files below the folder for files, in no order.
+    /// Files in the folder for files, in no order.
     pub fn blobs(&self) -> Vec<PathBuf> {
-        files_below(&self.dir.path().join("data/blobs"))
+        blobs_below(&self.dir.path().join("data/blobs"))
     }
 }
 
@@ -211,6 +212,12 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
         if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
     }
     files
+}
+
+/// Contents in a folder for files: without its trash and what it keeps of itself.
+pub fn blobs_below(root: &Path) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(root).into_iter().flatten().map(|entry| entry.unwrap().path());
+    folders.filter(|folder| !folder.ends_with("trash")).flat_map(|folder| files_below(&folder)).collect()
 }
 
 pub async fn json_of(response: Response) -> Value {

@@ -68,7 +68,7 @@ impl Raw {
 
     /// A GET of `path` on a connection that stays open.
     pub async fn get(&mut self, path: &str, headers: &str) {
-        self.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n{headers}\r\n")).await;
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")).await;
     }
 
     /// The head of the next final answer; interim ones (1xx) are passed over.

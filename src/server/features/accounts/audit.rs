@@ -3,7 +3,7 @@
 use crate::server::refusals::bad_request;
 use actix_web::http::header::{CONTENT_DISPOSITION, HeaderName};
 use actix_web::{HttpResponse, web};
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -55,6 +55,8 @@ pub struct Row {
     detail: Option<String>,
     address: Option<String>,
     request_id: Option<String>,
+    /// How often the same happened in this minute, where that is counted
+    count: i32,
 }
 
 fn utc<S: serde::Serializer>(time: &NaiveDateTime, serializer: S) -> Result<S::Ok, S::Error> {
@@ -97,19 +99,46 @@ fn page(conn: &mut Conn, filter: &Filter, before: &str, limit: i64) -> Result<Ve
     if let Some(subject) = &filter.subject {
         query = query.filter(audit::subject.eq(subject));
     }
-    if let Some(since) = filter.since {
-        query = query.filter(audit::at.ge(since.naive_utc()));
+    if let Some(since) = filter.since.map(|since| since.naive_utc()) {
+        query = query.filter(audit::at.ge(since));
+        let last: Option<String> = audit::table
+            .filter(audit::at.lt(moved(since, NaiveDateTime::MIN, -SLACK)))
+            .order(audit::at.desc())
+            .select(audit::id)
+            .first(conn)
+            .optional()?;
+        if let Some(last) = last {
+            query = query.filter(audit::id.gt(last));
+        }
     }
-    if let Some(until) = filter.until {
-        query = query.filter(audit::at.lt(until.naive_utc()));
+    if let Some(until) = filter.until.map(|until| until.naive_utc()) {
+        query = query.filter(audit::at.lt(until));
+        let first: Option<String> = audit::table
+            .filter(audit::at.ge(moved(until, NaiveDateTime::MAX, SLACK)))
+            .order(audit::at)
+            .select(audit::id)
+            .first(conn)
+            .optional()?;
+        if let Some(first) = first {
+            query = query.filter(audit::id.lt(first));
+        }
     }
     Ok(query.select(Row::as_select()).load(conn)?)
+}
+
+/// Rows lie in the order in which they were written, which is that of their times but for the time that a write waits: this
+/// is more. So a list that is narrowed by time begins and ends where the time does, wherever that is in the table.
+const SLACK: TimeDelta = TimeDelta::hours(1);
+
+/// A time that much later, or the end of time.
+fn moved(time: NaiveDateTime, end: NaiveDateTime, by: TimeDelta) -> NaiveDateTime {
+    time.checked_add_signed(by).unwrap_or(end)
 }
 
 /// CSV (RFC 4180). The cursor of the next page is in a header, because the format has no place for it.
 fn csv(entries: &[Row], next: Option<String>) -> Result<HttpResponse> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let header = ["id", "at", "action", "actor", "subject", "detail", "address", "request_id"];
+    let header = ["id", "at", "action", "actor", "subject", "detail", "address", "request_id", "count"];
     writer.write_record(header).map_err(Error::internal)?;
     for row in entries {
         let at = row.at.and_utc().to_rfc3339();
@@ -123,6 +152,7 @@ fn csv(entries: &[Row], next: Option<String>) -> Result<HttpResponse> {
             field(&row.detail),
             field(&row.address),
             field(&row.request_id),
+            row.count.to_string(),
         ];
         writer.write_record(record).map_err(Error::internal)?;
     }

@@ -42,6 +42,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                     "weak_password",
                     "username_taken",
                     "email_taken",
+                    "signup_closed",
                     "operation_signup_closed",
                     "too_many_attempts",
                 ],

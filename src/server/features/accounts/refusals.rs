@@ -7,7 +7,7 @@ use crate::server::error::Error;
 pub const INVALID_USERNAME: Error = Error::refusal(
     StatusCode::BAD_REQUEST,
     "invalid_username",
-    "A username has 3 to 64 characters: letters, digits, dots, underscores and hyphens.",
+    "A username has 3 to 64 characters: letters, digits, dots, underscores and hyphens; the first is a letter or digit.",
 );
 
 pub const INVALID_EMAIL: Error =
@@ -23,6 +23,9 @@ pub const EMAIL_TAKEN: Error = Error::refusal(StatusCode::CONFLICT, "email_taken
 pub const OPERATION_SIGNUP_CLOSED: Error =
     Error::refusal(StatusCode::FORBIDDEN, "operation_signup_closed", "Operation users are added by an administrator.");
 
+pub const SIGNUP_CLOSED: Error =
+    Error::refusal(StatusCode::FORBIDDEN, "signup_closed", "Accounts are made by invitation here.");
+
 pub const INVALID_CREDENTIALS: Error =
     Error::refusal(StatusCode::UNAUTHORIZED, "invalid_credentials", "Invalid username or password");
 
@@ -37,6 +40,7 @@ pub fn catalogue() -> Vec<Error> {
         USERNAME_TAKEN,
         EMAIL_TAKEN,
         OPERATION_SIGNUP_CLOSED,
+        SIGNUP_CLOSED,
         INVALID_CREDENTIALS,
         WRONG_PASSWORD,
     ]

@@ -4,7 +4,6 @@ use crate::server::features::batches::refusals::{
     BATCH_NOT_FOUND, MANAGE_KEY_REQUIRED, PASSWORD_REQUIRED, WRONG_BATCH_PASSWORD,
 };
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -17,9 +16,11 @@ use super::model::{self, Batch};
 use super::secret::{is_address, is_key};
 use crate::server::app::App;
 use crate::server::audit::{Entry, Origin, post};
+use crate::server::auth::password::Verdict;
 use crate::server::clock::after;
 use crate::server::error::{Error, Result};
 use crate::server::http::peer::client_address;
+use crate::server::places::Holder;
 
 /// Header with the key that changes a batch.
 pub const MANAGE_KEY: &str = "x-manage-key";
@@ -111,21 +112,23 @@ impl FromRequest for Open {
     }
 }
 
-/// Checks the password of a batch, where it has one. Guesses are throttled by batch and by address.
+/// Checks the password of a batch, where it has one. Guesses are throttled by batch and network;
+/// a network that has unlocked it before is held back by its own mistakes alone.
 ///
 /// # Errors
 /// [`PASSWORD_REQUIRED`], [`WRONG_BATCH_PASSWORD`], [`too_many_attempts`].
 pub async fn check_password(req: &HttpRequest, batch: &Batch, given: Option<String>) -> Result<()> {
     let Some(hash) = batch.password_hash.clone() else { return Ok(()) };
     let given = given.filter(|given| !given.is_empty()).ok_or(PASSWORD_REQUIRED)?;
-    let (app, address) = (app(req)?, address_of(req)?);
+    let (app, address, now) = (app(req)?, client_address(req)?, app(req)?.clock.now());
     let account = batch.topic(); // no username has a colon
-    app.throttle.attempt(&account, address, app.clock.now())?;
-    let verified = app.hasher.verify(given, Some(hash)).await;
-    if !matches!(verified, Ok(false)) {
+    app.throttle.attempt(&account, address, now)?;
+    let verified = app.hasher.verify(given, Some(hash), &Holder::Address(address)).await;
+    if !matches!(verified, Ok(Verdict::Wrong)) {
         app.throttle.forgive(&account, address); // it was right, or it was we who failed
     }
-    if verified? {
+    if verified?.is_right() {
+        app.throttle.remember(&account, address, now);
         return Ok(());
     }
     let mut entry = Entry::refusal(&WRONG_BATCH_PASSWORD);
@@ -165,11 +168,6 @@ fn has_grant(req: &HttpRequest, batch: &Batch) -> Result<bool> {
 fn subject(batch: &Batch) -> Option<String> {
     let hash = batch.password_hash.as_ref()?;
     Some(format!("batch {} {hash}", batch.id))
-}
-
-/// The address that a guest is known by.
-pub fn address_of(req: &HttpRequest) -> Result<IpAddr> {
-    client_address(req).ok_or_else(|| Error::Internal("a request without a peer".into()))
 }
 
 fn app(req: &HttpRequest) -> Result<web::Data<App>> {

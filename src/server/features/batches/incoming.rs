@@ -3,12 +3,12 @@
 use crate::server::features::batches::refusals::{batch_too_large, too_many_files};
 use crate::server::refusals::busy;
 use actix_multipart::Field;
+use actix_web::error::PayloadError;
 use actix_web::http::header::TRANSFER_ENCODING;
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use bytesize::ByteSize;
 use futures_util::{Stream, StreamExt as _};
-use tokio::sync::SemaphorePermit;
 
 use super::Settings;
 use super::model::files::{Limits, NewFile};
@@ -18,7 +18,9 @@ use crate::server::blobs::rows::{self, NewBlob};
 use crate::server::blobs::{Account, Content, Reservation, receive};
 use crate::server::error::Result;
 use crate::server::http::form::{self, Allowance, FORM_OVERHEAD, content_length, file_name, malformed};
+use crate::server::http::slow_body::{Pace, paced};
 use crate::server::metrics::OpenTransfer;
+use crate::server::places::{Holder, Share};
 
 /// What a file is called whose name nothing is left of.
 const UNNAMED: &str = "unnamed";
@@ -34,7 +36,7 @@ pub struct Incoming<'a> {
     /// Held until the rows are there.
     reservations: Vec<Reservation>,
     bytes: u64,
-    _permit: SemaphorePermit<'a>,
+    _share: Share,
     _transfer: OpenTransfer,
 }
 
@@ -57,12 +59,18 @@ impl<'a> Incoming<'a> {
         self.limits
     }
 
-    /// Begins an upload for a batch that holds so many files and bytes.
+    /// Begins an upload by `holder` for a batch that holds so many files and bytes.
     ///
     /// # Errors
-    /// [`busy`] while there are as many uploads as there may be.
-    pub fn new(app: &'a App, settings: &Settings, account: Account, held: (u32, u64)) -> Result<Incoming<'a>> {
-        let permit = app.uploads.try_acquire().map_err(|_| busy(2))?;
+    /// [`busy`] while there are as many uploads as there may be, or as the holder may have.
+    pub fn new(
+        app: &'a App,
+        settings: &Settings,
+        account: Account,
+        held: (u32, u64),
+        holder: &Holder,
+    ) -> Result<Incoming<'a>> {
+        let share = app.uploads.take(holder).ok_or(busy(2))?;
         Ok(Incoming {
             app,
             account,
@@ -71,7 +79,7 @@ impl<'a> Incoming<'a> {
             contents: Vec::new(),
             reservations: Vec::new(),
             bytes: 0,
-            _permit: permit,
+            _share: share,
             _transfer: app.metrics.transfer("upload"),
         })
     }
@@ -82,7 +90,7 @@ impl<'a> Incoming<'a> {
         if declared > self.limits.bytes.saturating_sub(self.held.1) {
             return Err(batch_too_large(ByteSize(self.limits.bytes)));
         }
-        self.app.blobs.space().check_disk(self.app.blobs.root(), declared)
+        self.app.blobs.space().check_disk(declared)
     }
 
     /// Reads a form to its end. No body is a form without parts.
@@ -92,8 +100,10 @@ impl<'a> Incoming<'a> {
             return Ok(fields);
         }
         self.declared(req)?;
-        let mut form =
-            form::open(req.headers(), bounded(payload, self.limits.bytes.saturating_add(2 * FORM_OVERHEAD)))?;
+        let mut form = form::open(
+            req.headers(),
+            bounded(paced(payload, Pace::of(&self.app.config)), self.limits.bytes.saturating_add(2 * FORM_OVERHEAD)),
+        )?;
         let mut others = Allowance::default();
         while let Some(part) = form.next().await {
             let mut part = part.map_err(malformed)?;
@@ -117,7 +127,7 @@ impl<'a> Incoming<'a> {
     }
 
     async fn read_part(&mut self, mut part: Field, others: &mut Allowance) -> Result<()> {
-        match file_name(&part).unwrap_or_default().as_str() {
+        match file_name(&part)?.unwrap_or_default().as_str() {
             // What a browser sends when nothing was chosen.
             "" => others.skip(&mut part).await,
             given => self.read_file(given, part.map(|chunk| chunk.map_err(malformed))).await,
@@ -159,11 +169,14 @@ fn has_body(req: &HttpRequest) -> bool {
 }
 
 /// A body that ends in an error after so many bytes: a form is no file, and may go on for ever between its parts.
-fn bounded(payload: web::Payload, most: u64) -> impl Stream<Item = Result<Bytes, actix_web::error::PayloadError>> {
+fn bounded(
+    payload: impl Stream<Item = Result<Bytes, PayloadError>>,
+    most: u64,
+) -> impl Stream<Item = Result<Bytes, PayloadError>> {
     let mut left = most;
     payload.map(move |chunk| {
         let chunk = chunk?;
-        left = left.checked_sub(chunk.len() as u64).ok_or(actix_web::error::PayloadError::Overflow)?;
+        left = left.checked_sub(chunk.len() as u64).ok_or(PayloadError::Overflow)?;
         Ok(chunk)
     })
 }

@@ -1,6 +1,7 @@
 //! Making batches and putting files into them.
 
 use crate::server::refusals::{NO_FILE, bad_request};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
@@ -11,19 +12,21 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Settings;
-use super::guard::{Known, Managed, address_of};
+use super::guard::{Known, Managed};
 use super::incoming::{Fields, Incoming};
 use super::model::{self, NewBatch, files};
 use super::{secret, urls};
+use crate::protocol::names;
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
-use crate::server::auth::network_of;
 use crate::server::blobs::{Account, commit_all};
 use crate::server::clock::after;
 use crate::server::db::Conn;
 use crate::server::error::{Error, Result};
 use crate::server::http::form::broken_body;
-use crate::server::http::gate::Caller;
+use crate::server::http::gate::{Caller, account_of};
+use crate::server::http::peer::client_address;
+use crate::server::http::slow_body::{Pace, paced};
 
 /// Longest title and password, and shortest password, in characters.
 const TITLE: usize = 200;
@@ -84,18 +87,11 @@ pub async fn make(
     caller: Option<Caller>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let account = match &caller {
-        Some(caller) => Account::user(&caller.user.id),
-        None => {
-            let address = address_of(&req)?;
-            app.throttle.admit_guest(address, app.clock.now())?;
-            Account::guest(network_of(address))
-        }
-    };
-    let mut incoming = Incoming::new(&app, &settings, account.clone(), (0, 0))?;
+    let (account, address) = (account_of(&req, &app, caller.as_ref())?, client_address(&req)?);
+    let mut incoming = Incoming::new(&app, &settings, account.clone(), (0, 0), &account.holder(address))?;
     let fields = incoming.read_form(&req, payload).await?;
     let now = app.clock.now();
-    let new = new_batch(&app, &settings, fields, caller.as_ref(), account, now).await?;
+    let new = new_batch(&app, &settings, fields, caller.as_ref(), (account, address), now).await?;
     let urls = urls::of(&req, &app, &new.address)?;
     let mut made = Made {
         batch_id: new.address.clone(),
@@ -121,7 +117,7 @@ async fn new_batch(
     settings: &Settings,
     fields: Fields,
     caller: Option<&Caller>,
-    account: Account,
+    (account, address): (Account, IpAddr),
     now: NaiveDateTime,
 ) -> Result<NewBatch> {
     let title = title(fields.title.unwrap_or_default())?;
@@ -138,7 +134,9 @@ async fn new_batch(
     };
     let password_hash = match fields.password {
         None => None,
-        Some(password) if PASSWORD.contains(&password.chars().count()) => Some(app.hasher.hash(password).await?),
+        Some(password) if PASSWORD.contains(&password.chars().count()) => {
+            Some(app.hasher.hash(password, &account.holder(address)).await?)
+        }
         Some(_) => return Err(bad_request("The password of a batch has 4 to 1,024 characters.".into())),
     };
     Ok(NewBatch {
@@ -156,7 +154,7 @@ async fn new_batch(
 
 /// A title as it may be shown.
 pub fn title(given: String) -> Result<String> {
-    let title: String = given.chars().filter(|c| !c.is_control()).collect();
+    let title = names::plain(&given);
     match title.trim() {
         title if title.chars().count() <= TITLE => Ok(title.to_owned()),
         _ => Err(bad_request(format!("A title has {TITLE} characters at most."))),
@@ -182,7 +180,7 @@ pub async fn add(
     Managed(known): Managed,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let mut incoming = begin(&app, &settings, &known)?;
+    let mut incoming = begin(&req, &app, &settings, &known)?;
     incoming.read_form(&req, payload).await?;
     finish(&req, &app, known, incoming).await
 }
@@ -194,18 +192,25 @@ pub async fn put(
     Managed(known): Managed,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let mut incoming = begin(&app, &settings, &known)?;
+    let mut incoming = begin(&req, &app, &settings, &known)?;
     incoming.declared(&req)?;
     // The router leaves %2F as it is: in a name it is a slash.
     let segment = req.match_info().get("file").unwrap_or_default();
     let given = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
-    incoming.read_file(&given, payload.map(|chunk| chunk.map_err(|error| broken_body(&error)))).await?;
+    incoming
+        .read_file(
+            &given,
+            paced(payload, Pace::of(&app.config)).map(|chunk| chunk.map_err(|error| broken_body(&error))),
+        )
+        .await?;
     finish(&req, &app, known, incoming).await
 }
 
-fn begin<'a>(app: &'a App, settings: &Settings, known: &Known) -> Result<Incoming<'a>> {
-    let batch = &known.batch;
-    Incoming::new(app, settings, batch.account(), (u32::try_from(batch.files).unwrap_or_default(), batch.bytes()))
+fn begin<'a>(req: &HttpRequest, app: &'a App, settings: &Settings, known: &Known) -> Result<Incoming<'a>> {
+    let (batch, account) = (&known.batch, known.batch.account());
+    let holder = account.holder(client_address(req)?);
+    let held = (u32::try_from(batch.files).unwrap_or_default(), batch.bytes());
+    Incoming::new(app, settings, account, held, &holder)
 }
 
 async fn finish(req: &HttpRequest, app: &web::Data<App>, known: Known, incoming: Incoming<'_>) -> Result<HttpResponse> {

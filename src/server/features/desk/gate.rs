@@ -25,6 +25,7 @@ use crate::server::error::{Error, Result};
 use crate::server::http::form::{self, Allowance, FORM_OVERHEAD, content_length, file_name, malformed};
 use crate::server::http::gate::Caller;
 use crate::server::http::gate::record;
+use crate::server::http::slow_body::{Pace, paced};
 use crate::server::office::Kind;
 
 /// What may come of a form until the headers of its file have been found, with what is read ahead.
@@ -42,6 +43,10 @@ pub struct Selected {
 pub async fn form_names(mut req: ServiceRequest, next: Next<BoxBody>) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let payload = req.take_payload();
     // The name before the size: a wrong one is answered as such, however large the file.
+    let Some(app) = req.app_data::<web::Data<App>>() else {
+        return Ok(req.into_response(Error::Internal("no App in this server".into()).error_response()));
+    };
+    let payload = paced(payload, Pace::of(&app.config));
     let selected = match select_part(req.headers(), payload).await {
         Ok(selected) => declared_too_large(req.request(), FORM_OVERHEAD).map(|()| selected),
         Err(error) => Err(error),
@@ -128,7 +133,7 @@ where
     while let Some(part) = form.next().await {
         let mut part = part.map_err(malformed)?;
         if part.name() == Some("file") {
-            let (name, kind) = judge(&file_name(&part).unwrap_or_default())?;
+            let (name, kind) = judge(&file_name(&part)?.unwrap_or_default())?;
             allowance.set(None);
             return Ok(Selected { name, kind, part: Some((part, form)) });
         }
@@ -142,7 +147,7 @@ pub async fn end_of_form(mut form: Multipart) -> Result<()> {
     let mut others = Allowance::default();
     while let Some(part) = form.next().await {
         let mut part = part.map_err(malformed)?;
-        if file_name(&part).is_some() {
+        if file_name(&part)?.is_some() {
             return Err(malformed_upload("One upload holds one file. Send the others by themselves.".into()));
         }
         others.skip(&mut part).await?;

@@ -9,7 +9,8 @@ use crate::server::blobs::Account;
 use crate::server::blobs::rows::{self, NewBlob};
 use crate::server::config::Quota;
 use crate::server::db::Conn;
-use crate::server::db::schema::{blobs, documents, users};
+use crate::server::db::schema::{blobs, document_names, documents, users};
+use crate::server::db::search::{self, document_search};
 use crate::server::error::Result;
 use crate::server::office::Note;
 
@@ -101,7 +102,10 @@ const COLUMNS: Columns = (
 
 /// Documents in their latest versions, newest first, with ids below `before`.
 pub fn page(conn: &mut Conn, search: Option<&str>, before: &str, limit: i64) -> Result<Vec<Document>> {
-    let mut query = documents::table
+    if let Some(text) = search.filter(|text| !text.is_empty()) {
+        return found(conn, &text.to_lowercase(), before, limit);
+    }
+    Ok(documents::table
         .inner_join(blobs::table)
         .inner_join(users::table)
         .filter(documents::latest)
@@ -109,12 +113,34 @@ pub fn page(conn: &mut Conn, search: Option<&str>, before: &str, limit: i64) -> 
         .order(documents::id.desc())
         .limit(limit)
         .select(COLUMNS)
-        .into_boxed();
-    if let Some(search) = search {
-        let literal = search.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        query = query.filter(documents::name_key.like(format!("%{literal}%")).escape('\\'));
-    }
-    Ok(query.load(conn)?)
+        .load(conn)?)
+}
+
+/// Likewise, of those with `text` in their names. The index of names has numbers in the order of the ids.
+fn found(conn: &mut Conn, text: &str, before: &str, limit: i64) -> Result<Vec<Document>> {
+    let Some(pieces) = search::pieces(text) else { return Ok(Vec::new()) };
+    let literal = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    Ok(document_search::table
+        .inner_join(document_names::table.on(document_names::number.eq(document_search::rowid)))
+        .inner_join(documents::table.on(documents::id.eq(document_names::document_id)))
+        .inner_join(blobs::table.on(documents::blob_id.eq(blobs::id.nullable())))
+        .inner_join(users::table.on(users::id.eq(documents::uploaded_by)))
+        .filter(search::matching(pieces))
+        .filter(document_search::rowid.lt(number_of(conn, before)?))
+        .filter(document_names::name_key.like(format!("%{literal}%")).escape('\\'))
+        .order(document_search::rowid.desc())
+        .limit(limit)
+        .select(COLUMNS)
+        .load(conn)?)
+}
+
+/// The number of a document, or the one that a document of this id would have.
+fn number_of(conn: &mut Conn, id: &str) -> Result<i32> {
+    let last =
+        document_names::table.filter(document_names::document_id.le(id)).order(document_names::document_id.desc());
+    let last: Option<(String, i32)> =
+        conn.first(last.select((document_names::document_id, document_names::number))).optional()?;
+    Ok(last.map_or(0, |(known, number)| if known == id { number } else { number.saturating_add(1) }))
 }
 
 /// One version of a document, the latest if none is named.

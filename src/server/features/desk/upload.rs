@@ -21,7 +21,9 @@ use crate::server::blobs::{Account, receive};
 use crate::server::error::{Error, Result};
 use crate::server::http::form::{FORM_OVERHEAD, broken_body, content_length, malformed};
 use crate::server::http::gate::Operation;
+use crate::server::http::slow_body::{Pace, paced};
 use crate::server::office::{InspectError, inspect};
+use crate::server::places::Holder;
 use crate::server::refusals::busy;
 
 /// A document that is stored.
@@ -60,7 +62,7 @@ pub async fn from_body(
     body: web::Payload,
 ) -> Result<HttpResponse> {
     let selected = gate::take_selected(&req)?;
-    let body = body.map(|chunk| chunk.map_err(|error| broken_body(&error)));
+    let body = paced(body, Pace::of(&app.config)).map(|chunk| chunk.map_err(|error| broken_body(&error)));
     store(req, app, caller, selected, body, 0).await
 }
 
@@ -72,7 +74,7 @@ async fn store(
     content: impl Stream<Item = Result<Bytes>>,
     overhead: u64,
 ) -> Result<HttpResponse> {
-    let Ok(_permit) = app.uploads.try_acquire() else { return Err(busy(2)) };
+    let Some(_share) = app.uploads.take(&Holder::User(caller.user.id.clone())) else { return Err(busy(2)) };
     let _transfer = app.metrics.transfer("upload");
     let origin = Origin::of(&req, Some(&caller));
     let (account, quota) = (Account::user(&caller.user.id), *app.blobs.space().quota());
@@ -86,7 +88,6 @@ async fn store(
 
     let received = async {
         reservation.grow_to(declared)?;
-        app.blobs.space().check_disk(app.blobs.root(), declared)?;
         receive(&app.blobs, content, app.config.max_file_size.0, &mut reservation, move |file, size| {
             let _turn = turn;
             inspect(file, size, kind).map_err(|error| match error {

@@ -8,8 +8,9 @@ use super::hub::{Arrival, BOUNDS, Hub};
 use super::relay::{refuse, serve, serve_again, serve_receiver};
 use crate::protocol::direct::{Role, Signal};
 use crate::server::app::App;
+use crate::server::auth::Guess;
 use crate::server::error::Result;
-use crate::server::http::gate::Caller;
+use crate::server::http::gate::{Caller, is_signed_in};
 use crate::server::http::peer::{client_network, public_url};
 use crate::server::http::socket::Handshake;
 
@@ -75,11 +76,13 @@ pub async fn receive(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let (now, address) = (app.clock.now(), client_network(&req)?);
+    // Whoever comes back proves it by a token, and only then.
+    let guess = Guess::Short { signed_in: !again.rejoin && is_signed_in(&req) };
     let (response, incoming, outgoing) = match Handshake::of(&req, &app) {
         // A page is not told why a socket was refused, and asks once more without the handshake.
         Err(error) if error.is(&UPGRADE_REQUIRED) => {
-            app.throttle.guess(address, now)?;
-            app.throttle.forgive_guess(address);
+            app.throttle.guess(guess, address, now)?;
+            app.throttle.forgive_guess(guess, address);
             return Err(error);
         }
         handshake => handshake?.open(payload, BOUNDS),
@@ -87,7 +90,7 @@ pub async fn receive(
     let hub = hub.get_ref().clone();
     // What is not a number is nobody's nameplate.
     let nameplate = nameplate.parse().unwrap_or_default();
-    app.throttle.guess(address, now)?;
+    app.throttle.guess(guess, address, now)?;
     let who = Arrival { sign_in: None, address, outgoing, now };
     if again.rejoin {
         actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Receiver), who, incoming));

@@ -10,6 +10,7 @@ use super::hub::{Admitted, Arrival, Hub, Participant, Place, text};
 use crate::protocol::direct::{End, LARGEST_SIGNAL, Role, Signal};
 use crate::protocol::websocket::{Broken, In, NORMAL};
 use crate::server::app::App;
+use crate::server::auth::Guess;
 use crate::server::http::socket::{Incoming, Out, Outgoing};
 
 /// How often a side is asked whether it is there, and how long it may take to show it.
@@ -85,7 +86,7 @@ async fn listen(app: &App, participant: &mut Participant, incoming: &mut Incomin
 /// long as a stalled connection is borne with.
 async fn pass_on(app: &App, participant: &mut Participant, frame: Bytes, place: Place) -> bool {
     if let Some(receiver) = participant.note(&frame, app.clock.now()) {
-        app.throttle.forgive_guess(receiver);
+        app.throttle.forgive_guess(Guess::Short { signed_in: false }, receiver);
     }
     let outgoing = participant.outgoing().clone();
     let passing = participant.pass_on(frame, place);
@@ -148,7 +149,7 @@ pub async fn serve_again(
         Ok(participant) => {
             if role == Role::Receiver {
                 // The token was right: a line that breaks often is no guess.
-                app.throttle.forgive_guess(address);
+                app.throttle.forgive_guess(Guess::Short { signed_in: false }, address);
             }
             participant.welcome(&Signal::Rejoined { nameplate }, app.clock.now());
             serve(app, participant, incoming).await;

@@ -1,6 +1,6 @@
 //! GET and POST /d/{download_token}: the page for people. Looking at it spends nothing; pressing the button does.
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytesize::ByteSize;
 
@@ -22,7 +22,10 @@ pub async fn show(req: HttpRequest, app: web::Data<App>, token: web::Path<String
                 ],
             );
             let frame = Frame { root: "../", title: &target.name, module: Some("link/link.js"), main: &main };
-            answer(HttpResponse::Ok()).body(frame.html())
+            let mut response = answer(HttpResponse::Ok());
+            // So that the button's form says where it comes from, and nobody else is told.
+            response.insert_header((header::REFERRER_POLICY, HeaderValue::from_static("same-origin")));
+            response.body(frame.html())
         }
         Err(error) => error_page::refusal(&req, &error),
     }

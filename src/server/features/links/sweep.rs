@@ -14,12 +14,8 @@ pub const SWEEP: Sweep = Sweep { what: "links", run: |app| Box::pin(async move {
 pub async fn sweep(app: &App) -> Result<()> {
     let now = app.clock.now();
     let oldest = now - TimeDelta::from_std(app.config.audit_life).unwrap_or(TimeDelta::MAX);
-    app.db
-        .write(move |conn| {
-            model::expire(conn, now)?;
-            model::forget(conn, oldest)
-        })
-        .await?;
+    app.db.write(move |conn| model::expire(conn, now)).await?;
+    while app.db.write(move |conn| model::forget(conn, oldest)).await? {}
     let counts = app.db.read(model::count).await?;
     for state in model::STATES {
         let number = counts.iter().find(|(counted, _)| counted == state).map_or(0, |(_, number)| *number);

@@ -16,7 +16,10 @@ use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 
+use crate::server::app::App;
+use crate::server::auth::Role;
 use crate::server::error::Result;
+use crate::server::features::accounts;
 use crate::server::http::gate::Access;
 use crate::server::http::headers::{PAGE, PAGE_WITH_WORKER};
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Matched, Param, Request};
@@ -116,14 +119,22 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// The frame of the screen that the route names.
-async fn show(req: HttpRequest) -> Result<HttpResponse> {
+async fn show(req: HttpRequest, app: web::Data<App>, accounts: web::Data<accounts::Settings>) -> Result<HttpResponse> {
     let path = req.extensions().get::<Matched>().map(|matched| matched.0);
     let screen = SCREENS.iter().find(|screen| Some(screen.path) == path).ok_or(NOT_FOUND)?;
     let root = match screen.path.matches('/').count() {
         1 => "./",
         _ => "../",
     };
-    let main = fill(include_str!("screen.html"), &[("root", root)]);
+    let main = fill(
+        include_str!("screen.html"),
+        &[
+            ("root", root),
+            // So that nobody fills in a form that is refused.
+            ("client", accounts.signup(Role::Client, &app.config).word()),
+            ("operation", accounts.signup(Role::Operation, &app.config).word()),
+        ],
+    );
     let frame = Frame { root, title: screen.title, module: Some(screen.module), main: &main };
     let mut response = answer(HttpResponse::Ok());
     // Holds nothing of anybody's; asked for again each time because it names the version of the assets.

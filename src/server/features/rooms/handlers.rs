@@ -12,19 +12,18 @@ use super::guard::{Inside, Known, Managed};
 use super::hub::Rooms;
 use super::leave;
 use super::model::{self, At, NewRoom, events, members};
+use crate::protocol::names;
 use crate::protocol::rooms::code;
 use crate::protocol::rooms::event::{Event, Leaving};
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
-use crate::server::auth::network_of;
-use crate::server::blobs::Account;
 use crate::server::clock::after;
 use crate::server::db::Conn;
-use crate::server::error::{Error, Result};
-use crate::server::http::gate::Caller;
+use crate::server::error::Result;
+use crate::server::http::gate::{Caller, account_of};
 use crate::server::http::json::Json;
 use crate::server::http::paging::MOST;
-use crate::server::http::peer::{client_address, public_url};
+use crate::server::http::peer::public_url;
 
 /// Longest title, in characters.
 const TITLE: usize = 200;
@@ -56,14 +55,7 @@ pub async fn make(
 ) -> Result<HttpResponse> {
     let (now, limits) = (app.clock.now(), rooms.limits());
     let title = title(make.title.unwrap_or_default())?;
-    let account = match &caller {
-        Some(caller) => Account::user(&caller.user.id),
-        None => {
-            let address = client_address(&req).ok_or_else(|| Error::Internal("a request without a peer".into()))?;
-            app.throttle.admit_guest(address, now)?;
-            Account::guest(network_of(address))
-        }
-    };
+    let account = account_of(&req, &app, caller.as_ref())?;
     let new = NewRoom {
         id: crate::server::id::new(),
         code: code::new(),
@@ -92,7 +84,7 @@ pub async fn make(
 
 /// A title as it may be shown.
 fn title(given: String) -> Result<String> {
-    let title: String = given.chars().filter(|c| !c.is_control()).collect();
+    let title = names::plain(&given);
     match title.trim() {
         title if title.chars().count() <= TITLE => Ok(title.to_owned()),
         _ => Err(bad_request(format!("A title has {TITLE} characters at most."))),
@@ -175,6 +167,9 @@ pub async fn change(
     let (id, limits, now, origin) = (known.room.id.clone(), rooms.limits(), app.clock.now(), Origin::of(&req, None));
     let ((), event) = happen(&app, &rooms, &known, move |conn| {
         let event = events::change(conn, At { room: &id, limits: &limits, now }, title, change.locked)?;
+        if change.locked == Some(false) {
+            members::pardon(conn, &id)?;
+        }
         origin.record(conn, now, Entry::new(Action::RoomChanged, model::topic(&id)))?;
         Ok(((), event))
     })
@@ -232,6 +227,8 @@ pub async fn remove_member(
     let (id, member) = (known.room.id.clone(), path.into_inner().1);
     let who = app.db.lookup(|conn| members::get(conn, &id, &member))?.who();
     let entry = Entry::new(Action::RoomMemberRemoved, &who.name).detail(model::topic(&id));
+    let room = id.clone();
+    app.db.write(move |conn| members::exile(conn, &room, &member)).await?;
     leave(&app, &rooms, &id, who, Leaving::Removed).await?;
     crate::server::audit::post(&app, Origin::of(&req, None), entry);
     Ok(HttpResponse::NoContent().finish())

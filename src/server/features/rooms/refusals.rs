@@ -14,6 +14,12 @@ pub const ROOM_KEY_REQUIRED: Error =
 pub const ROOM_LOCKED: Error =
     Error::refusal(StatusCode::FORBIDDEN, "room_locked", "The room is locked: nobody new may join.");
 
+pub const SENT_AWAY: Error = Error::refusal(
+    StatusCode::FORBIDDEN,
+    "sent_away",
+    "Somebody was sent away from this room and may not come back: you, or a guest on your network. Its maker can let you in.",
+);
+
 pub fn room_crowded(most: u32) -> Error {
     Error::saying(StatusCode::CONFLICT, "room_crowded", format!("A room has {most} members at most."))
 }
@@ -50,6 +56,7 @@ pub fn catalogue() -> Vec<Error> {
         ROOM_NOT_FOUND,
         ROOM_KEY_REQUIRED,
         ROOM_LOCKED,
+        SENT_AWAY,
         room_crowded(1000),
         room_full(ByteSize::gib(2)),
         TOO_MANY_ROOMS,

@@ -132,6 +132,7 @@ const JOIN: Doc = Doc {
         "too_many_attempts",
         "invalid_name",
         "room_locked",
+        "sent_away",
         "room_crowded",
         "room_full",
         "too_many_requests",

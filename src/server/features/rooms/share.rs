@@ -18,6 +18,7 @@ use crate::server::blobs::{commit_all, receive};
 use crate::server::db::Conn;
 use crate::server::error::{Error, Result};
 use crate::server::http::form::{self, Allowance, file_name, malformed};
+use crate::server::http::slow_body::{Pace, paced};
 
 /// What a file is called whose name nothing is left of.
 const UNNAMED: &str = "unnamed";
@@ -29,13 +30,13 @@ pub async fn share(
     inside: Inside,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let _permit = app.uploads.try_acquire().map_err(|_| busy(2))?;
+    let _share = app.uploads.take(&inside.holder()).ok_or(busy(2))?;
     let _transfer = app.metrics.transfer("upload");
-    let mut form = form::open(req.headers(), payload)?;
+    let mut form = form::open(req.headers(), paced(payload, Pace::of(&app.config)))?;
     let mut others = Allowance::default();
     while let Some(part) = form.next().await {
         let mut part = part.map_err(malformed)?;
-        let given = file_name(&part).filter(|given| !given.is_empty() && part.name() == Some("file"));
+        let given = file_name(&part)?.filter(|given| !given.is_empty() && part.name() == Some("file"));
         let Some(given) = given else {
             others.skip(&mut part).await?;
             continue;

@@ -4,19 +4,23 @@ mod docs;
 
 use std::time::Duration;
 
-use actix_web::http::Method;
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, web};
 use diesel::prelude::*;
 use serde::Serialize;
+use subtle::ConstantTimeEq as _;
 use utoipa::ToSchema;
 
 use crate::server::app::App;
+use crate::server::config::MetricsAccess;
 use crate::server::db::schema::users;
 use crate::server::error::{Error, Result};
 use crate::server::features::page::answer;
 use crate::server::http::gate::Access;
 use crate::server::http::openapi;
 use crate::server::http::openapi::Api;
+use crate::server::http::peer::client_address;
 use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Request};
 
@@ -37,7 +41,14 @@ pub fn endpoints() -> Vec<Endpoint> {
         path,
         access: Access::Public,
         handler,
-        doc: Doc { tag: TAG, summary, params: &[], request: Request::None, answers, errors: &[] },
+        doc: Doc {
+            tag: TAG,
+            summary,
+            params: &[],
+            request: Request::None,
+            answers,
+            errors: if path == "/metrics" { &["metrics_closed"] } else { &[] },
+        },
     };
     vec![
         endpoint("/healthz", "Is the server alive?", STATUS, || web::to(healthz)),
@@ -100,11 +111,42 @@ fn unavailable(error: Error) -> Error {
     }
 }
 
-async fn metrics(app: web::Data<App>) -> Result<HttpResponse> {
+async fn metrics(req: HttpRequest, app: web::Data<App>) -> Result<HttpResponse> {
+    if app.config.metrics != MetricsAccess::Open && !is_from_this_machine(&req) && !has_token(&req, &app) {
+        return Err(METRICS_CLOSED);
+    }
     let (open, idle) = app.db.readers().state();
     app.metrics.database(open, idle, app.db.writer().waiting());
     let text = app.metrics.render().map_err(Error::internal)?;
     Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
+}
+
+/// Whether somebody on this machine asks, and no proxy on it for somebody else.
+fn is_from_this_machine(req: &HttpRequest) -> bool {
+    const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "via"];
+    let is_forwarded = FORWARDED.iter().any(|name| req.headers().contains_key(*name));
+    !is_forwarded && client_address(req).is_ok_and(|address| address.is_loopback())
+}
+
+fn has_token(req: &HttpRequest, app: &App) -> bool {
+    let Some(token) = &app.config.metrics_token else { return false };
+    let given = req.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
+    given.is_some_and(|(scheme, given)| {
+        scheme.eq_ignore_ascii_case("bearer") && bool::from(given.trim().as_bytes().ct_eq(token.as_str().as_bytes()))
+    })
+}
+
+/// For whoever asks from elsewhere without the token.
+const METRICS_CLOSED: Error = Error::refusal_with(
+    StatusCode::UNAUTHORIZED,
+    "metrics_closed",
+    "Metrics are for this machine, or for whoever has the token of the setting metrics-token.",
+    ("www-authenticate", "Bearer"),
+);
+
+/// One of each, for the API's document.
+pub fn refusals() -> Vec<Error> {
+    vec![METRICS_CLOSED]
 }
 
 async fn document(api: web::Data<&'static Api>) -> HttpResponse {

@@ -4,12 +4,12 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::server::db::Conn;
-use crate::server::db::schema::{documents, download_links as links, users};
+use crate::server::db::schema::{documents, download_links as links, link_counts, users};
 use crate::server::error::Result;
 
 /// How many links there are in each state.
 pub fn count(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
-    Ok(links::table.group_by(links::state).select((links::state, diesel::dsl::count_star())).load(conn)?)
+    Ok(link_counts::table.load(conn)?)
 }
 
 /// A row of the list of links.
@@ -37,6 +37,20 @@ pub struct Filter {
 
 /// Links with ids below `before`, newest first.
 pub fn page(conn: &mut Conn, filter: &Filter, before: &str, limit: i64) -> Result<Vec<Listed>> {
+    let Some(filename) = &filter.filename else { return page_of(conn, filter, None, before, limit) };
+    // The links of each version lie in their order; those of a name do not.
+    let versions: Vec<String> =
+        documents::table.filter(documents::name.eq(filename)).select(documents::id).load(conn)?;
+    let mut rows = Vec::new();
+    for version in &versions {
+        rows.extend(page_of(conn, filter, Some(version), before, limit)?);
+    }
+    rows.sort_unstable_by(|one, other| other.id.cmp(&one.id));
+    rows.truncate(usize::try_from(limit).unwrap_or_default());
+    Ok(rows)
+}
+
+fn page_of(conn: &mut Conn, filter: &Filter, version: Option<&str>, before: &str, limit: i64) -> Result<Vec<Listed>> {
     let mut query = links::table
         .inner_join(documents::table)
         .inner_join(users::table)
@@ -59,8 +73,8 @@ pub fn page(conn: &mut Conn, filter: &Filter, before: &str, limit: i64) -> Resul
     if let Some(owner) = &filter.owner {
         query = query.filter(links::issued_to.eq(owner));
     }
-    if let Some(filename) = &filter.filename {
-        query = query.filter(documents::name.eq(filename));
+    if let Some(version) = version {
+        query = query.filter(links::document_id.eq(version));
     }
     if let Some(state) = &filter.state {
         query = query.filter(links::state.eq(state));

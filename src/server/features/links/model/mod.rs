@@ -11,8 +11,9 @@ use crate::server::refusals::FILE_NOT_FOUND;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use crate::server::db::Conn;
-use crate::server::db::schema::{blobs, documents, download_links as links};
+use crate::server::audit::{Action, Entry, Origin};
+use crate::server::db::schema::{blobs, documents, download_links as links, sessions};
+use crate::server::db::{Conn, literal};
 use crate::server::error::{Error, Result};
 
 /// Downloads that one link may start.
@@ -166,18 +167,41 @@ pub fn revoke_all(conn: &mut Conn, document: &str) -> Result<()> {
     Ok(())
 }
 
-/// issued → expired for all whose time is over, and claimed ones whose lease has run out too. Returns their number.
-pub fn expire(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
-    let over = links::table
-        .filter(links::state.eq_any([ISSUED, CLAIMED]))
-        .filter(links::expires_at.le(now))
-        .filter(links::lease_until.is_null().or(links::lease_until.le(now)));
-    Ok(conn.update(over, (links::state.eq(EXPIRED), links::claim_id.eq(None::<String>)))?)
+/// After a restore: nobody knows which of the open links were used since the copy was made, or which sessions were ended.
+/// Returns the number of links revoked.
+pub fn end_restored(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
+    let open = links::table.filter(links::state.eq_any([ISSUED, CLAIMED]));
+    let revoked = conn.update(open, (links::state.eq(REVOKED), links::claim_id.eq(None::<String>)))?;
+    diesel::delete(sessions::table).execute(conn)?;
+    let entry =
+        Entry::new(Action::LinkRevoked, "all open links").detail(format!("{revoked} links: the data was restored"));
+    Origin::default().record(conn, now, entry)?;
+    Ok(revoked)
 }
 
-/// Drops links whose time was over before `oldest`.
-pub fn forget(conn: &mut Conn, oldest: NaiveDateTime) -> Result<()> {
-    let old = links::table.filter(links::expires_at.lt(oldest)).filter(links::state.ne(CLAIMED));
-    diesel::delete(old).execute(conn)?;
-    Ok(())
+/// Links that [`forget`] looks at in one write, so that others get their turn.
+const FORGOTTEN_AT_ONCE: i64 = 500;
+
+/// Drops some of the links that ended before `oldest`. They lie in the order in which they were issued, so those to be
+/// dropped are among the first. False when there is none any more.
+pub fn forget(conn: &mut Conn, oldest: NaiveDateTime) -> Result<bool> {
+    let first =
+        links::table.order(links::id).limit(FORGOTTEN_AT_ONCE).select((links::id, links::state, links::expires_at));
+    let first: Vec<(String, String, NaiveDateTime)> = first.load(conn)?;
+    let over = first.into_iter().filter(|(_, state, end)| *end < oldest && state != CLAIMED);
+    let over: Vec<String> = over.map(|(id, ..)| id).collect();
+    Ok(diesel::delete(links::table.filter(links::id.eq_any(&over))).execute(conn)? == FORGOTTEN_AT_ONCE as usize)
+}
+
+/// issued → expired for all whose time is over, and claimed ones whose lease has run out too. Returns their number.
+pub fn expire(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
+    let mut expired = 0;
+    for state in [ISSUED, CLAIMED] {
+        let over = links::table
+            .filter(links::state.eq(literal(state)))
+            .filter(links::expires_at.le(now))
+            .filter(links::lease_until.is_null().or(links::lease_until.le(now)));
+        expired += conn.update(over, (links::state.eq(EXPIRED), links::claim_id.eq(None::<String>)))?;
+    }
+    Ok(expired)
 }

@@ -23,6 +23,7 @@ use chrono::NaiveDateTime;
 use self::presence::Rate;
 use super::model::log::Who;
 use super::model::{self, Limits, members};
+use crate::server::config::Quota;
 use crate::server::db::Db;
 use crate::server::error::Result;
 use crate::server::features::rooms::Settings;
@@ -40,12 +41,13 @@ struct Inner {
 }
 
 impl Rooms {
-    pub fn new(settings: &Settings) -> Rooms {
+    pub fn new(settings: &Settings, quota: Quota) -> Rooms {
         let limits = Limits {
             rooms: settings.max_rooms,
             members: settings.max_room_members,
             bytes: settings.max_room_size.0,
             quiet: settings.room_life,
+            quota,
         };
         let rate = Rate::a_second(settings.room_message_rate);
         Rooms(Arc::new(Inner { limits, grace: settings.room_grace, rate, rooms: Mutex::default() }))

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use super::log::{Who, add};
 use super::{At, Cost, files, free, members, still_open};
 use crate::protocol::rooms::event::Event;
+use crate::server::blobs::rows;
 use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{room_events as events, rooms};
@@ -36,7 +37,7 @@ pub fn say(conn: &mut Conn, at: At<'_>, who: &Who, text: String, nonce: Option<S
     let (bytes, time, named) = (text.len() as u64, at.now.and_utc(), nonce.clone());
     let (from, from_id) = (who.name.clone(), who.id.clone());
     let event = |id| Event::Message { id, from, from_id, text, at: time, nonce: named };
-    add(conn, at, Some(&who.id), nonce.as_deref(), Cost::Content(bytes), event).map(Spoken::New)
+    add(conn, at, Some(&who.id), nonce.as_deref(), Cost::Message(bytes), event).map(Spoken::New)
 }
 
 /// What is removed with an event: the file's blob, if it was one.
@@ -55,7 +56,11 @@ pub fn remove(conn: &mut Conn, at: At<'_>, seq: i64, quota: &Quota) -> Result<Re
     let (kind, body): (String, String) = row.first(conn).optional()?.ok_or(EVENT_NOT_FOUND)?;
     let open = still_open(conn, room, now)?;
     let (bytes, blob) = match kind.as_str() {
-        "message" => (text_length(&body), None),
+        "message" => {
+            let bytes = text_length(&body);
+            rows::book(conn, &open.account(), quota, -bytes)?;
+            (bytes, None)
+        }
         "file" => {
             let (bytes, blob) = files::remove(conn, &open, seq, quota)?;
             (bytes, Some(blob))

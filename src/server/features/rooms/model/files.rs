@@ -50,7 +50,7 @@ pub fn share(conn: &mut Conn, at: At<'_>, who: &Who, name: String, blob: &NewBlo
     let (file_id, filename, size) = (id.clone(), name.clone(), blob.size);
     let (from, from_id) = (who.name.clone(), who.id.clone());
     let event = |id| Event::File { id, from, from_id, file_id, filename, size, url: String::new(), at: time };
-    let event = log::add(conn, at, Some(&who.id), None, Cost::Content(blob.size), event)?;
+    let event = log::add(conn, at, Some(&who.id), None, Cost::File(blob.size), event)?;
     diesel::insert_into(files::table)
         .values((
             files::id.eq(&id),
@@ -92,10 +92,10 @@ pub fn find(conn: &mut Conn, room: &str, id: &str) -> Result<File> {
 /// Removes the file that an event told of. Returns its size and its blob.
 pub fn remove(conn: &mut Conn, room: &Room, seq: i64, quota: &Quota) -> Result<(i64, String)> {
     let of_event = files::table.filter(files::room_id.eq(&room.id)).filter(files::seq.eq(seq));
-    let file = of_event.inner_join(blobs::table).select((files::id, files::blob_id, blobs::size));
-    let (id, blob, size): (String, String, i64) = file.first(conn).optional()?.ok_or(EVENT_NOT_FOUND)?;
+    let (id, blob): (String, String) =
+        of_event.select((files::id, files::blob_id)).first(conn).optional()?.ok_or(EVENT_NOT_FOUND)?;
     diesel::delete(files::table.find(id)).execute(conn)?;
-    rows::remove(conn, &blob, &room.account(), quota)?;
+    let size = rows::remove(conn, &blob, &room.account(), quota)?;
     Ok((size, blob))
 }
 

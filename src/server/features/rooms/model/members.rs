@@ -1,18 +1,24 @@
 //! Members of a room as rows: present from joining to leaving, whether connected or for a moment not.
 
-use crate::server::features::rooms::refusals::{MEMBER_NOT_FOUND, NOT_A_MEMBER, ROOM_LOCKED, room_crowded, room_full};
+use crate::server::features::rooms::refusals::{
+    MEMBER_NOT_FOUND, NOT_A_MEMBER, ROOM_LOCKED, SENT_AWAY, room_crowded, room_full,
+};
+use std::net::IpAddr;
+
 use bytesize::ByteSize;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use super::log::{self, Who};
 use super::{At, Cost, still_open};
+use crate::protocol::names;
 use crate::protocol::rooms::event::{Event, Leaving};
 use crate::protocol::secret::digest;
 use crate::server::auth::is_running;
 use crate::server::db::Conn;
-use crate::server::db::schema::{room_members as members, rooms};
+use crate::server::db::schema::{room_exiles, room_members as members, rooms};
 use crate::server::error::Result;
+use crate::server::shares::network_of;
 
 /// A member that is in the room.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -38,16 +44,51 @@ pub struct NewMember {
     pub token: String,
     pub key: String,
     pub session: Option<String>,
+    /// See [`came_as`].
+    pub came_as: String,
 }
 
-/// Whether somebody new is let in.
+/// What somebody is kept out by who was sent away: the account, or for a guest the network.
+pub fn came_as(user: Option<&str>, address: IpAddr) -> String {
+    match user {
+        Some(user) => format!("user:{user}"),
+        None => format!("network:{}", network_of(address)),
+    }
+}
+
+/// Keeps out as whom a member came, until [`pardon`].
+pub fn exile(conn: &mut Conn, room: &str, member: &str) -> Result<()> {
+    let came_as: Option<Option<String>> =
+        conn.first(members::table.find(member).select(members::came_as)).optional()?;
+    let Some(came_as) = came_as.flatten() else { return Ok(()) };
+    if !is_exiled(conn, room, &came_as)? {
+        conn.insert(room_exiles::table, (room_exiles::room_id.eq(room), room_exiles::came_as.eq(came_as)))?;
+    }
+    Ok(())
+}
+
+/// Lets everybody with the code in again.
+pub fn pardon(conn: &mut Conn, room: &str) -> Result<()> {
+    diesel::delete(room_exiles::table.filter(room_exiles::room_id.eq(room))).execute(conn)?;
+    Ok(())
+}
+
+fn is_exiled(conn: &mut Conn, room: &str, came_as: &str) -> Result<bool> {
+    let row = room_exiles::table.find((room, came_as));
+    Ok(conn.first::<_, String>(row.select(room_exiles::came_as)).optional()?.is_some())
+}
+
+/// Whether somebody new is let in who comes as that.
 ///
 /// # Errors
-/// [`ROOM_NOT_FOUND`], [`ROOM_LOCKED`], [`room_crowded`], [`room_full`].
-pub fn may_join(conn: &mut Conn, At { room, limits, now }: At<'_>) -> Result<()> {
+/// [`ROOM_NOT_FOUND`], [`ROOM_LOCKED`], [`SENT_AWAY`], [`room_crowded`], [`room_full`].
+pub fn may_join(conn: &mut Conn, At { room, limits, now }: At<'_>, came_as: &str) -> Result<()> {
     let open = still_open(conn, room, now)?;
     if open.locked {
         return Err(ROOM_LOCKED);
+    }
+    if is_exiled(conn, room, came_as)? {
+        return Err(SENT_AWAY);
     }
     if open.bytes > Cost::Notice.most_before(limits) {
         return Err(room_full(ByteSize(limits.bytes)));
@@ -64,7 +105,7 @@ pub fn may_join(conn: &mut Conn, At { room, limits, now }: At<'_>) -> Result<()>
 /// # Errors
 /// Those of [`may_join`].
 pub fn join(conn: &mut Conn, at: At<'_>, new: &NewMember) -> Result<(Member, Event)> {
-    may_join(conn, at)?;
+    may_join(conn, at, &new.came_as)?;
     let At { room, now, .. } = at;
     let name = free_name(conn, room, &new.name)?;
     let member = Member { id: crate::server::id::new(), name, joined_at: now, session: new.session.clone() };
@@ -74,11 +115,12 @@ pub fn join(conn: &mut Conn, at: At<'_>, new: &NewMember) -> Result<(Member, Eve
             members::id.eq(&member.id),
             members::room_id.eq(room),
             members::name.eq(&member.name),
-            members::name_key.eq(member.name.to_lowercase()),
+            members::name_key.eq(names::key(&member.name)),
             members::token_digest.eq(digest(&new.token)),
             members::key_digest.eq(digest(&new.key)),
             members::joined_at.eq(now),
             members::session.eq(&member.session),
+            members::came_as.eq(&new.came_as),
         ),
     )?;
     let (id, name, time) = (member.id.clone(), member.name.clone(), now.and_utc());
@@ -93,7 +135,7 @@ fn free_name(conn: &mut Conn, room: &str, name: &str) -> Result<String> {
     for number in 2.. {
         let taken = members::table
             .filter(members::room_id.eq(room))
-            .filter(members::name_key.eq(free.to_lowercase()))
+            .filter(members::name_key.eq(names::key(&free)))
             .filter(members::left_at.is_null());
         if conn.first::<_, String>(taken.select(members::id)).optional()?.is_none() {
             break;
@@ -130,6 +172,8 @@ pub enum Secret<'a> {
     Token(&'a str),
     /// Fetches files.
     Key(&'a str),
+    /// Its id, which somebody else has vouched for.
+    Id(&'a str),
 }
 
 /// The member in a room that a secret belongs to.
@@ -142,6 +186,7 @@ pub fn find(conn: &mut Conn, room: &str, secret: Secret<'_>, now: NaiveDateTime)
         Secret::Token(token) => {
             conn.first(present.filter(members::token_digest.eq(digest(token))).select(Member::as_select()))
         }
+        Secret::Id(id) => conn.first(present.filter(members::id.eq(id)).select(Member::as_select())),
         Secret::Key(key) => conn.first(present.filter(members::key_digest.eq(digest(key))).select(Member::as_select())),
     };
     let member: Member = member.optional()?.ok_or(NOT_A_MEMBER)?;

@@ -38,7 +38,7 @@ pub struct Room {
 impl Room {
     /// The largest file that fits.
     pub fn space_left(&self, limits: &Limits) -> u64 {
-        u64::try_from(Cost::Content(0).most_before(limits).saturating_sub(self.bytes)).unwrap_or_default()
+        u64::try_from(Cost::File(0).most_before(limits).saturating_sub(self.bytes)).unwrap_or_default()
     }
 
     /// What its files are booked to.
@@ -71,6 +71,8 @@ pub struct Limits {
     pub members: u32,
     pub bytes: u64,
     pub quiet: Duration,
+    /// What the account of whoever made it may store.
+    pub quota: Quota,
 }
 
 /// Where and when something happens.
@@ -146,8 +148,10 @@ const NOTICES: i64 = 8;
 /// What an event takes of its room's bytes.
 #[derive(Clone, Copy, Debug)]
 pub enum Cost {
-    /// A message or a file of so many bytes.
-    Content(u64),
+    /// A message of so many bytes.
+    Message(u64),
+    /// A file of so many bytes, which its blob is charged for.
+    File(u64),
     /// Who comes, and what the maker changes.
     Notice,
     /// Who leaves, and what is removed: paid for with its beginning.
@@ -157,9 +161,27 @@ pub enum Cost {
 impl Cost {
     fn bytes(self) -> i64 {
         match self {
-            Cost::Content(bytes) => i64::try_from(bytes).unwrap_or(i64::MAX).saturating_add(ROWS),
+            Cost::Message(bytes) | Cost::File(bytes) => i64::try_from(bytes).unwrap_or(i64::MAX).saturating_add(ROWS),
             Cost::Notice => ROWS,
             Cost::End => 0,
+        }
+    }
+
+    /// What is stored in rows, beside the blob of a file.
+    fn row_bytes(self) -> i64 {
+        match self {
+            Cost::File(_) => ROWS,
+            other => other.bytes(),
+        }
+    }
+
+    /// Books what is stored in rows. A full account stops what is said and shared in its rooms; who comes and goes is let.
+    fn charge(self, conn: &mut Conn, account: String, quota: &Quota) -> Result<()> {
+        let (account, bytes) = (Account::of_key(account), self.row_bytes());
+        match self {
+            Cost::Message(_) | Cost::File(_) => rows::charge(conn, &account, quota, bytes.unsigned_abs()),
+            Cost::Notice => rows::book(conn, &account, quota, bytes),
+            Cost::End => Ok(()),
         }
     }
 
@@ -167,7 +189,7 @@ impl Cost {
     pub fn most_before(self, limits: &Limits) -> i64 {
         let most = i64::try_from(limits.bytes).unwrap_or(i64::MAX);
         let most = match self {
-            Cost::Content(_) => most,
+            Cost::Message(_) | Cost::File(_) => most,
             Cost::Notice => most.saturating_add(most / NOTICES),
             Cost::End => i64::MAX,
         };
@@ -178,7 +200,7 @@ impl Cost {
 /// The next number of an open room, whose time begins anew; `cost` more is stored in it.
 ///
 /// # Errors
-/// [`ROOM_NOT_FOUND`], [`room_full`].
+/// [`ROOM_NOT_FOUND`], [`room_full`], [`quota_exceeded`](crate::server::refusals::quota_exceeded).
 pub fn next(conn: &mut Conn, at: At<'_>, cost: Cost) -> Result<i64> {
     let At { room: id, limits, now } = at;
     let open = rooms::table.find(id).filter(rooms::ended_at.is_null()).filter(rooms::expires_at.gt(now));
@@ -192,10 +214,13 @@ pub fn next(conn: &mut Conn, at: At<'_>, cost: Cost) -> Result<i64> {
         still_open(conn, id, now)?;
         return Err(room_full(ByteSize(limits.bytes)));
     }
-    Ok(conn.first(rooms::table.find(id).select(rooms::last_event))?)
+    let (number, account) = conn.first(rooms::table.find(id).select((rooms::last_event, rooms::account)))?;
+    cost.charge(conn, account, &limits.quota)?;
+    Ok(number)
 }
 
-/// Gives the room's bytes back that something took which is gone.
+/// Gives the room's bytes back that something took which is gone. What the account was charged for is the room's bytes
+/// without those of its files.
 pub fn free(conn: &mut Conn, id: &str, bytes: i64) -> Result<()> {
     conn.update(rooms::table.find(id), rooms::bytes.eq(rooms::bytes - bytes))?;
     Ok(())
@@ -238,10 +263,13 @@ pub fn clear(conn: &mut Conn, quota: &Quota, now: NaiveDateTime) -> Result<Optio
     let account = Account::of_key(account);
     for (file, blob) in &files {
         diesel::delete(room_files::table.find(file)).execute(conn)?;
-        rows::remove(conn, blob, &account, quota)?;
+        let size = rows::remove(conn, blob, &account, quota)?;
+        free(conn, &room, size)?;
     }
     if files.len() < CLEARED_AT_ONCE as usize {
-        diesel::delete(rooms::table.find(&room)).execute(conn)?;
+        let left: Option<i64> =
+            diesel::delete(rooms::table.find(&room)).returning(rooms::bytes).get_result(conn).optional()?;
+        rows::book(conn, &account, quota, -left.unwrap_or_default())?;
     }
     Ok(Some(Cleared { room, blobs: files.into_iter().map(|(_, blob)| blob).collect() }))
 }

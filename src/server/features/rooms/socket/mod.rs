@@ -9,6 +9,7 @@ pub use history::HISTORY;
 
 use crate::server::features::rooms::refusals::NOT_A_MEMBER;
 use crate::server::refusals::UPGRADE_REQUIRED;
+use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
@@ -16,7 +17,7 @@ use self::history::catch_up;
 use self::name::name;
 use self::participant::Participant;
 use self::welcome::First;
-use super::guard::Known;
+use super::guard::{self, Known};
 use super::hub::{Place, Rooms};
 use super::model::members::{self, NewMember, Secret};
 use super::model::{self, At};
@@ -34,8 +35,14 @@ pub struct Join {
     name: String,
     /// The last event that a member who comes back has.
     after: Option<i64>,
-    /// What gives a member its place back.
+    /// What gives a member its place back, where it stands neither in a header nor in a subprotocol.
     token: Option<String>,
+}
+
+impl Join {
+    fn token<'a>(&'a self, req: &'a HttpRequest) -> Option<&'a str> {
+        guard::token_of(req).or(self.token.as_deref()).filter(|token| !token.is_empty())
+    }
 }
 
 pub async fn join(
@@ -49,14 +56,17 @@ pub async fn join(
     let rooms = rooms.get_ref().clone();
     let handshake = match Handshake::of(&req, &app) {
         // A page is not told why its socket was refused, and asks once more without the handshake.
-        Err(error) if error.is(&UPGRADE_REQUIRED) => return Err(refusal(&app, &rooms, &known, &query)),
+        Err(error) if error.is(&UPGRADE_REQUIRED) => {
+            return Err(refusal(&app, &rooms, &known, query.token(&req), &query.name));
+        }
         handshake => handshake?,
     };
-    let (place, secrets) = match query.token.as_deref().filter(|token| !token.is_empty()) {
+    let (place, secrets) = match query.token(&req) {
         Some(token) => (rejoin(&app, &rooms, &known, token).await?, None),
         None => {
             let (name, session) = (name(&query.name)?, known.session());
-            let new = NewMember { name, token: code::new_token(), key: code::new_token(), session };
+            let (token, key, came_as) = (code::new_token(), code::new_token(), known.came_as());
+            let new = NewMember { name, token, key, session, came_as };
             known.admit(&app)?;
             let origin = Origin::of(&req, known.caller.as_ref());
             (enter(&app, &rooms, &known, new.clone(), origin).await?, Some(new))
@@ -70,8 +80,10 @@ pub async fn join(
         nonce: None,
     };
     let Place { room, member, head, live } = place;
-    let (response, incoming, urgent, backlog) =
+    let cookie = HeaderValue::try_from(guard::cookie(&app, &known, &member)).map_err(Error::internal)?;
+    let (mut response, incoming, urgent, backlog) =
         handshake.open_channel(payload, LARGEST_CLIENT_MESSAGE, live, too_slow.json());
+    response.headers_mut().insert(SET_COOKIE, cookie);
     urgent.say(Out::Text(welcome));
     let now = app.clock.now();
     let line = room.connect(&member.id, urgent.clone(), known.session(), secrets.is_none(), now);
@@ -86,12 +98,14 @@ pub async fn join(
 }
 
 /// Why somebody would not be let in; if nothing is in the way, that no socket was asked for.
-fn refusal(app: &App, rooms: &Rooms, known: &Known, join: &Join) -> Error {
+fn refusal(app: &App, rooms: &Rooms, known: &Known, token: Option<&str>, given: &str) -> Error {
     let (id, limits, now) = (&known.room.id, rooms.limits(), app.clock.now());
-    let allowed = match join.token.as_deref().filter(|token| !token.is_empty()) {
+    let allowed = match token {
         Some(token) => app.db.lookup(|conn| members::find(conn, id, Secret::Token(token), now)).map(drop),
-        None => name(&join.name)
-            .and_then(|_| app.db.lookup(|conn| members::may_join(conn, At { room: id, limits: &limits, now })))
+        None => name(given)
+            .and_then(|_| {
+                app.db.lookup(|conn| members::may_join(conn, At { room: id, limits: &limits, now }, &known.came_as()))
+            })
             .and_then(|()| known.admit(app)),
     };
     allowed.err().unwrap_or(UPGRADE_REQUIRED)

@@ -119,6 +119,7 @@ impl Participant {
         if text.len() > LARGEST_TEXT || nonce.as_ref().is_some_and(|nonce| nonce.len() > LONGEST_REF) {
             return Err(bad_request(format!("A message has {LARGEST_TEXT} bytes at most, and its ref {LONGEST_REF}.")));
         }
+        self.app.blobs.space().check_disk(text.len() as u64)?;
         let (limits, now) = (self.rooms.limits(), self.app.clock.now());
         let (room, who) = (self.room.clone(), self.who.clone());
         let id = room.id.clone();

@@ -7,12 +7,25 @@ import * as session from "../base/session.js";
 import { openSheet } from "../base/sheet.js";
 import { words } from "../base/words.js";
 
+/** @typedef {"open" | "closed" | "code"} Signup Who may make an account of a role, as the page is told. */
+
+/** @param {"client" | "operation"} role @returns {Signup} */
+function signup(role) {
+  const told = document.getElementById("screen")?.dataset ?? {};
+  const rule = role === "client" ? told.clientSignup : told.operationSignup;
+  return rule === "open" || rule === "code" ? rule : "closed";
+}
+
+/** Whether anybody may make an account here, if only with a code. */
+export const mayRegister = () => signup("client") !== "closed" || signup("operation") !== "closed";
+
 /**
  * The form. When it has done its work, [`session.changes`] tells.
  * @param {{ register?: boolean, heading?: boolean }} [options]
  */
 export function signInForm({ register = false, heading = true } = {}) {
   const card = h("div", { class: "sign-in" });
+  register &&= mayRegister();
   const show = () =>
     fill(
       card,
@@ -21,7 +34,7 @@ export function signInForm({ register = false, heading = true } = {}) {
       other(),
     );
   const other = () =>
-    h(
+    !mayRegister() ? h("p", { class: "quiet" }, words.byInvitation) : h(
       "p",
       { class: "quiet" },
       register ? words.haveAccount : words.noAccount,
@@ -81,13 +94,16 @@ function registration() {
     words.passwordRule,
   );
   const code = field(words.signupCode, { name: "code", autocomplete: "off" }, words.signupCodeHint, false);
-  const uploads = h("input", { type: "checkbox", name: "operation" });
+  const both = signup("client") !== "closed" && signup("operation") !== "closed";
+  const uploads = h("input", { type: "checkbox", name: "operation", checked: signup("client") === "closed" });
   const role = { element: h("label", { class: "check" }, uploads, h("span", {}, words.wantsToUpload)), input: uploads };
-  code.element.hidden = true;
-  uploads.addEventListener("change", () => (code.element.hidden = !uploads.checked));
+  role.element.hidden = !both;
+  const showCode = () => (code.element.hidden = signup(uploads.checked ? "operation" : "client") !== "code");
+  uploads.addEventListener("change", showCode);
+  showCode();
   return form(words.register, [username, email, password, role, code], async () => {
     const account = { username: username.input.value, email: email.input.value, password: password.input.value };
-    const more = uploads.checked ? { is_operation_user: true, signup_code: code.input.value || undefined } : {};
+    const more = { is_operation_user: uploads.checked || undefined, signup_code: code.input.value || undefined };
     await call("POST", "register", { json: { ...account, ...more } });
     await enter(account.username, account.password);
   });

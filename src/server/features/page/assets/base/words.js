@@ -23,6 +23,7 @@ export const words = {
   clientUser: "Client user: fetches files",
   operationUser: "Operation user: uploads files",
   email: "Email",
+  byInvitation: "Accounts are made by invitation here. Ask whoever runs this server for one.",
   haveAccount: "You have an account?",
   noAccount: "No account yet?",
   password: "Password",

@@ -9,6 +9,7 @@ import { frame, title } from "../base/frame.js";
 import { icon } from "../base/icons.js";
 import { roomCode } from "../room/code.js";
 import * as session from "../base/session.js";
+import { mayRegister } from "../base/sign-in.js";
 import { words } from "../home/words.js";
 
 const main = screen();
@@ -44,7 +45,7 @@ function show() {
       words.desk,
       desk,
       user ? words.openDesk : words.signIn,
-      !user && h("a", { class: "quiet small second", href: at("desk#register") }, words.register),
+      !user && mayRegister() && h("a", { class: "quiet small second", href: at("desk#register") }, words.register),
     ),
   );
 }

@@ -57,14 +57,20 @@ export class Room {
     return call("GET", `${this.path}/events?before=${before}`, { headers: { "X-Member-Token": token } });
   }
 
-  /** @param {string} file @param {string} key the member's */
+  /**
+   * The server has given the browser a cookie with the socket. Only one that takes none needs the key, which a proxy may log.
+   * @param {string} file
+   * @param {string} key the member's
+   */
   addressOf(file, key) {
-    return `${at(`${this.path}/files/${segment(file)}`)}?key=${segment(key)}`;
+    const address = at(`${this.path}/files/${segment(file)}`);
+    return navigator.cookieEnabled ? address : `${address}?key=${segment(key)}`;
   }
 
   /** For a look, which is not told as a fetch. @param {string} file @param {string} key the member's */
   previewOf(file, key) {
-    return `${this.addressOf(file, key)}&preview=true`;
+    const address = this.addressOf(file, key);
+    return `${address}${address.includes("?") ? "&" : "?"}preview=true`;
   }
 
   /** @param {{ title?: string, locked?: boolean }} change */

@@ -97,7 +97,7 @@ export class RoomSocket {
   connect() {
     this.#isOver = false;
     this.#drop();
-    const socket = openSocket(this.#path);
+    const socket = openSocket(this.#path, this.seat.token);
     this.#socket = socket;
     this.#openedAt = this.#heardAt = performance.now();
     this.#askedAt = 0;
@@ -134,9 +134,7 @@ export class RoomSocket {
   }
 
   get #path() {
-    const { name, token } = this.seat;
-    const query = new URLSearchParams({ name });
-    if (token) query.set("token", token);
+    const query = new URLSearchParams({ name: this.seat.name });
     if (this.last > 0) query.set("after", String(this.last));
     return `${this.#room.path}/socket?${query}`;
   }
@@ -258,7 +256,7 @@ export class RoomSocket {
 
   /** Whether the room lets one in no more; what passes is tried again. */
   async #isRefused() {
-    const error = await whyNot(this.#path);
+    const error = await whyNot(this.#path, this.seat.token);
     if (!error || error.passes || error.code === "invalid_token") return false;
     const { seat } = this;
     if (error.code === "not_a_member" && seat.token) {
