@@ -2,6 +2,7 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY .cargo .cargo
+COPY crates crates
 COPY Cargo.toml Cargo.lock ./
 # The image has no tests and benchmarks; cargo would miss their files.
 RUN sed -Ei '/^\[\[(test|bench)\]\]/,/^$/d' Cargo.toml \

@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::client::direct::Failure;
 use crate::client::printable;
@@ -103,7 +103,8 @@ enum Command {
 ///
 /// `before_serving` is called before the server starts, while there is one thread.
 pub fn main(before_serving: fn()) -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit());
+    let parsed = without_empty(Cli::command()).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = parsed.unwrap_or_else(|error| without_secrets(error).exit());
     let result = match cli.command {
         None => serve::run(cli.settings, before_serving),
         Some(Command::Serve(settings)) => serve::run(settings, before_serving),
@@ -148,6 +149,13 @@ fn exit_code(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     }
     let several = error.downcast_ref::<upload::Several>().map(|several| &several.first);
     several.or_else(|| error.downcast_ref()).map_or(ExitCode::FAILURE, run::exit_code)
+}
+
+/// A variable that is set and empty counts as one that is not set: that is how Compose and the like write it.
+fn without_empty(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&str>) } else { arg });
+    command.mut_subcommands(without_empty)
 }
 
 /// A value that may hold a secret is not repeated when it does not fit: the error may end in a log.

@@ -13,7 +13,7 @@ use crate::server::settings::Settings;
 
 pub fn run(settings: Settings, before_serving: fn()) -> Outcome {
     before_serving();
-    logging::start(&settings.base)?;
+    let _log = logging::start(&settings.base)?;
     actix_rt::System::new().block_on(async move {
         ignore_file_size_signal();
         let server = Server::start(settings, Clock::System).await?;

@@ -13,6 +13,8 @@ use super::{Failure, Server};
 const CONNECT: Duration = Duration::from_secs(15);
 /// For an answer, and for each piece of it.
 pub const SILENCE: Duration = Duration::from_secs(30);
+/// Largest answer that is read: a batch with all its files, and more.
+const LARGEST_ANSWER: usize = 32 << 20;
 /// Largest problem document that is read.
 const LARGEST_PROBLEM: usize = 64 << 10;
 
@@ -69,7 +71,14 @@ impl Api {
 /// # Errors
 /// [`Failure::Refused`] in the server's words, and the others.
 pub async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failure> {
-    let body = accepted(request.send().await?).await?.bytes().await?;
+    let mut response = accepted(request.send().await?).await?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Err(Failure::no_handover());
+        }
+        body.extend_from_slice(&chunk);
+    }
     serde_json::from_slice(&body).map_err(|_| Failure::no_handover())
 }
 

@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use super::printable;
 
+/// However long a server asks to be left alone.
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+
 /// See the module.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
@@ -105,11 +108,23 @@ impl From<reqwest::Error> for Failure {
         }
         Failure::Unreachable(match error.is_timeout() {
             true => "it does not answer".into(),
-            false => cause.to_string(),
+            false => with_advice(cause.to_string()),
         })
     }
 }
 
+/// What TLS says of a certificate, with what to do about it.
+pub fn with_advice(cause: String) -> String {
+    let is_unknown = ["UnknownIssuer", "CaUsedAsEndEntity"].iter().any(|word| cause.contains(word));
+    match is_unknown {
+        true => format!(
+            "{cause}: this machine does not know who has signed its certificate. Where you know the server, put the \
+             certificate of that authority into a file and its path into SSL_CERT_FILE"
+        ),
+        false => cause,
+    }
+}
+
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT))
 }

@@ -1,6 +1,7 @@
 //! A WebSocket of a server, below its base path, with TLS where its address says so.
 
 mod frames;
+mod tunnel;
 
 pub use frames::{Reader, Writer};
 
@@ -12,7 +13,6 @@ use std::time::Duration;
 use bytes::{Buf as _, BytesMut};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
@@ -25,6 +25,7 @@ use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, CONTENT_LENGTH
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use self::tunnel::dial;
 use super::{Failure, Server};
 
 /// Largest head of an answer, and largest refusal.
@@ -76,7 +77,7 @@ async fn open(server: &Server, path: &str, patience: Duration) -> Result<Opened,
             let body = answer.body().as_deref().unwrap_or_default();
             Err(Failure::of(answer.status(), answer.headers(), body))
         }
-        Ok(Err(error)) => Err(Failure::Unreachable(error.to_string())),
+        Ok(Err(error)) => Err(Failure::Unreachable(super::failure::with_advice(error.to_string()))),
         Err(_) => Err(Failure::Unreachable("it does not answer".into())),
     }
 }
@@ -94,15 +95,8 @@ async fn connect(server: &Server, path: &str) -> Result<Opened, Error> {
     let secure = uri.scheme_str() == Some("wss");
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let tcp = TcpStream::connect((host.clone(), port)).await?;
-    tcp.set_nodelay(true)?;
-    let local = tcp.local_addr().ok();
-    let mut connection: Box<dyn Connection> = if secure {
-        let name = ServerName::try_from(host).map_err(io::Error::other)?;
-        Box::new(TlsConnector::from(Arc::new(tls()?)).connect(name, tcp).await?)
-    } else {
-        Box::new(tcp)
-    };
+    let (connection, local) = dial(&host, port, secure).await?;
+    let mut connection = if secure { secured(&host, connection).await? } else { connection };
     let come = shake_hands(&mut connection, request).await?;
     Ok(Opened { connection, come, local })
 }
@@ -136,12 +130,18 @@ async fn shake_hands(connection: &mut Box<dyn Connection>, request: Request) -> 
     Ok(come)
 }
 
+/// TLS to `host` over a connection.
+async fn secured(host: &str, connection: impl Connection + 'static) -> io::Result<Box<dyn Connection>> {
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    Ok(Box::new(TlsConnector::from(Arc::new(tls()?)).connect(name, connection).await?))
+}
+
 /// TLS with the system's roots.
-fn tls() -> Result<rustls::ClientConfig, Error> {
+fn tls() -> io::Result<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| Error::Io(io::Error::other(error)))?;
+    let config = config.map_err(io::Error::other)?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }

@@ -6,6 +6,7 @@
 //! | `tls` | 1 behind TLS, else 0 |
 //! | `host` | the name that the server's certificate is for, where there is one |
 //! | `version` | of the server |
+//! | `id` | the same for all addresses of one server, and no other's |
 //!
 //! Whatever is found this way was said by somebody on the network, whoever that is.
 

@@ -2,6 +2,8 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::names;
+
 /// Longest name, in bytes: what every common file system takes.
 const LONGEST: usize = 255;
 
@@ -61,18 +63,13 @@ pub fn to_look_up(name: &str) -> String {
     name.nfc().collect()
 }
 
-/// Unicode's explicit directional formatting characters (UAX #9 section 2).
-fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-}
-
 fn components(given: &str) -> std::str::Split<'_, [char; 2]> {
     given.split(['/', '\\'])
 }
 
 /// One part of a path, `None` if nothing of it is left.
 fn clean(part: &str) -> Option<String> {
-    let name: String = part.chars().filter(|c| !c.is_control() && !is_direction_mark(*c)).nfc().collect();
+    let name: String = names::plain(part);
     let name = cut(name.trim());
     (!matches!(name.as_str(), "" | "." | "..")).then_some(name)
 }

@@ -14,14 +14,14 @@ pub struct Announcement {
     name: String,
 }
 
-/// Announces a server that listens on `address`, where the settings and its addresses allow it.
-pub fn announce(config: &Config, address: SocketAddr) -> Option<Announcement> {
+/// Announces a server that listens on `address` and is known by `id`, where the settings and its addresses allow it.
+pub fn announce(config: &Config, address: SocketAddr, id: &str) -> Option<Announcement> {
     let public_url = config.public_url.as_ref();
     let announced = Interface::all()
         .map(|interfaces| addresses(config.announce, address.ip(), public_url, &interfaces))
         .map_err(|error| error.to_string())
         .and_then(|addresses| {
-            if addresses.is_empty() { Ok(None) } else { start(&addresses, address.port(), public_url).map(Some) }
+            if addresses.is_empty() { Ok(None) } else { start(&addresses, address.port(), public_url, id).map(Some) }
         });
     match announced {
         Ok(announcement) => announcement,
@@ -72,7 +72,7 @@ fn is_private_host(host: &str) -> bool {
     }
 }
 
-fn start(addresses: &[IpAddr], port: u16, public_url: Option<&PublicUrl>) -> Result<Announcement, String> {
+fn start(addresses: &[IpAddr], port: u16, public_url: Option<&PublicUrl>, id: &str) -> Result<Announcement, String> {
     let text = |error: mdns_sd::Error| error.to_string();
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let machine = machine.split('.').next().filter(|name| !name.is_empty()).unwrap_or("handover").to_owned();
@@ -84,6 +84,7 @@ fn start(addresses: &[IpAddr], port: u16, public_url: Option<&PublicUrl>) -> Res
         ("path", public_url.map_or(String::new(), |url| url.base_path().to_owned())),
         ("tls", u8::from(public_url.is_some_and(PublicUrl::is_https)).to_string()),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("id", id.to_owned()),
     ];
     properties.extend(host.map(|host| ("host", host)));
     // A name of its own: that of the machine may be announced by the system.

@@ -13,9 +13,10 @@ use crate::server::byte_budget::ByteBudget;
 use crate::server::clock::Clock;
 use crate::server::config::Config;
 use crate::server::db::Db;
+use crate::server::leases::Transfers;
 use crate::server::metrics::Metrics;
-use crate::server::tally::Tally;
 use crate::server::places::Shares;
+use crate::server::tally::Tally;
 
 pub struct App {
     pub config: Config,
@@ -23,6 +24,8 @@ pub struct App {
     pub db: Db,
     pub blobs: Blobs,
     pub digester: Digester,
+    /// Transfers of copies that are given out once.
+    pub transfers: Transfers,
     pub bus: Bus,
     /// What is passed on from address to address, and not stored.
     pub budget: ByteBudget,

@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::server::app::App;
-use crate::server::auth::network_of;
+use crate::server::shares::network_of;
 use crate::server::db::Conn;
 use crate::server::db::schema::audit;
 use crate::server::error::{Error, Result};

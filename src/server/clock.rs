@@ -38,6 +38,14 @@ impl Clock {
     }
 }
 
+/// `duration` before `end`, or the beginning of time.
+pub fn before(end: NaiveDateTime, duration: Duration) -> NaiveDateTime {
+    chrono::TimeDelta::from_std(duration)
+        .ok()
+        .and_then(|delta| end.checked_sub_signed(delta))
+        .unwrap_or(NaiveDateTime::MIN)
+}
+
 /// `duration` after `start`, or the end of time.
 pub fn after(start: NaiveDateTime, duration: Duration) -> NaiveDateTime {
     chrono::TimeDelta::from_std(duration)

@@ -62,6 +62,7 @@ pub struct Metrics {
     commits: Counter<u64, AtomicU64>,
     writes: Counter<u64, AtomicU64>,
     commit_seconds: Histogram,
+    log_lines_dropped: Counter<u64, AtomicU64>,
 }
 
 /// Latency buckets in seconds: from a cached answer to a long transfer.
@@ -93,6 +94,7 @@ impl Default for Metrics {
             commits: Counter::default(),
             writes: Counter::default(),
             commit_seconds: Histogram::new(SECONDS),
+            log_lines_dropped: Counter::default(),
         };
         let r = &mut m.registry;
         r.register("http_requests", "Requests answered, by method, route and status", m.requests.clone());
@@ -131,6 +133,7 @@ impl Default for Metrics {
             Unit::Seconds,
             m.commit_seconds.clone(),
         );
+        r.register("log_lines_dropped", "Lines of the log that nobody read in time", m.log_lines_dropped.clone());
         m
     }
 }
@@ -190,6 +193,7 @@ impl Metrics {
 
     /// The text that Prometheus reads.
     pub fn render(&self) -> Result<String, fmt::Error> {
+        self.log_lines_dropped.inc_by(super::logging::dropped().saturating_sub(self.log_lines_dropped.get()));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)

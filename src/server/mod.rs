@@ -18,6 +18,7 @@ pub mod features;
 pub mod folder;
 pub mod http;
 pub mod id;
+pub mod leases;
 pub mod logging;
 pub mod metrics;
 pub mod office;
@@ -65,6 +66,7 @@ use crate::server::http::connection::{Limits, Stream};
 use crate::server::http::openapi::Api;
 use crate::server::http::route::{Endpoint, register};
 use crate::server::http::{cors, expect, headers, log};
+use crate::server::leases::Transfers;
 use crate::server::metrics::Metrics;
 use crate::server::places::{Holder, Shares};
 use crate::server::settings::Settings;
@@ -186,13 +188,13 @@ impl Server {
         let files = folder::lock(&root).map_err(unusable)?.ok_or_else(|| CannotStart::BlobsInUse(shown.clone()))?;
         identity::pair(&db, &blobs).await?;
         // Whoever held a link has died with the process before; the lock says that there is no other.
-        let recovered = db.write(links::model::recover).await.map_err(CannotStart::Recover)?;
+        let now = clock.now();
+        let recovered = db.write(move |conn| links::model::recover(conn, now)).await.map_err(CannotStart::Recover)?;
         if recovered > 0 {
             tracing::info!(links = recovered, "links of broken downloads are open again");
         }
-        db.write(batches::model::claims::recover).await.map_err(CannotStart::Recover)?;
+        db.write(move |conn| batches::model::copies::recover(conn, now)).await.map_err(CannotStart::Recover)?;
         if backup::is_restored(data) {
-            let now = clock.now();
             let revoked =
                 db.write(move |conn| links::model::end_restored(conn, now)).await.map_err(CannotStart::Recover)?;
             backup::settle(data).map_err(CannotStart::Settle)?;
@@ -207,6 +209,7 @@ impl Server {
             budget: ByteBudget::new(config.direct_quota.0, config.direct_total_quota.0),
             digester: Digester::start(&db, blobs.clone()).map_err(CannotStart::Thread)?,
             hasher: Hasher::start(config.hash_queue.into(), metrics.clone()).map_err(CannotStart::Thread)?,
+            transfers: Transfers::default(),
             uploads: Shares::new(config.max_uploads.into(), 4, true),
             inspections: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
             checks: Arc::new(Semaphore::new(1)),
@@ -282,7 +285,7 @@ impl Server {
             stop_on_signals(&server.handle())?;
         }
         started(server.handle());
-        let announcement = announce(config, address);
+        let announcement = announce(config, address, &app.keys.identity());
         let sweeper = actix_rt::spawn(sweeper::run(app.clone(), SWEEPS));
         let watches = [
             actix_rt::spawn(direct::watch(app.clone(), live.hub.clone())),

@@ -97,7 +97,10 @@ class Peer:
         while True:
             frame = await self.socket.recv()
             if isinstance(frame, str):
-                raise SystemExit(f"ended: {json.loads(frame)['code']}")
+                signal = json.loads(frame)
+                if signal["type"] == "ended":
+                    raise SystemExit(f"ended: {signal['code']}")
+                continue
             if frame[0] == kind and frame[1:5] == number:
                 return frame[5:]
 
@@ -109,13 +112,16 @@ class Peer:
         while True:
             frame = await self.socket.recv()
             if isinstance(frame, str):
-                return json.loads(frame)
+                signal = json.loads(frame)
+                if signal["type"] in ("ice", "waiting"):
+                    continue
+                return signal
             opened = self.opener.open(frame)
             if opened[0] == 1:
                 flags, entry, offset = struct.unpack(">BIQ", opened[1:14])
                 return {"type": "piece", "last": flags == 1, "entry": entry, "offset": offset, "content": opened[14:]}
             message = json.loads(opened[1:])
-            if message["type"] not in ("alive", "addresses", "rtc", "paused"):
+            if message["type"] not in ("alive", "addresses", "rtc", "paused", "probe"):
                 return message
 
     async def end(self, code: str) -> dict:

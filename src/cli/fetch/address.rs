@@ -103,8 +103,8 @@ async fn batch(http: &Client, url: &Url, headers: &HeaderMap) -> Result<Batch, F
 /// Asks for the password of a batch; in a terminal alone, as standard input may be something else.
 fn password() -> Result<HeaderValue, Failure> {
     let password = match std::env::var("HANDOVER_BATCH_PASSWORD") {
-        Ok(password) => password,
-        Err(_) => prompt::password("Password of the batch: ").map_err(|_| {
+        Ok(password) if !password.is_empty() => password,
+        _ => prompt::password("Password of the batch: ").map_err(|_| {
             Failure::SignIn("this batch asks for a password; give it in HANDOVER_BATCH_PASSWORD".into())
         })?,
     };

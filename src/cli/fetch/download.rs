@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use reqwest::header::{CONTENT_DISPOSITION, CONTENT_RANGE, HeaderMap, IF_RANGE, RANGE};
+use reqwest::header::{CONTENT_DISPOSITION, CONTENT_RANGE, HeaderMap, HeaderValue, IF_RANGE, RANGE};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -26,6 +26,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A file of more bytes is fetched without its last one first. A one-time link is used up when that byte has left the server,
 /// and what is then on its way is lost with the connection; so it is asked for when all else is here.
 const IN_TWO: u64 = 1 << 20;
+
+/// Header in which the server gives the proof, and takes it back.
+const HOLD: &str = "handover-hold";
 
 /// Where the bytes go.
 pub enum Sink<'a> {
@@ -49,6 +52,8 @@ pub struct Download {
     /// What the server calls it.
     pub name: String,
     offer: Offer,
+    /// Proves to the server that what a connection before had begun is ours to go on with, from whatever address.
+    hold: Option<HeaderValue>,
 }
 
 impl Download {
@@ -68,7 +73,7 @@ impl Download {
         };
         let name = head.headers().get(CONTENT_DISPOSITION).and_then(|value| disposition::name_of(value.as_bytes()));
         let offer = Offer::of(head.headers());
-        Ok(Download { address, renderer, name: name.unwrap_or_else(|| "file".into()), offer })
+        Ok(Download { address, renderer, name: name.unwrap_or_else(|| "file".into()), offer, hold: None })
     }
 
     /// The tag of the content, where parts of it can be had.
@@ -185,14 +190,20 @@ impl Download {
         (from <= last).then_some(last)
     }
 
-    async fn request(&self, from: u64) -> Result<Response, Broken> {
+    async fn request(&mut self, from: u64) -> Result<Response, Broken> {
         let mut request = self.address.http.get(self.address.url.clone()).headers(self.address.headers.clone());
         let last = self.asks_up_to(from);
         if let (true, true, Some(etag)) = (from > 0 || last.is_some(), self.offer.ranges, &self.offer.etag) {
             let last = last.map_or_else(String::new, |last| last.to_string());
             request = request.header(RANGE, format!("bytes={from}-{last}")).header(IF_RANGE, etag);
         }
+        if let Some(hold) = &self.hold {
+            request = request.header(HOLD, hold);
+        }
         let response = request.send().await.map_err(|error| Broken::ForNow(error.into()))?;
+        if let Some(hold) = response.headers().get(HOLD) {
+            self.hold = Some(hold.clone());
+        }
         accepted(response).await.map_err(|failure| match failure {
             Failure::Refused { status, ref code, .. }
                 if status.is_server_error()

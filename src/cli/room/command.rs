@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use percent_encoding::percent_decode_str;
+
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -77,17 +79,69 @@ pub fn parse(line: &str) -> Option<Command> {
     })
 }
 
-/// A path as a shell would read it: `~/` is the home folder.
+/// The path of a file: as it is typed where there is such a file, else as a shell or a file manager would have written it.
 fn path_of(typed: &str) -> PathBuf {
-    match (typed.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
-        _ => typed.into(),
+    let plain = below_home(typed);
+    if plain.exists() {
+        return plain;
     }
+    let address =
+        typed.strip_prefix("file://").map(|path| PathBuf::from(percent_decode_str(path).decode_utf8_lossy().as_ref()));
+    address.or_else(|| unquoted(typed).map(|path| below_home(&path))).filter(|path| path.exists()).unwrap_or(plain)
+}
+
+/// `~/` is the home folder.
+fn below_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => path.into(),
+    }
+}
+
+/// One word as a POSIX shell reads it (Shell Command Language, section 2.2); `None` when a quote is not closed, or it is
+/// several words.
+pub fn unquoted(typed: &str) -> Option<String> {
+    let mut word = String::new();
+    let mut signs = typed.trim().chars();
+    let mut quote = None;
+    while let Some(c) = signs.next() {
+        match (c, quote) {
+            ('\'' | '"', None) => quote = Some(c),
+            (c, Some(open)) if c == open => quote = None,
+            ('\\', None) => word.push(signs.next()?),
+            ('\\', Some('"')) => match signs.next()? {
+                c @ ('"' | '\\' | '$' | '`') => word.push(c),
+                c => word.extend(['\\', c]),
+            },
+            (c, None) if c.is_whitespace() => return None,
+            (c, _) => word.push(c),
+        }
+    }
+    quote.is_none().then_some(word)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_are_read_as_shells_and_file_managers_write_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a b's.txt");
+        std::fs::write(&path, "x").unwrap();
+        let folder = dir.path().display();
+        for typed in [
+            format!("{folder}/a b's.txt"),
+            format!("\"{folder}/a b's.txt\""),
+            format!("'{folder}/a b'\\''s.txt'"),
+            format!("{folder}/a\\ b\\'s.txt"),
+            format!("file://{folder}/a%20b%27s.txt"),
+        ] {
+            assert_eq!(parse(&format!("/share {typed}")), Some(Command::Share(path.clone())), "{typed}");
+        }
+        assert_eq!(parse("/share 'none"), Some(Command::Share("'none".into())), "as it is typed");
+        assert_eq!((unquoted("a b"), unquoted("'a"), unquoted("a\\")), (None, None, None));
+    }
 
     #[test]
     fn lines_are_messages_or_commands() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::command::unquoted;
 use crate::protocol::rooms::event::{Event, ServerMessage, Welcome};
 
 /// Members and files that are known at most: a server may tell of any number.
@@ -90,7 +91,8 @@ impl Roster {
     /// The file of this number, else the newest one of this name.
     pub fn file(&self, which: &str) -> Option<&SharedFile> {
         let numbered = which.trim_start_matches('#').parse().ok().and_then(|number: i64| self.files.get(&number));
-        numbered.or_else(|| self.files.values().rev().find(|file| file.name == which))
+        let named = |name: &str| self.files.values().rev().find(|file| file.name == name);
+        numbered.or_else(|| named(which)).or_else(|| named(&unquoted(which)?))
     }
 
     pub fn file_name(&self, number: i64) -> Option<&str> {

@@ -23,7 +23,7 @@ impl FileProgress {
             return; // it goes on after a break
         }
         let before = match self.0.back() {
-            Some(last) => last.before.zip(last.size).map(|(before, size)| before + size),
+            Some(last) => last.before.zip(last.size).map(|(before, size)| before.saturating_add(size)),
             None => all.map(|all| all.saturating_sub(offset)),
         };
         self.0.push_back(Started { entry, path, size, offset, before });

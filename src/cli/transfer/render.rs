@@ -174,7 +174,7 @@ impl Renderer {
 
     fn begin(&mut self, files: u64, bytes: u64) {
         self.clear();
-        self.note(&format!("{files} files, {}:", ByteSize(bytes)));
+        self.note(&format!("{files} files, {}, {}:", ByteSize(bytes), self.way));
         self.several = files > 1;
         let (way, several) = (self.way, self.several);
         let bar = self.bar(|| ProgressBar::new(bytes));
@@ -204,11 +204,14 @@ impl Renderer {
         }
     }
 
+    /// Told each time that it changes, also where there are no bars.
     fn path(&mut self, direct: bool) {
-        self.way = if direct { DIRECT } else { RELAYED };
-        match &self.all {
-            Some(all) => all.set_prefix(self.way),
-            None => self.note(&format!("The way to the other side is {}.", self.way)),
+        let before = std::mem::replace(&mut self.way, if direct { DIRECT } else { RELAYED });
+        if let Some(all) = &self.all {
+            all.set_prefix(self.way);
+        }
+        if before != self.way {
+            self.note(&format!("The way to the other side is {}.", self.way));
         }
     }
 

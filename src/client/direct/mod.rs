@@ -32,6 +32,8 @@ pub struct Pace {
     /// asked whether it is there; after the second one the line is dead.
     pub probe: Duration,
     pub dead: Duration,
+    /// Most bytes that may be on their way to a receiver.
+    pub window: u64,
     /// How often the addresses of this machine are looked at.
     pub look: Duration,
     /// After so long without a word from the other end it is said to have stalled.
@@ -56,6 +58,7 @@ impl Default for Pace {
             probe: Duration::from_secs(3),
             dead: Duration::from_millis(4500),
             look: Duration::from_secs(1),
+            window: 64 << 20,
             stall: Duration::from_secs(15),
             silence: Duration::from_secs(30),
             retry: Duration::from_millis(500),

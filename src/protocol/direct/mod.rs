@@ -11,6 +11,7 @@
 //!     │◄─ paired {round: 1} ─────────│─ paired {round: 1} ─────────►│
 //!     │◄════════════ Key (SPAKE2 messages, both ways) ═════════════►│
 //!     │◄════════════ Confirm (the receiver's first) ═══════════════►│
+//!     │◄─ ice {servers} ─────────────│─ ice {servers} ─────────────►│
 //!     │◄════════════ Sealed (AES-256-GCM): Message ════════════════►│
 //! ```
 //!
@@ -18,9 +19,13 @@
 //! end to end, and opaque to the hub, which passes on what comes from one side to the other, whole, in order, at most
 //! [`LARGEST_FRAME`] bytes each. Both ends are pinged by the hub (WebSocket pings) and answer.
 //!
-//! **Sessions.** Each time that both sides are connected the hub says `paired` with the number of the session (`round`). A frame of a
+//! The first byte of a frame tells the hub how far the exchange is. The place is the receiver's once both `Confirm` have
+//! passed; before that it is told nothing but its token, and whoever does not come to it is put out: the sender hears `waiting`.
+//!
+//! **Sessions.** Each time that both sides are connected the hub says `paired` with the number of the session (`round`). A
 //! session begins with what agrees on its keys ([`exchange`]): in the first one a SPAKE2 exchange, later two nonces. All that
-//! comes before the first frame of the present session is left over from an earlier one and is dropped unread.
+//! comes before the first frame of the present session is left over from an earlier one and is dropped unread. The token gets a
+//! side its place again, also at a server that was started anew: then whoever comes first brings the transfer back.
 //!
 //! **Inside** ([`Message`], sealed as [`seal`] says) each session runs the same way:
 //!
@@ -28,7 +33,7 @@
 //!   sender ── offer … offer (last) ──► receiver      what there is: names, sizes, a text
 //!   sender ◄── accept {files, window, start} ──────  all or some; or decline; where to begin
 //!   sender ── data … data (last of a file) … ──────► at most `window` bytes past the last ack
-//!   sender ◄── ack {bytes} …
+//!   sender ◄── ack {bytes, window} …                 the window may grow
 //!   sender ◄── received                              every frame verified, every file in its place
 //!   sender ── end {done} to the hub
 //! ```
@@ -56,8 +61,10 @@
 //!
 //! `moved` is the last frame of its direction on the relay: what comes there after it is a failure. Keys and numbers of the
 //! frames go on, so that nothing can be lost, repeated or mixed up by the move. What comes early on a path waits there. A
-//! session moves once. The relay stays open, for signals; when either it or the path breaks, or is silent for too long, the
-//! end that notices gives up both and comes back for another session, which begins over the relay again.
+//! session moves once. The relay stays open, for signals. While both directions are direct it may break: the end that notices
+//! makes it again, and the session goes on, whatever the hub says meanwhile of lost ends. Silence on the path is answered with
+//! `probe`. When the path breaks the end that notices begins a session anew over the relay, under the number of the last
+//! `paired`, by a frame that resumes; the other end follows. Either tells the other on the path how it `ended`, too.
 
 pub mod code;
 pub mod exchange;

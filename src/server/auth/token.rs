@@ -71,6 +71,12 @@ impl Keys {
         }
     }
 
+    /// What tells this server from others, and nothing else of it.
+    pub fn identity(&self) -> String {
+        let id = self.derive("handover 2026-11 identity of the server");
+        id[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// A key for one purpose, which `context` names and no other does.
     pub fn derive(&self, context: &str) -> [u8; 32] {
         blake3::derive_key(context, &self.root)

@@ -16,6 +16,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    batch_copies (id) {
+        id -> Text,
+        batch_id -> Text,
+        content -> Text,
+        files -> Text,
+        size -> BigInt,
+        holder -> Text,
+        ledger -> Text,
+        moved_at -> Timestamp,
+        lease_until -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
     batch_fetches (id) {
         id -> Text,
         batch_id -> Text,
@@ -114,10 +128,12 @@ diesel::table! {
         issued_at -> Timestamp,
         expires_at -> Timestamp,
         starts -> Integer,
-        claim_id -> Nullable<Text>,
         lease_until -> Nullable<Timestamp>,
         fetched_at -> Nullable<Timestamp>,
         fetched_from -> Nullable<Text>,
+        ledger -> Text,
+        fetched -> BigInt,
+        moved_at -> Nullable<Timestamp>,
     }
 }
 
@@ -250,6 +266,7 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(batch_copies -> batches (batch_id));
 diesel::joinable!(batch_fetches -> batches (batch_id));
 diesel::joinable!(batch_files -> batches (batch_id));
 diesel::joinable!(batch_files -> blobs (blob_id));
@@ -271,6 +288,7 @@ diesel::joinable!(sessions -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     audit,
+    batch_copies,
     batch_fetches,
     batch_files,
     batch_names,

@@ -41,6 +41,9 @@ pub struct Limits {
     pub stall: Duration,
 }
 
+/// Called when the connection is reset behind an answer that has left whole: its client may not have read the end of it.
+pub type OnReset = Box<dyn FnOnce()>;
+
 /// The half of a connection that handlers and bodies see, from `HttpRequest::conn_data`.
 pub struct Connection {
     tcp: TcpStream,
@@ -62,6 +65,8 @@ pub struct Connection {
     /// The client waits to be told to send its body; see `expect`.
     pub(super) asked: Cell<bool>,
     write_stall: RefCell<Option<Pin<Box<Sleep>>>>,
+    /// See [`Connection::watch`].
+    watched: RefCell<Vec<OnReset>>,
 }
 
 impl Connection {
@@ -182,6 +187,58 @@ impl Connection {
         }
     }
 
+    /// Bytes that were written and that the peer has not acknowledged, those of a head among them.
+    pub fn unacknowledged(&self) -> io::Result<u64> {
+        send_queue::unacknowledged(&self.tcp)
+    }
+
+    /// # Errors
+    /// When the connection has broken; for whoever waits without writing.
+    pub fn check(&self) -> io::Result<()> {
+        rustix::net::sockopt::socket_error(&self.tcp)?.map_err(io::Error::from)
+    }
+
+    /// Calls `on_reset` if the peer resets the connection before it sends anything more or closes it: it has gone then, and may not have
+    /// read what was written.
+    pub fn watch(&self, on_reset: OnReset) {
+        self.watched.borrow_mut().push(on_reset);
+    }
+
+    /// The peer goes on, or has closed the connection as one does who has read all.
+    fn was_read(&self) {
+        self.watched.borrow_mut().clear();
+    }
+
+    fn was_reset(&self) {
+        self.watched.take().into_iter().for_each(|on_reset| on_reset());
+    }
+
+    /// Watches on behind the end of the connection, until the peer has closed it too or some time has passed.
+    async fn watch_on(self: Rc<Self>) {
+        let (until, mut pause) = (Instant::now() + WATCHED_FOR, Duration::from_millis(5));
+        while Instant::now() < until {
+            match self.ended() {
+                Some(true) => return self.was_read(),
+                Some(false) => return self.was_reset(),
+                None => sleep(pause).await,
+            }
+            pause = (2 * pause).min(LOOK);
+        }
+    }
+
+    /// Whether it has ended as one does that was read to its end; by a reset that is not so.
+    fn ended(&self) -> Option<bool> {
+        let mut fds = [PollFd::new(&self.tcp, PollFlags::RDHUP)];
+        poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).ok()?;
+        let events = fds[0].revents();
+        match events.contains(PollFlags::ERR) {
+            true => Some(false),
+            false => {
+                events.contains(PollFlags::RDHUP).then_some(true).filter(|_| self.unacknowledged().unwrap_or(0) == 0)
+            }
+        }
+    }
+
     /// How long a peer may take or send nothing.
     pub fn stall(&self) -> Duration {
         self.limits.stall
@@ -227,6 +284,9 @@ impl Connection {
 /// See [`Connection::hung_up`].
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How long a client may take to read the last bytes of an answer that its system has acknowledged.
+const WATCHED_FOR: Duration = Duration::from_secs(60);
+
 /// See [`Connection::hold`].
 pub struct Hold(Rc<Connection>);
 
@@ -264,8 +324,7 @@ pub struct Stream {
     head_deadline: Option<Pin<Box<Sleep>>>,
     /// What is left to say instead of what the dispatcher writes.
     instead: Option<Bytes>,
-    #[expect(dead_code, reason = "held, not read")]
-    share: Option<Share>,
+    _share: Option<Share>,
 }
 
 impl Stream {
@@ -289,13 +348,14 @@ impl Stream {
             read_waiter: RefCell::new(None),
             asked: Cell::new(false),
             write_stall: RefCell::new(None),
+            watched: RefCell::default(),
         };
-        Stream { connection: Rc::new(connection), head_deadline: None, instead: None, share: None }
+        Stream { connection: Rc::new(connection), head_deadline: None, instead: None, _share: None }
     }
 
     /// Keeps a place among all connections for as long as this one lives.
     pub fn holding(mut self, share: Option<Share>) -> Stream {
-        self.share = share;
+        self._share = share;
         self
     }
 
@@ -332,6 +392,9 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.connection.metrics.connections.dec();
+        if !self.connection.watched.borrow().is_empty() {
+            actix_rt::spawn(self.connection.clone().watch_on());
+        }
     }
 }
 
@@ -351,6 +414,9 @@ impl AsyncRead for Stream {
             match self.connection.tcp.try_read_buf(buf) {
                 Ok(read) => {
                     self.connection.metrics.received(read);
+                    if read > 0 {
+                        self.connection.was_read();
+                    }
                     if self.expects_head() && read > 0 {
                         // actix times the head of a connection's first request alone.
                         self.start_head_deadline();
@@ -358,7 +424,10 @@ impl AsyncRead for Stream {
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(error) => {
+                    self.connection.was_reset();
+                    return Poll::Ready(Err(error));
+                }
             }
         }
     }

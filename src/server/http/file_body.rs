@@ -14,14 +14,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use actix_rt::task::JoinHandle;
+use actix_rt::time::{Instant, Sleep, sleep};
 use actix_web::HttpRequest;
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::connection::Connection;
+use super::connection::{Connection, OnReset};
 
 /// What is made sure to be in memory at a time, and the most that one sendfile(2) sends.
 const WINDOW: u64 = 2 << 20;
@@ -30,27 +32,70 @@ const TURN: u64 = 4 << 20;
 /// A piece that is read on the worker where sendfile cannot be used.
 const PIECE: usize = 64 << 10;
 
-/// Who watches over a download. Dropping the lease before [`Lease::delivered`] means that it broke off.
+/// How often a download that waits for its peer looks how much is acknowledged.
+const LOOK: Duration = Duration::from_secs(1);
+/// The same where all but the last byte has left, at the beginning and in the end. No event tells of it.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const LAST_LOOK: Duration = Duration::from_millis(50);
+/// Times that others get their turn before that: on a near network it takes no longer.
+const TURNS: u32 = 4;
+
+/// The right to send, and who is told what becomes of it. Positions are those in the whole representation. Dropping it
+/// before [`Lease::delivered`] means that the download broke off.
 pub trait Lease: 'static {
-    /// Bytes have left.
+    /// Where what it may send ends, if that is before the end of the body. It may change at any time.
+    fn owned_end(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// All up to `acked` has been acknowledged. Called often, also when that is nothing new.
     ///
     /// # Errors
     /// When the right to go on has ended meanwhile; the connection is cut then.
-    fn progressed(&mut self) -> io::Result<()>;
+    fn progressed(&mut self, acked: u64) -> io::Result<()>;
 
-    /// Asked when all but the last byte of the representation have left: once this is ready, that byte leaves too.
-    fn poll_release_last_byte(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// Asked when all but the last byte of what it may send have been acknowledged: once this is ready, that byte leaves too.
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Called when all but the last byte of a range that ends before the representation does have left: whoever has got
-    /// that byte may ask for the next range at once.
-    fn part_ends(&mut self);
+    /// Asked when all that it may send has left, and the body goes on up to `end`.
+    ///
+    /// # Errors
+    /// When it may not send more; the connection is cut then.
+    fn poll_extend(&mut self, _cx: &mut Context<'_>, _end: u64) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::ErrorKind::PermissionDenied.into()))
+    }
 
-    /// The representation's last byte has been given to the connection, which sends it or does not: from here on nobody can tell
-    /// that it has not left. Not called where [`Lease::delivered`] follows at once.
-    fn handed_on(&mut self);
+    /// The last byte of the body has left.
+    fn delivered(&mut self) -> Option<OnReset>;
 
-    /// The last byte that was asked for has left.
-    fn delivered(&mut self);
+    /// The connection has broken, with all up to `acked` acknowledged; the lease is dropped next.
+    fn broke(&mut self, _acked: u64) {}
+}
+
+impl Lease for Box<dyn Lease> {
+    fn owned_end(&self) -> u64 {
+        self.as_ref().owned_end()
+    }
+
+    fn progressed(&mut self, acked: u64) -> io::Result<()> {
+        self.as_mut().progressed(acked)
+    }
+
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.as_mut().poll_finish(cx)
+    }
+
+    fn poll_extend(&mut self, cx: &mut Context<'_>, end: u64) -> Poll<io::Result<()>> {
+        self.as_mut().poll_extend(cx, end)
+    }
+
+    fn delivered(&mut self) -> Option<OnReset> {
+        self.as_mut().delivered()
+    }
+
+    fn broke(&mut self, acked: u64) {
+        self.as_mut().broke(acked);
+    }
 }
 
 /// A part of what is sent.
@@ -69,23 +114,56 @@ impl Segment {
 }
 
 /// See the module.
-pub struct FileBody<C> {
+pub struct FileBody<C: Lease> {
     segments: Box<dyn Iterator<Item = io::Result<Segment>>>,
     /// What is being sent, less what has been.
     segment: Segment,
     /// Where that is in the whole representation, and where the body ends.
     position: u64,
     end: u64,
-    /// The position of the body's last byte, until the lease has released it.
-    held_from: u64,
-    /// Whether that is the representation's last byte.
-    to_the_end: bool,
+    /// The end of what may leave without a further word of the lease.
+    released: Option<u64>,
+    /// When to look next how much is acknowledged while the peer takes nothing.
+    look: Option<Pin<Box<Sleep>>>,
+    acknowledging: Acknowledging,
     /// The file of the segment is in memory up to here.
     cached_to: u64,
     reading: Option<JoinHandle<io::Result<()>>>,
     connection: Option<Rc<Connection>>,
     stage: Stage,
     lease: C,
+}
+
+/// Waits for the peer to acknowledge: soon, and then ever more rarely, but not for ever.
+#[derive(Default)]
+struct Acknowledging {
+    looks: u32,
+    pause: Option<Pin<Box<Sleep>>>,
+    /// What was acknowledged, and since when it is no more.
+    stands: Option<(u64, Instant)>,
+}
+
+impl Acknowledging {
+    fn poll_next(&mut self, cx: &mut Context<'_>, acked: u64, stall: Duration) -> Poll<io::Result<()>> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+            return Poll::Ready(Ok(()));
+        }
+        let since = self.stands.filter(|(before, _)| *before == acked).map_or_else(Instant::now, |(_, since)| since);
+        self.stands = Some((acked, since));
+        if since.elapsed() > stall {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer acknowledges no bytes")));
+        }
+        self.looks += 1;
+        if self.looks <= TURNS {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let pause = (FIRST_LOOK * 2u32.saturating_pow((self.looks - TURNS - 1).min(10))).min(LAST_LOOK);
+        let pause = self.pause.insert(Box::pin(sleep(pause)));
+        pause.as_mut().poll(cx).map(Ok)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,17 +175,16 @@ enum Stage {
 }
 
 impl<C: Lease> FileBody<C> {
-    /// A body of `range` of `file`, which has `size` bytes.
-    pub fn new(req: &HttpRequest, file: File, size: u64, range: Range<u64>, lease: C) -> Self {
+    /// A body of `range` of `file`.
+    pub fn new(req: &HttpRequest, file: File, range: Range<u64>, lease: C) -> Self {
         let segment = Segment::File(Arc::new(file), range.clone());
-        Self::of_segments(req, std::iter::once(Ok(segment)), size, range, lease)
+        Self::of_segments(req, std::iter::once(Ok(segment)), range, lease)
     }
 
-    /// A body of `segments`, which are `range` of a representation of `size` bytes.
+    /// A body of `segments`, which are `range` of a representation.
     pub fn of_segments(
         req: &HttpRequest,
         segments: impl Iterator<Item = io::Result<Segment>> + 'static,
-        size: u64,
         range: Range<u64>,
         lease: C,
     ) -> Self {
@@ -117,8 +194,9 @@ impl<C: Lease> FileBody<C> {
             segment: Segment::Bytes(Bytes::new()),
             position: range.start,
             end: range.end,
-            held_from: range.end.saturating_sub(1),
-            to_the_end: range.end == size,
+            released: None,
+            look: None,
+            acknowledging: Acknowledging::default(),
             cached_to: 0,
             reading: None,
             stage: if connection.is_some() { Stage::Head } else { Stage::Sending },
@@ -141,25 +219,30 @@ impl<C: Lease> FileBody<C> {
                     self.stage = Stage::Sending;
                 }
                 (Stage::Over, _) => return Poll::Ready(None),
-                _ if self.position == self.end => {
-                    self.lease.delivered();
+                _ if self.is_released(self.end) && self.position == self.end => {
                     self.stage = Stage::Over;
+                    let on_reset = self.lease.delivered();
+                    if let (Some(connection), Some(on_reset)) = (&self.connection, on_reset) {
+                        connection.watch(on_reset);
+                    }
                     return Poll::Ready(None);
                 }
-                _ if self.position == self.held_from => {
-                    match self.to_the_end {
-                        true => ready!(self.lease.poll_release_last_byte(cx))?,
-                        false => self.lease.part_ends(),
-                    }
-                    self.held_from = u64::MAX;
+                _ if self.position + 1 >= self.owned_end() && !self.is_released(self.owned_end()) => {
+                    ready!(self.poll_acknowledged(cx))?;
+                    ready!(self.lease.poll_finish(cx))?;
+                    self.released = Some(self.owned_end());
                 }
+                _ if self.position >= self.owned_end() => ready!(self.lease.poll_extend(cx, self.end))?,
                 _ if self.segment.is_empty() => {
                     self.segment = self.segments.next().ok_or(io::ErrorKind::UnexpectedEof)??;
                     self.cached_to = 0;
                 }
                 (_, Some(_)) => {
-                    sent_now += ready!(self.poll_write(cx))?;
-                    self.lease.progressed()?;
+                    match self.poll_write(cx)? {
+                        Poll::Ready(sent) => sent_now += sent,
+                        Poll::Pending => ready!(self.poll_look(cx)),
+                    }
+                    self.lease.progressed(self.acknowledged()?)?;
                     if sent_now >= TURN {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
@@ -167,19 +250,55 @@ impl<C: Lease> FileBody<C> {
                 }
                 (_, None) => {
                     let piece = ready!(self.poll_read(cx))?;
-                    self.lease.progressed()?;
-                    if self.held_from == u64::MAX && self.to_the_end {
-                        self.lease.handed_on();
-                    }
+                    self.lease.progressed(self.position)?;
                     return Poll::Ready(Some(Ok(piece)));
                 }
             }
         }
     }
 
-    /// How much may leave before the last byte is released.
+    /// Where what may be sent ends.
+    fn owned_end(&self) -> u64 {
+        self.end.min(self.lease.owned_end())
+    }
+
+    fn is_released(&self, end: u64) -> bool {
+        self.released.is_some_and(|released| released >= end)
+    }
+
+    /// How much may leave before the lease says more.
     fn allowed(&self) -> u64 {
-        self.held_from.min(self.end) - self.position
+        let end = self.owned_end();
+        let end = if self.is_released(end) { end } else { end.saturating_sub(1) };
+        end.saturating_sub(self.position)
+    }
+
+    /// Up to where the peer has acknowledged the body; what is still acknowledged of the head beside it is not counted.
+    fn acknowledged(&self) -> io::Result<u64> {
+        let Some(connection) = &self.connection else { return Ok(self.position) };
+        Ok(self.position.saturating_sub(connection.unacknowledged()?))
+    }
+
+    /// Waits until all that may leave before the last byte has been acknowledged.
+    fn poll_acknowledged(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let acked = self.acknowledged()?;
+            self.lease.progressed(acked)?;
+            let Some(connection) = &self.connection else { return Poll::Ready(Ok(())) };
+            if acked >= self.position.min(self.owned_end().saturating_sub(1)) {
+                self.acknowledging = Acknowledging::default();
+                return Poll::Ready(Ok(()));
+            }
+            connection.check()?;
+            ready!(self.acknowledging.poll_next(cx, acked, connection.stall()))?;
+        }
+    }
+
+    /// Waits until it is time to look again what is acknowledged, while the peer takes nothing.
+    fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.look.get_or_insert_with(|| Box::pin(sleep(LOOK))).as_mut().poll(cx));
+        self.look = None;
+        Poll::Ready(())
     }
 
     /// Writes some of the segment to the connection.
@@ -243,6 +362,14 @@ impl<C: Lease> FileBody<C> {
                 let file = file.clone();
                 self.reading = Some(actix_rt::task::spawn_blocking(move || read_in(&file, window)));
             }
+        }
+    }
+}
+
+impl<C: Lease> Drop for FileBody<C> {
+    fn drop(&mut self) {
+        if self.stage != Stage::Over {
+            self.lease.broke(self.acknowledged().unwrap_or_default());
         }
     }
 }

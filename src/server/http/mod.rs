@@ -1,6 +1,7 @@
 //! What every feature needs of HTTP, and nothing of what they do with it.
 
 pub mod connection;
+pub mod copy_lease;
 pub mod cors;
 pub mod download;
 pub mod expect;
@@ -9,6 +10,7 @@ pub mod form;
 mod form_heads;
 pub mod gate;
 pub mod headers;
+pub mod hold;
 pub mod json;
 pub mod log;
 mod no_request;

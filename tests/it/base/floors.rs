@@ -15,6 +15,7 @@ const FLOORS: &[&[&str]] = &[
         "server::error",
         "server::folder",
         "server::id",
+        "server::leases",
         "server::metrics",
         "server::office",
         "server::refusals",

@@ -104,20 +104,28 @@ async fn what_breaks_off_is_given_back_and_can_be_finished() {
     }
 }
 
-/// Row 2 of the usual faults: all but the last byte, over and over, is no free copy.
+/// All but the last byte, over and over, is no free copy; and the last byte alone is none at all.
 #[tokio::test]
-async fn starts_are_bounded() {
+async fn a_copy_is_what_is_covered_and_brings_its_bytes_twice_at_most() {
     let server = TestServer::start();
     let batch = limited(&server, 1000, 1).await;
     let path = format!("/files/{}", batch.file(0));
-    for _ in 0..10 {
-        eventually("the claim is given back", async || {
-            let response = batch.get(&server, &path).header("range", "bytes=0-998").send().await.unwrap();
-            response.status() == 206
-        })
+    let part = |range: &str| batch.get(&server, &path).header("range", range.to_owned());
+    assert_eq!(part("bytes=-1").send().await.unwrap().bytes().await.unwrap().len(), 1);
+    assert_eq!(left(&server, &batch).await, [1, 1]);
+    eventually("it is over", async || part("bytes=0-998").send().await.unwrap().bytes().await.unwrap().len() == 999)
         .await;
+    eventually("the copy is complete", async || left(&server, &batch).await == [0, 1]).await;
+    expect("used", batch.get(&server, &path), 410, "downloads_used", None).await;
+
+    let batch = limited(&server, 1000, 1).await;
+    let path = format!("/files/{}", batch.file(0));
+    let part = |range: &str| batch.get(&server, &path).header("range", range.to_owned());
+    for _ in 0..2 {
+        eventually("again", async || part("bytes=0-998").send().await.unwrap().status() == 206).await;
     }
-    eventually("that is enough", async || batch.get(&server, &path).send().await.unwrap().status() == 410).await;
+    eventually("no more", async || part("bytes=0-998").send().await.unwrap().status() == 410).await;
+    assert_eq!(left(&server, &batch).await, [1, 1]);
 }
 
 /// What its readers still get is not the file, nor the ZIP.

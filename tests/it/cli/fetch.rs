@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::support::batched::make;
-use crate::support::binary::text;
+use crate::support::binary::{run, text};
 use crate::support::crafted::noise;
 use crate::support::desk_user::*;
 use crate::support::directed::cutter;
@@ -334,4 +334,26 @@ async fn nobody_is_followed_elsewhere() {
     let (_, output) = fetch(User::new(), &[&format!("http://{server}/x")]).await;
     assert_eq!(output.status.code(), Some(5), "{}", told(&output));
     assert!(text(&output.stderr).contains("no Handover server"), "{}", told(&output));
+}
+
+/// Whatever a server says, it takes a bounded amount of memory and time here.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_an_end_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let link = format!("http://{}/b/abcdefgh", listener.local_addr().unwrap());
+    let (tell, sent) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let _ = client.read(&mut [0; 4096]).await.unwrap();
+        client.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"files\":[").await.unwrap();
+        let (piece, mut sent) = (vec![b' '; 1 << 20], 0_u64);
+        while client.write_all(&piece).await.is_ok() {
+            sent += 1;
+        }
+        tell.send(sent).unwrap();
+    });
+    let output = tokio::task::spawn_blocking(move || run(&["fetch", &link], "")).await.unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+    let sent = sent.await.unwrap();
+    assert!((30..100).contains(&sent), "{sent} MiB");
 }

@@ -1,6 +1,7 @@
 //! `handover serve`: how it starts, why it does not, and how it stops.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
@@ -8,13 +9,13 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection as _;
 use handover::server::db::Conn;
 use reqwest::Method;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::binary::LARGE;
 use crate::support::binary::link_to_large_document;
-use crate::support::binary::{Running, one_line, run, text};
-use crate::support::peer::Raw;
+use crate::support::binary::{Running, handover, one_line, run, text};
+use crate::support::peer::{PATIENCE, Raw};
 use crate::support::*;
 
 /// Tries to start a server that cannot; gives the line that says why.
@@ -237,4 +238,36 @@ async fn a_download_that_takes_longer_than_the_grace_time_is_cut_off() {
     let response = server.request(Method::GET, &path).send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert!(response.bytes().await.unwrap().len() > LARGE);
+}
+
+/// Whoever reads the log may go away, or read no more: requests are answered and signals heard all the same.
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_up_nothing() {
+    for closes in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = handover(&["serve", "--bind", "127.0.0.1:0", "--free-space-floor", "1MiB"])
+            .arg("--data")
+            .arg(dir.path().join("data"))
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().filter(|_| !closes);
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let url = first.trim_end().split_once("is listening on ").unwrap().1.to_owned();
+        let http = reqwest::Client::new();
+        // More lines than a pipe holds.
+        for _ in 0..1000 {
+            let answer = http.get(format!("{url}/readyz")).timeout(PATIENCE).send().await.unwrap();
+            assert_eq!(answer.status(), 200, "closed: {closes}");
+        }
+        if closes {
+            let metrics = http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
+            let dropped = metrics.lines().find_map(|line| line.strip_prefix("handover_log_lines_dropped_total "));
+            assert!(dropped.unwrap().parse::<u64>().unwrap() > 500, "{dropped:?}");
+        }
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let ended = tokio::task::spawn_blocking(move || child.wait().unwrap());
+        assert!(tokio::time::timeout(PATIENCE, ended).await.expect("it stops").unwrap().success());
+        drop(stderr);
+    }
 }

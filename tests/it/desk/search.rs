@@ -25,7 +25,7 @@ async fn add(server: &TestServer, user: &str, name: &str) {
         sha256: Some("0".repeat(64)),
         crc32: 0,
     };
-    let new = NewDocument { name: name.into(), blob, uploaded_by: user.into() };
+    let new = NewDocument { name: name.into(), blob, uploaded_by: user.into(), notes: Vec::new() };
     let now = server.clock.now();
     server.app().db.write(move |conn| model::add(conn, new, &Quota::NONE, now)).await.unwrap();
 }

@@ -120,6 +120,104 @@ async fn exit_codes_say_what_went_wrong() {
     assert!(sent == Some(3) && said.contains("The words of the code were wrong"), "{said}");
 }
 
+/// What is left out in the end has an exit code of its own, on both sides, and nobody learns where the other's files lie.
+#[tokio::test]
+async fn what_was_left_out_is_told_at_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Running::start(&dir.path().join("data"), &[]);
+    let gone = file(dir.path(), "sent/gone.txt", 1000, 1);
+    file(dir.path(), "sent/there.txt", 1000, 2);
+    let sent = gone.parent().unwrap().to_owned();
+    let sender = Sender::start(&server, &[sent.to_str().unwrap()], b"");
+    fs::remove_file(gone).unwrap();
+    let to = dir.path().join("to");
+    let output = receive(&server, &sender.code, &["--yes", "--to", to.to_str().unwrap()]);
+    let (received, (code, said)) = (text(&output.stderr), sender.end());
+    assert_eq!((output.status.code(), code), (Some(8), Some(8)), "{received} {said}");
+    for said in [&received, &said] {
+        assert!(
+            said.contains("left out: sent/gone.txt: its sender cannot read it") && said.contains("1 left out"),
+            "{said}"
+        );
+    }
+    assert!(!received.contains(sent.to_str().unwrap()), "{received}");
+    assert!(to.join("sent/there.txt").exists());
+}
+
+#[tokio::test]
+async fn a_link_names_its_server_and_a_target_that_is_none_spends_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Running::start(&dir.path().join("data"), &[]);
+    let path = file(dir.path(), "a.txt", 1000, 1);
+    let sender = Sender::start(&server, &[path.to_str().unwrap()], b"");
+    let link = format!("{}/direct#{}", server.url, sender.code);
+    let output = run(&["receive", "--server", "127.0.0.1:1", "--yes", "--to", path.to_str().unwrap(), &link], "");
+    let said = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("is a file; --to names a folder"), "{said}");
+    let to = dir.path().join("to");
+    let output = run(&["receive", "--server", "127.0.0.1:1", "--yes", "--to", to.to_str().unwrap(), &link], "");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_same(&path, &to.join("a.txt"));
+    let (code, said) = sender.end();
+    assert!(code == Some(0) && said.contains(&format!("handover receive '{link}'")), "{said}");
+    for wrong in ["https://h.example/other#7-aardvark-yoyo", "ftp://h.example/direct#7-aardvark-yoyo"] {
+        assert_eq!(run(&["receive", "--yes", wrong], "").status.code(), Some(1), "{wrong}");
+    }
+}
+
+/// A terminal may stand behind a pipe, and standard error is one wherever standard output leads.
+#[tokio::test]
+async fn texts_move_no_cursor() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Running::start(&dir.path().join("data"), &[]);
+    let path = dir.path().join("a.txt");
+    fs::write(&path, "plain\n").unwrap();
+    let evil = "a\u{1b}]0;title\u{7}\u{1b}[2J\nb\u{202e}c";
+    for args in [&["--yes"][..], &["--to", "-"], &["--yes", "--json"]] {
+        let sender = Sender::start(&server, &["--text", evil, path.to_str().unwrap()], b"");
+        let mut command = handover(&[&["receive", "--server", &server.url, &sender.code], args].concat());
+        let output = command.env("HANDOVER_X", "").current_dir(dir.path()).stdin(Stdio::null()).output().unwrap();
+        let all = [text(&output.stderr), String::from_utf8_lossy(&output.stdout).into_owned()].concat();
+        assert_eq!(output.status.code(), Some(0), "{all}");
+        assert!(!all.contains(['\u{1b}', '\u{7}', '\u{202e}']) && all.contains("title"), "{args:?} {all:?}");
+        assert_eq!(sender.end().0, Some(0));
+    }
+}
+
+/// Whoever writes VAR= for what has no value means that it is not set.
+#[test]
+fn empty_variables_are_not_set() {
+    let mut command = handover(&["send", "--text", "x", "--no-qr"]);
+    let variables = ["HANDOVER_SERVER", "HANDOVER_TOKEN", "HANDOVER_PUBLIC_URL", "HANDOVER_GUESTS"];
+    for name in variables {
+        command.env(name, "");
+    }
+    let said = text(&command.env("HANDOVER_RELAY", "").arg("--server").arg("127.0.0.1:1").output().unwrap().stderr);
+    assert!(said.contains("cannot be reached"), "{said}");
+    let mut command = handover(&["doctor", "--live"]);
+    for name in ["PUBLIC_URL", "TRUSTED_PROXIES", "GUESTS", "SECRET_FILE", "MAX_FILE_SIZE", "BIND"] {
+        command.env(format!("HANDOVER_{name}"), "");
+    }
+    let said = text(&command.output().unwrap().stderr);
+    assert!(!said.contains("invalid value") && !said.contains("required"), "{said}");
+}
+
+/// What a shell puts in the place of `<(command)`.
+#[tokio::test]
+async fn a_pipe_that_has_a_name_is_sent_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Running::start(&dir.path().join("data"), &[]);
+    let pipe = dir.path().join("pipe.txt");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = pipe.clone();
+    let writing = std::thread::spawn(move || fs::write(writer, "from a command").unwrap());
+    let sender = Sender::start(&server, &[pipe.to_str().unwrap()], b"");
+    let output = receive(&server, &sender.code, &["--to", "-"]);
+    writing.join().unwrap();
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "from a command".into()));
+    assert_eq!(sender.end().0, Some(0));
+}
+
 #[tokio::test]
 async fn an_interrupt_ends_the_code() {
     let dir = tempfile::tempdir().unwrap();

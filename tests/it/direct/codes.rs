@@ -38,8 +38,19 @@ impl Socket {
         }
     }
 
+    /// As from this address, behind a proxy.
+    pub async fn from(server: &TestServer, path: &str, address: &str) -> Socket {
+        let mut request = format!("ws://{}{path}", server.address).into_client_request().unwrap();
+        request.headers_mut().insert("x-forwarded-for", address.parse().unwrap());
+        Socket(client_async(request, TcpStream::connect(server.address).await.unwrap()).await.unwrap().0)
+    }
+
     /// As a page does that has signed in: with two subprotocols.
-    async fn with_token(server: &TestServer, path: &str, token: &str) -> Result<(Socket, Option<HeaderValue>), u16> {
+    pub async fn with_token(
+        server: &TestServer,
+        path: &str,
+        token: &str,
+    ) -> Result<(Socket, Option<HeaderValue>), u16> {
         let mut request = format!("ws://{}{path}", server.address).into_client_request().unwrap();
         request.headers_mut().insert("origin", server.url.parse().unwrap());
         request.headers_mut().insert("sec-websocket-protocol", format!("handover, bearer.{token}").parse().unwrap());
@@ -179,7 +190,7 @@ async fn whoever_comes_without_the_words_gets_nothing_and_keeps_nobody_out() {
     assert_eq!(stranger.signal().await, Signal::Paired { session: 1 });
     assert_eq!(sender.signal().await, Signal::Paired { session: 1 });
     sender.pass(vec![PAKE]).await;
-    // What it says that is no confirmation helps nothing, nor does one of its own.
+    // What it says that is no confirmation helps nothing.
     stranger.pass(vec![PAKE]).await;
     stranger.pass(vec![4, 1, 2]).await;
     assert_eq!((sender.frame().await, sender.frame().await), (vec![PAKE], vec![4, 1, 2]));
@@ -201,6 +212,16 @@ async fn whoever_comes_without_the_words_gets_nothing_and_keeps_nobody_out() {
     let [sent, received] = agree(&mut sender, &mut receiver).await.map(ice_servers);
     assert_eq!((sent.len(), received.len()), (1, 1));
     assert_eq!(Socket::to(&server, &path).await.ended().await, "code_in_use", "now it is somebody's");
+}
+
+/// Nor can it end what is not its own.
+#[tokio::test]
+async fn whoever_comes_without_the_words_ends_nothing() {
+    let server = TestServer::start();
+    let (mut sender, mut stranger) = pair(&server).await;
+    stranger.say(&Signal::End { code: End::Failed }).await;
+    assert_eq!(stranger.ended().await, "failed");
+    assert_eq!(sender.signal().await, Signal::Waiting);
 }
 
 /// One that goes without having shown anything leaves the code as it was.

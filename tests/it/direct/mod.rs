@@ -2,6 +2,7 @@
 
 mod cli;
 mod codes;
+mod files;
 mod hostile;
 mod interop;
 mod killed;
@@ -9,6 +10,7 @@ mod limits;
 mod load;
 mod pairs;
 mod path;
+mod proxy;
 mod relay;
 mod resume;
 mod server_gone;

@@ -92,11 +92,11 @@ async fn received_bytes(server: &TestServer) -> u64 {
 #[tokio::test]
 async fn the_content_does_not_pass_through_the_server() {
     let server = TestServer::start();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let from = tempfile::tempdir().unwrap();
     let path = file(from.path(), "file", SIZE, 1);
     // The one that cannot be reached shows that either end may open the connection.
     for cuts in [[&[u64::MAX][..], &[]], [&[], &[u64::MAX]]] {
-        let before = received_bytes(&server).await;
+        let (to, before) = (tempfile::tempdir().unwrap(), received_bytes(&server).await);
         let networks = cuts.map(|cuts| Watched::new(LOOPBACK, cuts));
         let (sender, receiver) = once_direct(&server, &path, to.path(), networks).run().await;
         assert!(sender.result.is_ok() && receiver.result.is_ok(), "{:?} {:?}", sender.result, receiver.result);
@@ -113,12 +113,13 @@ async fn the_content_does_not_pass_through_the_server() {
 #[tokio::test]
 async fn it_moves_while_content_flows() {
     let server = TestServer::start();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let from = tempfile::tempdir().unwrap();
     let path = file(from.path(), "file", SIZE, 1);
     let seed = rand::random();
     println!("seed {seed}");
     let mut rng = SmallRng::seed_from_u64(seed);
     for round in 0..12 {
+        let to = tempfile::tempdir().unwrap();
         // Past the window, so that the file cannot have been sent by then.
         let moment = rng.random_range(0..SIZE - (5 << 20));
         let (open, gate) = watch::channel(false);
@@ -144,12 +145,13 @@ async fn it_moves_while_content_flows() {
 #[tokio::test]
 async fn a_path_that_breaks_leads_back_to_the_relay() {
     let server = TestServer::start();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let from = tempfile::tempdir().unwrap();
     let path = file(from.path(), "file", SIZE, 1);
     let seed = rand::random();
     println!("seed {seed}");
     let mut rng = SmallRng::seed_from_u64(seed);
     for round in 0..12 {
+        let to = tempfile::tempdir().unwrap();
         // Past the tags and the first words, without which it is no path.
         let cut = rng.random_range(1000..SIZE as u64);
         let cuts: [&[u64]; 2] = if round % 2 == 0 { [&[cut], &[]] } else { [&[], &[cut]] };

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use handover::client::direct::{Choice, Event, Route, WhyNot};
+use handover::client::direct::{Choice, Event, Route};
 use handover::protocol::direct::Signal;
 
 use crate::direct::codes::{Socket, again_with};
+use crate::direct::killed::End;
 use crate::direct::path::{DIRECT, LOOPBACK, RELAYED, Watched};
-use crate::support::binary::Running;
+use crate::support::binary::{Running, handover};
 use crate::support::directed::*;
 use crate::support::*;
 
@@ -43,18 +44,19 @@ impl Mortal {
     }
 }
 
-/// A transfer with one direct path, broken after `cut` bytes; once it stands `event` happens, and then content flows.
+/// A transfer with one direct path, broken after `cut` bytes; once content flows there `event` happens.
 fn once_direct(server: &Mortal, path: &Path, to: &Path, cut: u64, event: impl Fn(&Mortal) + 'static) -> Transfer {
     let (tell, told) = mpsc::channel();
-    let mut transfer = Transfer::new(&server.url, to).of(path);
+    // What is confirmed of the first file has come by the path, both ways.
+    let first = file(path.parent().unwrap(), "first", 1000, 2);
+    let mut transfer = Transfer::new(&server.url, to).of(&first).of(path);
     let route = |cuts: &[u64]| Route::Direct(Watched::new(LOOPBACK, cuts));
     transfer.routes = (route(&[cut]), route(&[]));
     let server = server.clone();
-    transfer.watch = Box::new(move |said| {
-        if *said == DIRECT {
-            event(&server);
-            let _ = tell.send(());
-        }
+    transfer.watch = Box::new(move |said| match said {
+        Event::FileDone { path, .. } if path == "first" => event(&server),
+        said if *said == DIRECT => drop(tell.send(())),
+        _ => {}
     });
     transfer.decide = Box::new(move |_| {
         told.recv().unwrap();
@@ -75,32 +77,6 @@ async fn a_direct_transfer_needs_no_server() {
     for end in [&sender, &receiver] {
         assert!(!end.events.contains(&RELAYED) && !end.has(|event| matches!(event, Event::ConnectionLost)), "{end:?}");
     }
-}
-
-/// What either end says at its end comes over the path, too.
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_server_the_other_end_is_told_how_it_went() {
-    let server = Mortal::start();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let path = file(from.path(), "file", 1000, 1);
-    let mut transfer = once_direct(&server, &path, to.path(), u64::MAX, Mortal::kill);
-    let (tell, told) = mpsc::channel();
-    let watch = std::mem::replace(&mut transfer.watch, Box::new(|_| {}));
-    let mut watch = watch;
-    transfer.watch = Box::new(move |event| {
-        watch(event);
-        if *event == DIRECT {
-            let _ = tell.send(());
-        }
-    });
-    transfer.decide = Box::new(move |_| {
-        told.recv().unwrap();
-        Choice::None
-    });
-    let started = std::time::Instant::now();
-    let (sender, receiver) = transfer.run().await;
-    assert_eq!((sender.failure().code(), receiver.failure().code()), ("declined", "declined"));
-    assert!(started.elapsed() < PACE.goodbye * 2, "nobody waits for a dead socket");
 }
 
 /// When the path breaks after the server was started anew the two go on over its relay, and where they were.
@@ -143,26 +119,24 @@ async fn a_relayed_transfer_outlives_its_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_waits_is_good_at_a_new_server() {
     let server = Mortal::start();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let path = file(from.path(), "file", 1000, 1);
-    let (back, is_back) = mpsc::channel();
-    let mut transfer = Transfer::new(&server.url, to.path()).of(&path);
-    transfer.watch = Box::new(move |event| {
-        if *event == Event::ConnectionBack {
-            let _ = back.send(());
-        }
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(dir.path(), "file", 1000, 1);
+    let to = dir.path().join("to");
+    let end = |args: &[&str]| {
+        let mut command = handover(args);
+        command.args(["--json", "--relay", "--server", &server.url]).env("XDG_STATE_HOME", dir.path().join("state"));
+        End::start(command)
+    };
+    tokio::task::block_in_place(|| {
+        let sender = end(&["send", path.to_str().unwrap()]);
+        let code = sender.next("code")["code"].as_str().unwrap().to_owned();
+        server.restart();
+        sender.next("connection_back");
+        let receiver = end(&["receive", &code, "--yes", "--to", to.to_str().unwrap()]);
+        receiver.end();
+        sender.end();
     });
-    let mortal = server.clone();
-    transfer.typed = Box::new(move |code| {
-        tokio::task::block_in_place(|| {
-            mortal.restart();
-            let _ = is_back.recv_timeout(Duration::from_secs(1));
-        });
-        code
-    });
-    let (sender, receiver) = transfer.run().await;
-    assert!(sender.result.is_ok() && receiver.result.is_ok(), "{:?} {:?}", sender.result, receiver.result);
-    assert_same(&path, &to.path().join("file"));
+    assert_same(&path, &to.join("file"));
 }
 
 /// The same as the server sees it: what is enough to come back with, for how long, and what is said where it is not.
@@ -172,6 +146,7 @@ async fn a_new_server_takes_up_what_it_can_prove() {
     let mut sender = Socket::to(&server, "/api/direct/send").await;
     let (nameplate, token) = sender.code().await;
     let again = format!("/api/direct/send?rejoin={nameplate}");
+    drop(sender); // a server that stops waits for whoever is there
     let server = TestServer::in_folder(server.stop(), &[]);
     for wrong in ["", &token[1..], &token[..token.len() - 2]] {
         let mut thief = Socket::to(&server, &again).await;
@@ -183,6 +158,7 @@ async fn a_new_server_takes_up_what_it_can_prove() {
     assert_eq!(back.signal().await, Signal::Rejoined { nameplate });
     let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}")).await;
     let Signal::Joined { token: of_receiver, .. } = receiver.signal().await else { panic!("it is let in") };
+    drop((back, receiver));
     // Both say that they have agreed, the receiver first.
     let server = TestServer::in_folder(server.stop(), &[]);
     let mut receiver = Socket::to(&server, &format!("/api/direct/receive/{nameplate}?rejoin=true")).await;
@@ -195,40 +171,11 @@ async fn a_new_server_takes_up_what_it_can_prove() {
     assert_eq!(sender.signal().await, Signal::Rejoined { nameplate });
     assert!(matches!(sender.signal().await, Signal::Ice { .. }));
     assert_eq!(sender.signal().await, Signal::Paired { session: 1 });
+    drop((sender, receiver));
     // Too late.
     let server = TestServer::in_folder(server.stop(), &[]);
     server.clock.advance(Duration::from_secs(181));
     let mut late = Socket::to(&server, &again).await;
     late.say(&again_with(&token)).await;
     assert_eq!(late.ended().await, "restarted");
-}
-
-/// Whoever was away for too long is told so, and gets another code by itself.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sender_that_was_away_for_too_long_gets_a_new_code() {
-    let server = TestServer::start();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let path = file(from.path(), "file", 1000, 1);
-    let mut transfer = Transfer::new(&server.url, to.path()).of(&path);
-    // The first connection ends once the code is there; the next one waits until it is too late.
-    transfer.sender = cutter(server.address, vec![300]).await;
-    transfer.pace.retry = Duration::from_secs(3);
-    let (clock, metrics) = (server.clock.clone(), format!("{}/metrics", server.url));
-    let (codes, second) = mpsc::channel();
-    transfer.watch = Box::new(move |event| {
-        if let Event::Code { code, .. } = event {
-            let _ = codes.send(code.clone());
-        }
-    });
-    transfer.typed = Box::new(move |first| {
-        tokio::task::block_in_place(|| {
-            assert_eq!(second.recv().unwrap(), first);
-            clock.advance(Duration::from_secs(181));
-            let _ = metrics;
-            second.recv().unwrap()
-        })
-    });
-    let (sender, receiver) = transfer.run().await;
-    assert!(sender.result.is_ok() && receiver.result.is_ok(), "{:?} {:?}", sender.result, receiver.result);
-    assert!(sender.has(|event| matches!(event, Event::NotResumed { why: WhyNot::Away, .. })), "{sender:?}");
 }

@@ -1,5 +1,6 @@
 //! One-time links.
 
+mod managers;
 mod minting;
 mod model;
 mod races;

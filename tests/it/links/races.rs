@@ -103,36 +103,99 @@ async fn assert_cut(scene: &Scene, mut reader: Raw) {
     assert!(100_000 + rest.len() < scene.content.len(), "the last byte never leaves");
 }
 
-#[tokio::test]
-async fn somebody_else_is_told_to_wait_and_gets_it_when_the_lease_is_over() {
-    let scene = Scene::new(LARGE, &[]).await;
-    let minted = scene.mint().await;
-    let first = begun(&scene, &minted).await;
-    let second = || scene.server.fetch(&minted["download_url"]);
-    let page = second().header("accept", "text/html").send().await.unwrap();
-    assert_eq!((page.status().as_u16(), page.headers().contains_key("retry-after")), (409, true));
-    assert!(page.text().await.unwrap().contains("being downloaded right now"));
-    scene.server.clock.advance(Duration::from_secs(59));
-    expect_problem(second(), 409, "link_busy", Some("This link is being downloaded right now")).await;
-    scene.server.clock.advance(Duration::from_secs(1));
-    assert!(second().send().await.unwrap().bytes().await.unwrap() == scene.content);
-    assert_cut(&scene, first).await;
-    expect_problem(second(), 410, "used_link", None).await;
+/// Somebody else who gets the link once nothing has moved for some time.
+async fn taken_over(scene: &Scene, minted: &Value, headers: &str) -> Raw {
+    let mut reader = None;
+    eventually("what stands still is given to whoever asks", async || {
+        scene.server.clock.advance(Duration::from_secs(5));
+        let mut raw = Raw::open(scene.server.address).await;
+        raw.get(path_of(&minted["download_url"]), headers).await;
+        let status = raw.head().await.status;
+        reader = Some(raw);
+        status == 200
+    })
+    .await;
+    reader.unwrap()
 }
 
 /// The first may come back too late while the second is still at it: neither disturbs the other's claim.
 #[tokio::test]
-async fn a_claim_that_was_lost_gives_nothing_back() {
+async fn somebody_else_is_told_to_wait_and_gets_it_when_nothing_moves() {
+    for agent in ["", "User-Agent: another\r\n"] {
+        let scene = Scene::new(LARGE, &[]).await;
+        let minted = scene.mint().await;
+        let first = begun(&scene, &minted).await;
+        let second = || scene.server.fetch(&minted["download_url"]);
+        let page = second().header("accept", "text/html").send().await.unwrap();
+        assert_eq!(page.status(), 409);
+        let wait: u64 = page.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=5).contains(&wait), "{wait} s");
+        assert!(page.text().await.unwrap().contains("being downloaded right now"));
+        scene.server.clock.advance(Duration::from_secs(4));
+        expect_problem(second(), 409, "link_busy", Some("This link is being downloaded right now")).await;
+        let mut second = taken_over(&scene, &minted, agent).await;
+        assert_cut(&scene, first).await;
+        expect_problem(scene.server.fetch(&minted["download_url"]), 409, "link_busy", None).await;
+        assert!(second.take(scene.content.len()).await == scene.content);
+        expect_problem(scene.server.fetch(&minted["download_url"]), 410, "used_link", None).await;
+    }
+}
+
+/// The holder's address has changed: it goes on at once with what it was given at the start, and nobody does without.
+#[tokio::test]
+async fn a_proof_of_the_hold_goes_on_at_once() {
     let scene = Scene::new(LARGE, &[]).await;
     let minted = scene.mint().await;
-    let first = begun(&scene, &minted).await;
-    scene.server.clock.advance(Duration::from_secs(60));
-    let mut second = begun(&scene, &minted).await;
-    assert_cut(&scene, first).await;
-    expect_problem(scene.server.fetch(&minted["download_url"]), 409, "link_busy", None).await;
-    let rest = second.take(scene.content.len() - 100_000).await;
-    assert!(rest == scene.content[100_000..]);
-    expect_problem(scene.server.fetch(&minted["download_url"]), 410, "used_link", None).await;
+    let mut first = Raw::open(scene.server.address).await;
+    first.get(path_of(&minted["download_url"]), "User-Agent: first\r\n").await;
+    let hold = first.head().await.get("handover-hold").unwrap().to_owned();
+    let mut copy = first.take(100_000).await;
+    let on = |hold: &str| {
+        scene
+            .server
+            .fetch(&minted["download_url"])
+            .header("range", "bytes=100000-")
+            .header("handover-hold", hold.to_owned())
+    };
+    for wrong in ["", "0.0", &hold[..hold.len() - 1]] {
+        expect_problem(on(wrong), 409, "link_busy", None).await;
+    }
+    let rest = on(&hold).send().await.unwrap();
+    assert_eq!(rest.status(), 206);
+    assert_eq!(rest.headers()["handover-hold"].to_str().unwrap(), hold);
+    copy.extend(rest.bytes().await.unwrap());
+    assert!(copy == scene.content);
+    assert!(100_000 + first.rest().await.len() < scene.content.len());
+    expect_problem(on(&hold), 410, "used_link", None).await;
+}
+
+/// Promise 4: with the rights of whoever minted a link the link ends, at once and for good, also where it is being used.
+#[tokio::test]
+async fn links_end_with_the_rights_of_whoever_minted_them() {
+    use handover::server::auth::Role;
+    use handover::server::features::accounts::model;
+    for change in ["disabled", "role", "password"] {
+        let scene = Scene::new(LARGE, &[]).await;
+        let (idle, used) = (scene.mint().await, scene.mint().await);
+        let reader = begun(&scene, &used).await;
+        let now = scene.server.clock.now();
+        let done = scene.server.app().db.write(move |conn| {
+            let id = model::find(conn, "carl")?.expect("he is there").id;
+            match change {
+                "disabled" => model::set_disabled(conn, &id, Some(now))?,
+                "role" => model::set_role(conn, &id, Role::Operation)?,
+                _ => model::set_password(conn, &id, "another", None)?,
+            }
+            Ok(())
+        });
+        done.await.unwrap();
+        scene.server.clock.advance(Duration::from_secs(1));
+        assert_cut(&scene, reader).await;
+        for minted in [&idle, &used] {
+            expect_problem(scene.server.fetch(&minted["download_url"]), 410, "revoked_link", None).await;
+            assert_eq!(scene.link(minted).await["fetched_at"], Value::Null, "{change}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -171,4 +234,9 @@ async fn a_running_download_outlives_the_expiry_of_its_link() {
     let rest = reader.take(scene.content.len() - 100_000).await;
     assert!(rest == scene.content[100_000..]);
     scene.await_state(&minted, "consumed").await;
+    // But not for ever.
+    let minted = scene.server.mint(&scene.client, "a.docx?expires_in=30").await;
+    let reader = begun(&scene, &minted).await;
+    scene.server.clock.advance(Duration::from_secs(30 + 3600));
+    assert_cut(&scene, reader).await;
 }

@@ -3,3 +3,4 @@
 mod curl;
 mod ends;
 mod passing;
+mod shares;

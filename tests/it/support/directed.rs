@@ -28,6 +28,7 @@ const fn pace() -> Pace {
         probe: Duration::from_secs(10),
         dead: Duration::from_secs(20),
         look: Duration::from_secs(1),
+        window: 64 << 20,
         stall: Duration::from_secs(15),
         silence: Duration::from_secs(30),
         retry: Duration::from_millis(500),

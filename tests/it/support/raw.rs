@@ -13,6 +13,8 @@ pub struct Raw {
     stream: TcpStream,
     /// Read from the socket and not yet taken.
     buffer: Vec<u8>,
+    /// Bytes that are read at a time.
+    piece: usize,
 }
 
 /// The head of an answer.
@@ -40,7 +42,12 @@ impl Raw {
         let socket = TcpSocket::new_v4().unwrap();
         // Small, so that what a client has not read yet is on the server's side of the connection.
         socket.set_recv_buffer_size(32 << 10).unwrap();
-        Raw { stream: socket.connect(address).await.unwrap(), buffer: Vec::new() }
+        Raw { stream: socket.connect(address).await.unwrap(), buffer: Vec::new(), piece: 64 << 10 }
+    }
+
+    /// A reader that leaves in its socket what it does not need yet.
+    pub async fn slow(address: SocketAddr, piece: usize) -> Raw {
+        Raw { piece, ..Raw::open(address).await }
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -114,7 +121,7 @@ impl Raw {
     }
 
     async fn fill(&mut self) -> usize {
-        let mut piece = vec![0; 64 << 10];
+        let mut piece = vec![0; self.piece];
         let read =
             tokio::time::timeout(PATIENCE, self.stream.read(&mut piece)).await.expect("the server says something");
         let read = read.unwrap_or(0);

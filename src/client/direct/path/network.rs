@@ -57,15 +57,23 @@ pub fn own(interfaces: &[Interface], most: usize) -> Vec<SocketAddr> {
     own.into_iter().map(|interface| on(interface, 0)).take(most).collect()
 }
 
+/// The first of the ports that systems give to whoever asks for any (Linux; elsewhere they lie above it). Services that people
+/// run have lower ones: an end that was bidden to dial one of those would be a tool against others of its network.
+const ANY_PORT: u16 = 32_768;
+
 /// Those of the other end's addresses that lie in a network of ours, at most `most`. Whoever is on the other side must not
-/// make this machine connect to anywhere else.
+/// make this machine connect to anywhere else; nor to itself, unless that is where the other end is.
 pub fn reachable(offered: &[String], interfaces: &[Interface], most: usize) -> Vec<SocketAddr> {
     let offered = offered.iter().filter_map(|text| text.parse::<SocketAddr>().ok()).filter(|address| {
         let ip = address.ip();
-        address.port() > 0 && !ip.is_unspecified() && !ip.is_multicast()
+        address.port() >= ANY_PORT && !ip.is_unspecified() && !ip.is_multicast()
     });
-    let near = offered.flat_map(|address| {
-        let (ip, port) = (address.ip().to_canonical(), address.port());
+    let offered: Vec<_> = offered.map(|address| (address.ip().to_canonical(), address.port())).collect();
+    let outward = |ip: &IpAddr| !ip.is_loopback();
+    let mut own = interfaces.iter().map(|interface| interface.net.addr()).filter(outward).peekable();
+    let is_here = own.peek().is_none() || own.any(|own| offered.iter().any(|(ip, _)| *ip == own));
+    let offered = offered.into_iter().filter(|(ip, _)| is_here || outward(ip));
+    let near = offered.flat_map(|(ip, port)| {
         let shared = interfaces.iter().filter(move |interface| interface.net.contains(&ip));
         // Where the networks look the same it may be in each of them; elsewhere the system knows the way.
         let shared = shared.take(if is_link_local(ip) { most } else { 1 });
@@ -107,19 +115,22 @@ mod tests {
 
     #[test]
     fn only_our_own_networks_are_tried() {
-        assert_eq!(tried(&["192.168.1.9:1", "127.0.0.1:2", "[fd12::9]:3"]).len(), 3);
-        assert_eq!(tried(&["[::ffff:192.168.1.9]:1"]), ["192.168.1.9:1"]);
-        assert_eq!(tried(&["[fe80::9]:1"]), ["[fe80::9%2]:1", "[fe80::9%3]:1"], "on either interface");
+        assert_eq!(tried(&["192.168.1.9:40001", "[fd12::9]:40003"]).len(), 2);
+        assert_eq!(tried(&["[::ffff:192.168.1.9]:40001"]), ["192.168.1.9:40001"]);
+        assert_eq!(tried(&["[fe80::9]:40001"]), ["[fe80::9%2]:40001", "[fe80::9%3]:40001"], "on either interface");
         for outside in [
-            "192.168.2.9:1",
-            "10.0.0.1:22",
+            "192.168.2.9:40001",
+            "10.0.0.1:40001",
+            "192.168.1.1:22",
+            "192.168.1.9:9100",
+            "192.168.1.9:32767",
             "169.254.169.254:80",
-            "1.1.1.1:443",
-            "[2001:db8::1]:1",
-            "[::ffff:10.0.0.1]:1",
-            "[fd13::1]:1",
-            "0.0.0.0:1",
-            "[::]:1",
+            "1.1.1.1:40001",
+            "[2001:db8::1]:40001",
+            "[::ffff:10.0.0.1]:40001",
+            "[fd13::1]:40001",
+            "0.0.0.0:40001",
+            "[::]:40001",
             "224.0.0.251:5353",
             "192.168.1.9:0",
             "router.local:80",
@@ -131,8 +142,17 @@ mod tests {
     }
 
     #[test]
+    fn this_machine_is_tried_where_the_other_end_is_on_it() {
+        assert_eq!(tried(&["127.0.0.1:40001"]), [""; 0]);
+        assert_eq!(tried(&["127.0.0.1:40001", "192.168.1.9:40002"]), ["192.168.1.9:40002"]);
+        assert_eq!(tried(&["192.168.1.5:40002", "127.0.0.1:40001"]).len(), 2);
+        let alone = [interface("127.0.0.1/8", 1)];
+        assert_eq!(reachable(&["127.0.0.1:40001".into()], &alone, 8).len(), 1, "there is no other network");
+    }
+
+    #[test]
     fn no_more_than_a_few_are_tried() {
-        let many: Vec<String> = (1..200).map(|i| format!("192.168.1.{i}:1")).collect();
+        let many: Vec<String> = (1..200).map(|i| format!("192.168.1.{i}:40001")).collect();
         assert_eq!(reachable(&many, &ours(), 8).len(), 8);
     }
 

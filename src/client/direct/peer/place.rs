@@ -53,3 +53,14 @@ pub async fn rejoin(server: &Server, pace: &Pace, place: &Place, is_confirmed: b
         _ => Err(lost(Lost)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_server_says_a_time_that_cannot_be_counted() {
+        assert!(std::time::Instant::now().checked_add(Place::grace(u64::MAX)).is_some());
+        assert_eq!(Place::grace(180), Duration::from_secs(180));
+    }
+}

@@ -20,18 +20,16 @@ use self::offer::{Deciding, never};
 use self::state::{Journal, State};
 use super::event::{Event, Failure, Summary};
 use super::peer::{Happening, Peer};
-use super::rate::{Rate, progress};
+use super::rate::{Rate, Window, progress};
 use super::resume_state::ResumeState;
 use super::{Pace, Route, Stop, TICK, stopped};
 use crate::client::Server;
 use crate::protocol::direct::message::{Accept, Data, Had, Offer};
 use crate::protocol::direct::{Code, Message};
 
-/// Bytes of content that may be on their way: enough for a long and fast line.
-pub const WINDOW: u64 = 4 << 20;
 /// How much is received before it is confirmed: each confirmation wakes both ends and the server. On a slow line the time
 /// counts, for the sender's progress.
-const CONFIRM: u64 = WINDOW / 4;
+const CONFIRM: u64 = Window::FIRST / 4;
 const CONFIRM_TIME: Duration = Duration::from_millis(200);
 
 /// From where, and where to.
@@ -112,6 +110,7 @@ pub async fn receive(receiving: Receiving, tell: &mut dyn FnMut(Event)) -> Resul
         confirmed_at: Instant::now(),
         started: Instant::now(),
         rate: Rate::new(Instant::now()),
+        window: Window::new(pace.window, Instant::now()),
         total: None,
         complete: None,
         goodbye: pace.goodbye,
@@ -148,6 +147,7 @@ struct Receiver {
     confirmed_at: Instant,
     started: Instant,
     rate: Rate,
+    window: Window,
     /// Bytes of all that is wanted, if they are known.
     total: Option<u64>,
     /// When everything was there.
@@ -216,6 +216,7 @@ impl Receiver {
             Happening::Joined if self.offered.is_none() => tell(Event::PeerJoined),
             Happening::Ready { again, .. } => {
                 (self.offer, self.files.received, self.confirmed) = (Offer::default(), 0, 0);
+                self.window.restart(Instant::now());
                 if let Some(master) = &self.peer.master {
                     self.journal.confirmed(master);
                 }
@@ -281,7 +282,7 @@ impl Receiver {
         self.say_had().await?;
         let (wanted, count) = (self.wanted.as_deref().unwrap_or_default(), self.offer.entries.len());
         let start = self.files.start(wanted, count as u32);
-        self.peer.say(&Message::Accept(Accept::of(wanted, count, WINDOW, start))).await?;
+        self.peer.say(&Message::Accept(Accept::of(wanted, count, self.window.bytes, start))).await?;
         self.check_complete().await
     }
 
@@ -299,7 +300,8 @@ impl Receiver {
 
     async fn confirm(&mut self) -> Result<(), Failure> {
         (self.confirmed, self.confirmed_at) = (self.files.received, Instant::now());
-        self.peer.say(&Message::Ack { bytes: self.files.received, window: None }).await
+        let window = self.window.come(self.files.received, self.confirmed_at);
+        self.peer.say(&Message::Ack { bytes: self.files.received, window }).await
     }
 
     async fn check_complete(&mut self) -> Result<(), Failure> {

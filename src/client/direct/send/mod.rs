@@ -13,7 +13,7 @@ use self::begin::{Journal, begin};
 use self::round::Round;
 use super::event::{Event, Failure, Summary, WhyNot};
 use super::peer::{Happening, Peer};
-use super::rate::{Rate, progress};
+use super::rate::{Rate, Window, progress};
 use super::resume_state::ResumeState;
 use super::source::{Piece, Reading, Source, Sources};
 use super::{Pace, Route, Stop, TICK, stopped};
@@ -201,13 +201,14 @@ impl Sender {
             Message::Accept(accept) => self.begin(accept, tell)?,
             Message::Decline => return Err(Failure::Ended { code: End::Declined, by: Some(Role::Receiver) }),
             Message::Ack { bytes, window } => {
+                let window = window.map(|window| self.window(window));
                 if let Some(round) = &mut self.round {
                     if bytes > round.sent || bytes < round.acked {
                         return Err(Failure::Protocol("it confirms what was not sent"));
                     }
                     self.rate.bytes += bytes - round.acked;
                     round.acked = bytes;
-                    round.window = window.map_or(round.window, |window| window.max(PIECE as u64));
+                    round.window = window.unwrap_or(round.window);
                     while let Some((_, entry)) = round.unconfirmed.pop_front_if(|(end, _)| *end <= bytes) {
                         let Entry { path, size, folder, .. } = &self.entries[entry as usize];
                         if !folder {
@@ -229,6 +230,12 @@ impl Sender {
             _ => {}
         }
         Ok(None)
+    }
+
+    /// How much may be on its way of what the receiver allows: of a stream, what can be sent again.
+    fn window(&self, allowed: u64) -> u64 {
+        let has_stream = self.entries.iter().any(|entry| !entry.folder && entry.size.is_none());
+        allowed.clamp(PIECE as u64, if has_stream { Window::FIRST } else { u64::MAX })
     }
 
     /// The receiver has said what it wants, and where to begin.
@@ -261,7 +268,7 @@ impl Sender {
             dropped: 0,
             reading: None,
             wanted,
-            window: accept.window.max(PIECE as u64),
+            window: self.window(accept.window),
             sent: 0,
             acked: 0,
             unconfirmed: VecDeque::new(),

@@ -146,10 +146,9 @@ fn read(
     }
 }
 
-/// Whether a file is what it was when it was offered, or has grown since: then as much is sent as there was.
+/// Whether a file is what it was when it was offered. Of one that has grown nobody knows whether its beginning is the same.
 fn is_as_offered(file: &File, size: u64, modified: Option<SystemTime>) -> bool {
-    file.metadata()
-        .is_ok_and(|metadata| metadata.len() > size || metadata.len() == size && metadata.modified().ok() == modified)
+    file.metadata().is_ok_and(|metadata| metadata.len() == size && metadata.modified().ok() == modified)
 }
 
 impl Source {

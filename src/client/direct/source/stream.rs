@@ -6,11 +6,11 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::client::direct::receive::WINDOW;
+use crate::client::direct::rate::Window;
 use crate::protocol::direct::PIECE;
 
 /// What is kept of a stream that cannot be read twice, for a receiver whose connection breaks.
-const KEPT: usize = WINDOW as usize + PIECE;
+const KEPT: usize = Window::FIRST as usize + PIECE;
 /// Pieces of a stream that wait to be sent.
 const AHEAD: usize = 4;
 

@@ -12,6 +12,7 @@ use crate::server::auth::{Role, end_sessions_of, password};
 use crate::server::db::schema::{known_networks, users};
 use crate::server::db::{Conn, unique_violation};
 use crate::server::error::{Error, Result};
+use crate::server::features::links;
 
 /// A username that keeps the rules: 3 to 64 letters, digits and `._-`, all ASCII, so that no two look alike; the first is a
 /// letter or digit, so that none looks like an option or a path.
@@ -240,7 +241,7 @@ pub fn list(conn: &mut Conn) -> Result<Vec<User>> {
     Ok(users::table.order(users::username_key).select(User::as_select()).load(conn)?)
 }
 
-/// Changes the password and ends all sessions. With `old`, only while that hash still stands: of two changes at once the
+/// Changes the password and ends all sessions and links. With `old`, only while that hash still stands: of two changes at once the
 /// second finds another hash than the one it was checked against.
 pub fn set_password(conn: &mut Conn, id: &str, hash: &str, old: Option<&str>) -> Result<()> {
     let changed = match old {
@@ -252,18 +253,24 @@ pub fn set_password(conn: &mut Conn, id: &str, hash: &str, old: Option<&str>) ->
     if changed == 0 {
         return Err(WRONG_PASSWORD);
     }
-    end_sessions_of(conn, id)
+    end_rights_of(conn, id)
 }
 
-/// Changes the role and ends all sessions. Whoever does that knows whose account it is, also one that was self-made.
+/// Changes the role and ends all sessions and links. Whoever does that knows whose account it is, also one that was self-made.
 pub fn set_role(conn: &mut Conn, id: &str, role: Role) -> Result<()> {
     conn.update(users::table.find(id), (users::role.eq(role.as_str()), users::self_made.eq(false)))?;
-    end_sessions_of(conn, id)
+    end_rights_of(conn, id)
 }
 
-/// Disables (with a time) or enables (with none) and ends all sessions.
+/// Disables (with a time) or enables (with none) and ends all sessions and links.
 pub fn set_disabled(conn: &mut Conn, id: &str, at: Option<NaiveDateTime>) -> Result<()> {
     conn.update(users::table.find(id), users::disabled_at.eq(at))?;
+    end_rights_of(conn, id)
+}
+
+/// Whoever was signed in with what a user may do until now is not any more, and the links end that were minted with it.
+fn end_rights_of(conn: &mut Conn, id: &str) -> Result<()> {
+    links::model::revoke_minted_by(conn, id)?;
     end_sessions_of(conn, id)
 }
 

@@ -2,25 +2,33 @@
 
 use crate::server::refusals::{FILE_NOT_FOUND, bad_request};
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::NaiveDateTime;
 use serde::Deserialize;
 
 use super::archive::{Archive, Entry, Piece};
 use super::guard::Open;
-use super::lease::BatchLease;
-use super::model::claims::{self, Claim, Which};
+use super::lease::{BatchBooks, FreeLease, LimitedLease};
+use super::model::copies::{self, Copy, Which};
 use super::model::fetches::NewFetch;
 use super::model::{Batch, files};
+use super::refusals::DOWNLOADS_BUSY;
 use crate::protocol::file_name::FileName;
 use crate::server::app::App;
 use crate::server::audit::Origin;
 use crate::server::blobs::Blobs;
+use crate::server::clock::after;
+use crate::server::db::Conn;
 use crate::server::error::{Error, Result};
+use crate::server::features::page::error_page;
 use crate::server::http::download::{Download, Wanted};
-use crate::server::http::file_body::{FileBody, Segment};
+use crate::server::http::file_body::{FileBody, Lease, Segment};
+use crate::server::http::hold::{holder_of, proof_of};
+use crate::server::leases::{Ask, FINISH, HOLD, Ledger};
 
 /// Files that `?files=` may name.
 const MOST_NAMED: usize = 1000;
@@ -30,9 +38,14 @@ pub async fn file(
     app: web::Data<App>,
     open: Open,
     path: web::Path<(String, String)>,
-) -> Result<HttpResponse> {
+) -> HttpResponse {
+    let answer = bring_file(&req, &app, &open, &path.1).await;
+    answer.unwrap_or_else(|error| error_page::refusal(&req, &error))
+}
+
+async fn bring_file(req: &HttpRequest, app: &web::Data<App>, open: &Open, file: &str) -> Result<HttpResponse> {
     let batch = &open.known.batch;
-    let file = app.db.lookup(|conn| files::find(conn, &batch.id, &path.1))?;
+    let file = app.db.lookup(|conn| files::find(conn, &batch.id, file))?;
     let download = Download {
         name: FileName::last(&file.name).to_owned(),
         media_type: "application/octet-stream",
@@ -43,7 +56,7 @@ pub async fn file(
     if req.method() == Method::HEAD {
         return Ok(download.without_body());
     }
-    let range = Wanted::of(&req).range_of(&download)?;
+    let range = Wanted::of(req).range_of(&download)?;
     let fetch = NewFetch {
         batch: batch.id.clone(),
         file: Some(file.id.clone()),
@@ -52,10 +65,13 @@ pub async fn file(
         bytes: download.size,
         address: None,
     };
-    let lease = take(&req, &app, &open, fetch, Which::These(vec![file.id])).await?;
-    let contents = app.blobs.get(&file.blob).map_err(|error| gone(&app, batch, error))?;
+    let which = Which::These(vec![file.id]);
+    let (lease, hold) =
+        take(req, app, open, Wish { fetch, which, content: &download.etag, range: range.clone() }).await?;
+    let contents = app.blobs.get(&file.blob).map_err(|error| gone(app, batch, error))?;
     let (mut response, range) = download.head(range);
-    Ok(response.body(FileBody::new(&req, contents, download.size, range, lease)))
+    hold.map(|hold| response.insert_header((HOLD, hold)));
+    Ok(response.body(FileBody::new(req, contents, range, lease)))
 }
 
 #[derive(Deserialize)]
@@ -63,17 +79,17 @@ pub struct ZipQuery {
     files: Option<String>,
 }
 
-pub async fn zip(
-    req: HttpRequest,
-    app: web::Data<App>,
-    open: Open,
-    query: web::Query<ZipQuery>,
-) -> Result<HttpResponse> {
+pub async fn zip(req: HttpRequest, app: web::Data<App>, open: Open, query: web::Query<ZipQuery>) -> HttpResponse {
+    let answer = bring_zip(&req, &app, &open, query.files.as_deref()).await;
+    answer.unwrap_or_else(|error| error_page::refusal(&req, &error))
+}
+
+async fn bring_zip(req: &HttpRequest, app: &web::Data<App>, open: &Open, named: Option<&str>) -> Result<HttpResponse> {
     let batch = &open.known.batch;
     let id = batch.id.clone();
     let mut files = app.db.read(move |conn| files::list(conn, &id)).await?;
     let mut which = Which::UpTo(files.last().map_or_else(String::new, |file| file.id.clone()));
-    if let Some(named) = query.files.as_deref() {
+    if let Some(named) = named {
         which = Which::These(pick(&mut files, named)?);
     }
     let etag = etag(&files);
@@ -89,7 +105,7 @@ pub async fn zip(
     if req.method() == Method::HEAD {
         return Ok(download.without_body());
     }
-    let range = Wanted::of(&req).range_of(&download)?;
+    let range = Wanted::of(req).range_of(&download)?;
     let fetch = NewFetch {
         batch: batch.id.clone(),
         file: None,
@@ -98,11 +114,13 @@ pub async fn zip(
         bytes: download.size,
         address: None,
     };
-    let lease = take(&req, &app, &open, fetch, which).await?;
+    let (lease, hold) =
+        take(req, app, open, Wish { fetch, which, content: &download.etag, range: range.clone() }).await?;
     let (mut response, range) = download.head(range);
+    hold.map(|hold| response.insert_header((HOLD, hold)));
     let store = app.blobs.clone();
     let segments = archive.pieces(range.clone()).map(move |piece| segment(&store, &blobs, piece));
-    Ok(response.body(FileBody::of_segments(&req, segments, download.size, range, lease)))
+    Ok(response.body(FileBody::of_segments(req, segments, range, lease)))
 }
 
 /// Opens a file of the archive when its turn has come: however many there are, one is open.
@@ -153,28 +171,107 @@ fn zip_name(title: &str) -> String {
         .map_or_else(|| "files.zip".to_owned(), |title| format!("{}.zip", title.as_str()))
 }
 
-/// Puts a download under a lease, with a claim where the batch limits downloads. What its sender fetches is not counted.
+/// What somebody wants to download.
+struct Wish<'a> {
+    fetch: NewFetch,
+    which: Which,
+    content: &'a str,
+    range: Option<Range<u64>>,
+}
+
+/// Puts a download under a lease: of a copy, and with a proof of holding it, where the batch limits downloads. What its
+/// sender fetches is not counted.
 async fn take(
     req: &HttpRequest,
     app: &web::Data<App>,
     open: &Open,
-    mut fetch: NewFetch,
-    which: Which,
-) -> Result<BatchLease> {
+    wish: Wish<'_>,
+) -> Result<(Box<dyn Lease>, Option<String>)> {
     let origin = Origin::of(req, None);
+    let Wish { mut fetch, which, content, range } = wish;
     fetch.address = origin.address.clone();
-    let batch = &open.known.batch;
+    let (batch, size) = (&open.known.batch, fetch.bytes);
     let Some(most) = batch.max_downloads.filter(|_| !open.is_sender && fetch.files > 0) else {
-        return Ok(BatchLease::new(app.clone(), fetch, None, open.is_sender, origin));
+        let to_the_end = range.is_none_or(|range| range.end == size);
+        let lease = FreeLease::new(app.clone(), fetch, to_the_end, open.is_sender, origin);
+        return Ok((Box::new(lease), None));
     };
-    let (holder, claim) = (app.clone(), Claim { batch: batch.id.clone(), which });
-    // Made within the write, so that there is no moment in which a claim stands and nobody would give it back.
-    app.db
+    let (now, keys_of, end) = (app.clock.now(), app.clone(), after(batch.expires_at, FINISH));
+    let (holder, proof) = (holder_of(req), proof_of(req));
+    let proved = proof.as_deref().and_then(|proof| {
+        let (id, grant) = proof.split_once('.')?;
+        app.keys.verify_grant(&held(id), grant, now).then(|| id.to_owned())
+    });
+    let copy = Copy { id: crate::server::id::new(), batch: batch.id.clone(), content: content.to_owned(), which, size };
+    let (lease, id) = app
+        .db
         .write(move |conn| {
-            claims::claim(conn, &claim, fetch.files, most)?;
-            Ok(BatchLease::new(holder, fetch, Some(claim), false, origin))
+            let ask = Asked { in_part: range.is_some(), range: range.unwrap_or(0..size), holder, proved, most };
+            claim(&keys_of, conn, BatchBooks { copy, fetch, origin }, &ask, now)
         })
-        .await
+        .await?;
+    let hold = format!("{id}.{}", app.keys.sign_grant(&held(&id), end));
+    Ok((Box::new(lease), Some(hold)))
+}
+
+/// See [`Ask`].
+struct Asked {
+    range: Range<u64>,
+    in_part: bool,
+    holder: String,
+    /// The copy that is proved to be held.
+    proved: Option<String>,
+    /// Copies that are allowed.
+    most: i32,
+}
+
+/// Goes on with the copy of the same holder, or begins one, or takes over one that stands still.
+fn claim(
+    app: &web::Data<App>,
+    conn: &mut Conn,
+    mut books: BatchBooks,
+    asked: &Asked,
+    now: NaiveDateTime,
+) -> Result<(LimitedLease, String)> {
+    let Copy { batch, content, which, .. } = books.copy.clone();
+    let number = books.fetch.files;
+    let transfer = crate::server::id::new();
+    let Asked { in_part, holder, .. } = asked;
+    let ask =
+        Ask { id: &transfer, range: asked.range.clone(), in_part: *in_part, holder, proved: asked.proved.is_some() };
+    if let Some((id, ledger)) = copies::find(conn, &batch, &content, asked.proved.as_deref(), holder)?
+        && (*in_part || asked.proved.is_some() || ledger.lease_until().is_none())
+    {
+        if ledger.lease_until().is_none() {
+            copies::check(conn, &batch, &which, number, asked.most, false)?;
+        }
+        books.copy.id.clone_from(&id);
+        return Ok((LimitedLease::claim(app, conn, books, ledger, &ask)?, id));
+    }
+    match copies::check(conn, &batch, &which, number, asked.most, true) {
+        Ok(()) => {
+            let id = books.copy.id.clone();
+            copies::begin(conn, &books.copy, holder, now)?;
+            Ok((LimitedLease::claim(app, conn, books, Ledger::default(), &Ask { proved: false, ..ask })?, id))
+        }
+        Err(busy) if busy.is(&DOWNLOADS_BUSY) => {
+            let mut refused = busy;
+            for (id, ledger) in copies::running(conn, &batch, &content)? {
+                books.copy.id.clone_from(&id);
+                match LimitedLease::claim(app, conn, books.clone(), ledger, &Ask { proved: false, ..ask.clone() }) {
+                    Ok(lease) => return Ok((lease, id)),
+                    Err(error) => refused = error,
+                }
+            }
+            Err(refused)
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
+/// What a proof of holding a copy is of.
+fn held(copy: &str) -> String {
+    format!("hold of a copy {copy}")
 }
 
 /// A blob that its row says is there: our failure, unless the batch has ended this very moment.

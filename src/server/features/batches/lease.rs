@@ -1,143 +1,166 @@
-//! The watch over one download of a batch: cuts it off when the batch ends, counts a complete copy before its last byte
-//! leaves, and gives the claim back when the connection breaks.
+//! The watch over one download of a batch: cuts it off when the batch ends, and tells its sender of a complete copy. Where the
+//! batch limits downloads, what is sent is a copy that is given out once (see [`crate::server::leases`]).
 
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use actix_web::web;
 use chrono::{NaiveDateTime, TimeDelta};
 
-use super::model::claims::{self, Claim};
+use super::model::copies::{self, Copy};
 use super::model::fetches::{self, NewFetch};
-use super::model::{still_open, topic};
+use super::model::{may_go_on, topic};
+use super::refusals::{DOWNLOADS_BUSY, DOWNLOADS_USED};
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
-use crate::server::error::Result;
+use crate::server::db::Conn;
+use crate::server::error::{Error, Result};
+use crate::server::http::connection::OnReset;
+use crate::server::http::copy_lease::{Books, CopyLease, Event};
 use crate::server::http::file_body::Lease;
+use crate::server::leases::{Ledger, Refused, Transfer};
 use crate::server::metrics::OpenTransfer;
+
+/// How the subjects of transfers of batches begin.
+pub const BATCH: &str = "batch:";
 
 /// How long a download may go on in a batch that has ended.
 const LOOK: TimeDelta = TimeDelta::seconds(1);
 
-pub struct BatchLease {
+pub type LimitedLease = CopyLease<BatchBooks>;
+
+/// Where the ledger of a copy is kept.
+#[derive(Clone)]
+pub struct BatchBooks {
+    pub copy: Copy,
+    pub fetch: NewFetch,
+    pub origin: Origin,
+}
+
+impl Books for BatchBooks {
+    fn subject(&self) -> String {
+        format!("{BATCH}{}", self.copy.batch)
+    }
+
+    fn size(&self) -> u64 {
+        self.copy.size
+    }
+
+    fn load(&self, conn: &mut Conn) -> Result<Option<Ledger>> {
+        copies::ledger(conn, &self.copy.id)
+    }
+
+    fn store(&self, conn: &mut Conn, ledger: &Ledger, now: NaiveDateTime) -> Result<()> {
+        copies::store(conn, &self.copy.id, &self.copy.batch, &self.copy.which, ledger, now)
+    }
+
+    fn may_go_on(&self, conn: &mut Conn, now: NaiveDateTime) -> Result<()> {
+        may_go_on(conn, &self.copy.batch, now)
+    }
+
+    fn record(&self, conn: &mut Conn, event: Event, now: NaiveDateTime) -> Result<()> {
+        match event {
+            Event::Delivered { whole: false } => return Ok(()),
+            Event::Delivered { whole: true } => fetches::record(conn, &self.fetch, now)?,
+            Event::Broken | Event::Reopened => {}
+        }
+        self.origin.record(conn, now, entry(&self.fetch, event))
+    }
+
+    fn refusal(&self, refused: Refused) -> Error {
+        match refused {
+            Refused::Busy(wait) => DOWNLOADS_BUSY.with("retry-after", wait.as_millis().div_ceil(1000).to_string()),
+            Refused::Used => DOWNLOADS_USED,
+        }
+    }
+}
+
+fn entry(fetch: &NewFetch, event: Event) -> Entry {
+    let action = match event {
+        Event::Delivered { .. } => Action::BatchFetched,
+        Event::Broken | Event::Reopened => Action::BatchFetchBroken,
+    };
+    Entry::new(action, &fetch.what).detail(topic(&fetch.batch))
+}
+
+/// Where anybody may download as often as they like; and the sender everywhere.
+pub struct FreeLease {
     app: web::Data<App>,
     fetch: NewFetch,
-    /// Where the batch limits downloads.
-    claim: Option<Claim>,
     /// What the sender fetches is not told to the sender.
     by_sender: bool,
     origin: Origin,
     looked: NaiveDateTime,
-    completing: Option<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
-    state: State,
-    _transfer: OpenTransfer,
+    /// For [`crate::server::leases::Transfers::subjects`].
+    id: String,
+    transfer: Arc<Transfer>,
+    /// The body ends with the last byte of what is fetched.
+    to_the_end: bool,
+    over: bool,
+    _open: OpenTransfer,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Running,
-    /// Counted as a copy; the last byte may leave.
-    Complete,
-    /// The last byte is out of our hands.
-    HandedOn,
-    Over,
-}
-
-impl BatchLease {
-    pub fn new(
-        app: web::Data<App>,
-        fetch: NewFetch,
-        claim: Option<Claim>,
-        by_sender: bool,
-        origin: Origin,
-    ) -> BatchLease {
-        BatchLease {
+impl FreeLease {
+    pub fn new(app: web::Data<App>, fetch: NewFetch, to_the_end: bool, by_sender: bool, origin: Origin) -> FreeLease {
+        let (id, now) = (crate::server::id::new(), app.clock.now());
+        let subject = format!("{BATCH}{}", fetch.batch);
+        FreeLease {
+            transfer: app.transfers.begin(id.clone(), subject, 0, u64::MAX, now),
+            id,
             fetch,
-            claim,
+            to_the_end,
             by_sender,
             origin,
-            looked: app.clock.now(),
-            completing: None,
-            state: State::Running,
-            _transfer: app.metrics.transfer("download"),
+            looked: now,
+            over: false,
+            _open: app.metrics.transfer("download"),
             app,
         }
     }
+
+    fn record(&mut self, event: Event) {
+        self.over = true;
+        let (fetch, origin, now) = (self.fetch.clone(), self.origin.clone(), self.app.clock.now());
+        let is_told = matches!(event, Event::Delivered { .. }) && !self.by_sender;
+        self.app.db.writer().post("end a download of a batch", move |conn| {
+            if is_told {
+                fetches::record(conn, &fetch, now)?;
+            }
+            origin.record(conn, now, entry(&fetch, event))
+        });
+    }
 }
 
-impl Lease for BatchLease {
-    fn progressed(&mut self) -> io::Result<()> {
+impl Lease for FreeLease {
+    fn progressed(&mut self, acked: u64) -> io::Result<()> {
         let now = self.app.clock.now();
+        self.transfer.acked(acked, now);
         if (now - self.looked).abs() >= LOOK {
             self.looked = now;
-            self.app.db.lookup(|conn| still_open(conn, &self.fetch.batch, now)).map_err(io::Error::other)?;
+            self.app.db.lookup(|conn| may_go_on(conn, &self.fetch.batch, now)).map_err(io::Error::other)?;
         }
         Ok(())
     }
 
-    fn poll_release_last_byte(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(claim) = &self.claim {
-            let completing = self.completing.get_or_insert_with(|| {
-                let (app, claim) = (self.app.clone(), claim.clone());
-                Box::pin(async move { app.db.write(move |conn| claims::complete(conn, &claim)).await })
-            });
-            let completed = ready!(completing.as_mut().poll(cx));
-            self.completing = None;
-            completed.map_err(io::Error::other)?;
-        }
-        self.state = State::Complete;
+    fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn part_ends(&mut self) {
-        // Nobody waits for it: the one writer takes it before the claim of whoever asks on.
-        if let Some(claim) = self.claim.take() {
-            self.app.db.writer().post("give a claim back", move |conn| claims::release(conn, &claim));
+    fn delivered(&mut self) -> Option<OnReset> {
+        match self.to_the_end {
+            true => self.record(Event::Delivered { whole: true }),
+            false => self.over = true,
         }
-    }
-
-    fn handed_on(&mut self) {
-        self.state = State::HandedOn;
-    }
-
-    fn delivered(&mut self) {
-        let (state, now) = (std::mem::replace(&mut self.state, State::Over), self.app.clock.now());
-        let (fetch, origin, claim) = (self.fetch.clone(), self.origin.clone(), self.claim.take());
-        let by_sender = self.by_sender;
-        self.app.db.writer().post("end a download of a batch", move |conn| {
-            match (claim, state) {
-                // A range that ends before the last byte.
-                (_, State::Running) if fetch.bytes > 0 => return Ok(()),
-                // Nothing was there to be released.
-                (Some(claim), State::Running) => claims::complete(conn, &claim)?,
-                _ => {}
-            }
-            if !by_sender {
-                fetches::record(conn, &fetch, now)?;
-            }
-            origin.record(conn, now, Entry::new(Action::BatchFetched, &fetch.what).detail(topic(&fetch.batch)))
-        });
+        None
     }
 }
 
-impl Drop for BatchLease {
+impl Drop for FreeLease {
     fn drop(&mut self) {
-        if self.state == State::Over {
-            return;
+        self.app.transfers.end(&self.id);
+        if !self.over {
+            self.record(Event::Broken);
         }
-        // A write that is on its way will count the copy.
-        let state = if self.completing.is_some() { State::Complete } else { self.state };
-        let now = self.app.clock.now();
-        let (fetch, origin, claim) = (self.fetch.clone(), self.origin.clone(), self.claim.take());
-        self.app.db.writer().post("give a download of a batch back", move |conn| {
-            match (&claim, state) {
-                (Some(claim), State::Running) => claims::release(conn, claim)?,
-                (Some(claim), State::Complete) => claims::take_back(conn, claim)?,
-                _ => {}
-            }
-            origin.record(conn, now, Entry::new(Action::BatchFetchBroken, &fetch.what).detail(topic(&fetch.batch)))
-        });
     }
 }

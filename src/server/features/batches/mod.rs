@@ -47,7 +47,10 @@ async fn sweep(app: &App) -> Result<()> {
 pub async fn clear(app: &App) -> Result<()> {
     loop {
         let (now, quota) = (app.clock.now(), *app.blobs.space().quota());
-        let Some(cleared) = app.db.write(move |conn| model::clear(conn, &quota, now)).await? else { return Ok(()) };
+        let busy = app.transfers.subjects(lease::BATCH);
+        let Some(cleared) = app.db.write(move |conn| model::clear(conn, &quota, &busy, now)).await? else {
+            return Ok(());
+        };
         events::publish(app, &cleared.batch, events::ENDED, &json!({}));
         app.blobs.discard(cleared.blobs);
     }

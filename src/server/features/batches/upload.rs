@@ -1,5 +1,6 @@
 //! Making batches and putting files into them.
 
+use crate::protocol::names;
 use crate::server::refusals::{NO_FILE, bad_request};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,7 +17,6 @@ use super::guard::{Known, Managed};
 use super::incoming::{Fields, Incoming};
 use super::model::{self, NewBatch, files};
 use super::{secret, urls};
-use crate::protocol::names;
 use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::blobs::{Account, commit_all};

@@ -95,7 +95,7 @@ pub async fn receive(
     if again.rejoin {
         actix_rt::spawn(serve_again(app, hub, (nameplate, Role::Receiver), who, incoming));
     } else {
-        actix_rt::spawn(serve_receiver(app, hub, nameplate, who, incoming));
+        actix_rt::spawn(serve_receiver(app, hub, nameplate, guess, who, incoming));
     }
     Ok(response)
 }

@@ -1,5 +1,6 @@
 //! One side's socket, from the handshake to its end.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::web;
@@ -85,9 +86,7 @@ async fn listen(app: &App, participant: &mut Participant, incoming: &mut Incomin
 /// Waits for the other side to take a frame, and goes on asking this one whether it is there: it may not be silent for as
 /// long as a stalled connection is borne with.
 async fn pass_on(app: &App, participant: &mut Participant, frame: Bytes, place: Place) -> bool {
-    if let Some(receiver) = participant.note(&frame, app.clock.now()) {
-        app.throttle.forgive_guess(Guess::Short { signed_in: false }, receiver);
-    }
+    participant.note(&frame, app.clock.now());
     let outgoing = participant.outgoing().clone();
     let passing = participant.pass_on(frame, place);
     tokio::pin!(passing);
@@ -104,8 +103,15 @@ fn read(text: &str) -> Option<Signal> {
 }
 
 /// Lets a receiver in and serves it. Where somebody has the place who does not show that the code is there, it waits a little.
-/// The guess that was booked for its network is given back once it has shown it.
-pub async fn serve_receiver(app: web::Data<App>, hub: Hub, nameplate: u32, who: Arrival, incoming: Incoming) {
+/// What was booked for its network is given back, and booked again if it goes without having shown that it has the code.
+pub async fn serve_receiver(
+    app: web::Data<App>,
+    hub: Hub,
+    nameplate: u32,
+    guess: Guess,
+    who: Arrival,
+    incoming: Incoming,
+) {
     let (outgoing, address, until) = (who.outgoing.clone(), who.address, Instant::now() + QUEUE_TIME);
     let admitted = loop {
         let who = Arrival { sign_in: None, address, outgoing: outgoing.clone(), now: app.clock.now() };
@@ -115,10 +121,15 @@ pub async fn serve_receiver(app: web::Data<App>, hub: Hub, nameplate: u32, who: 
         }
     };
     match admitted {
-        Ok(Admitted { participant, token, .. }) => {
+        Ok(Admitted { participant, token, is_proven, .. }) => {
+            app.throttle.forgive_guess(guess, address);
             let grace = hub.grace().as_secs();
             participant.welcome(&Signal::Joined { nameplate, token, grace }, app.clock.now());
-            serve(app, participant, incoming).await;
+            serve(app.clone(), participant, incoming).await;
+            if !is_proven.load(Ordering::Relaxed) {
+                // Whether it has any left is asked the next time.
+                let _ = app.throttle.guess(guess, address, app.clock.now());
+            }
         }
         Err(end) => refuse((end, None), incoming, outgoing).await,
     }
@@ -147,7 +158,7 @@ pub async fn serve_again(
         .and_then(|(token, is_confirmed)| hub.rejoin((nameplate, role), &token, is_confirmed, who));
     match participant {
         Ok(participant) => {
-            if role == Role::Receiver {
+            if role == Role::Receiver && !hub.is_unproven(nameplate) {
                 // The token was right: a line that breaks often is no guess.
                 app.throttle.forgive_guess(Guess::Short { signed_in: false }, address);
             }

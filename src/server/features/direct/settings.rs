@@ -21,7 +21,8 @@ pub struct Settings {
     )]
     pub ice_servers: Vec<IceServer>,
 
-    /// Codes of direct transfers that may wait at once; one address may have a quarter of them
+    /// Codes of direct transfers that may wait at once; one address may have a quarter of them, guests three
+    /// quarters
     #[arg(long, env = "HANDOVER_MAX_CODES", default_value_t = 10_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub max_codes: u32,
 

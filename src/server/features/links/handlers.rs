@@ -109,7 +109,7 @@ pub struct Link {
     issued_to: String,
     /// issued, claimed, consumed, expired or revoked
     state: String,
-    /// Downloads begun, 10 at most
+    /// Downloads begun; of those that run side by side each
     starts: i32,
     issued_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
@@ -117,6 +117,12 @@ pub struct Link {
     fetched_at: Option<DateTime<Utc>>,
     /// Address of the latest download
     fetched_from: Option<String>,
+    /// Bytes that were acknowledged by whoever fetches it; of a download that runs, as last noted
+    fetched_bytes: u64,
+    /// Bytes of the file, if it is still there
+    size: Option<u64>,
+    /// When that was last noted
+    last_fetched_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -139,6 +145,9 @@ impl From<Listed> for Link {
             expires_at: row.expires_at.and_utc(),
             fetched_at: row.fetched_at.map(|time| time.and_utc()),
             fetched_from: row.fetched_from,
+            fetched_bytes: u64::try_from(row.fetched).unwrap_or_default(),
+            size: row.size.and_then(|size| u64::try_from(size).ok()),
+            last_fetched_at: row.moved_at.map(|time| time.and_utc()),
         }
     }
 }

@@ -1,139 +1,62 @@
-//! The watch over one download of a link: renews the lease while bytes flow, releases the last byte once the link is
-//! consumed, and gives the link back when the connection breaks.
+//! A link as a copy that is given out once, with the words of its audit.
 
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use chrono::NaiveDateTime;
 
-use actix_web::web;
-
-use super::model::{self, Claim, LEASE};
-use crate::server::app::App;
+use super::model;
+use super::refusals::{LINK_BUSY, USED_LINK};
 use crate::server::audit::{Action, Entry, Origin};
-use crate::server::error::Result;
-use crate::server::http::file_body::Lease;
-use crate::server::metrics::OpenTransfer;
+use crate::server::db::Conn;
+use crate::server::error::{Error, Result};
+use crate::server::http::copy_lease::{Books, CopyLease, Event};
+use crate::server::leases::{Ledger, Refused};
 
-/// Holds a claim. Dropped before the end, it gives the link back; it is made within the write that claims, so that there
-/// is no moment in which a link is claimed and nobody would give it back.
-pub struct LinkLease {
-    app: web::Data<App>,
-    claim: Claim,
+pub type LinkLease = CopyLease<LinkBooks>;
+
+/// Where the ledger of a link is kept.
+#[derive(Clone)]
+pub struct LinkBooks {
+    pub link: String,
+    /// Bytes of its file.
+    pub size: u64,
     /// What the audit was told at the start; it is told of the end in the same words.
-    started: Entry,
-    origin: Origin,
-    renewed: Instant,
-    /// Set when a renewal finds that the claim is lost.
-    lost: Arc<AtomicBool>,
-    consuming: Option<Pin<Box<dyn Future<Output = Result<bool>> + Send>>>,
-    consumed: bool,
-    over: bool,
-    _transfer: OpenTransfer,
+    pub started: Entry,
+    pub origin: Origin,
 }
 
-impl LinkLease {
-    pub fn new(app: web::Data<App>, claim: Claim, started: Entry, origin: Origin) -> LinkLease {
-        LinkLease {
-            claim,
-            started,
-            origin,
-            renewed: Instant::now(),
-            lost: Arc::default(),
-            consuming: None,
-            consumed: false,
-            over: false,
-            _transfer: app.metrics.transfer("download"),
-            app,
+impl Books for LinkBooks {
+    fn subject(&self) -> String {
+        format!("link:{}", self.link)
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn load(&self, conn: &mut Conn) -> Result<Option<Ledger>> {
+        model::ledger(conn, &self.link)
+    }
+
+    fn store(&self, conn: &mut Conn, ledger: &Ledger, now: NaiveDateTime) -> Result<()> {
+        model::store(conn, &self.link, ledger, now)
+    }
+
+    fn may_go_on(&self, conn: &mut Conn, now: NaiveDateTime) -> Result<()> {
+        model::may_go_on(conn, &self.link, now)
+    }
+
+    fn record(&self, conn: &mut Conn, event: Event, now: NaiveDateTime) -> Result<()> {
+        let action = match event {
+            Event::Delivered { whole: true } => Action::Downloaded,
+            Event::Delivered { whole: false } => Action::PartDownloaded,
+            Event::Broken | Event::Reopened => Action::DownloadBroken,
+        };
+        self.origin.record(conn, now, Entry { action, ..self.started.clone() })
+    }
+
+    fn refusal(&self, refused: Refused) -> Error {
+        match refused {
+            Refused::Busy(wait) => LINK_BUSY.with("retry-after", wait.as_millis().div_ceil(1000).to_string()),
+            Refused::Used => USED_LINK,
         }
     }
-
-    fn renew(&mut self) {
-        self.renewed = Instant::now();
-        let (claim, lost, now) = (self.claim.clone(), self.lost.clone(), self.app.clock.now());
-        self.app.db.writer().post("renew a lease", move |conn| {
-            if !model::renew(conn, &claim, now)? {
-                lost.store(true, Ordering::Relaxed);
-            }
-            Ok(())
-        });
-    }
-
-    fn entry(&self, action: Action) -> Entry {
-        Entry { action, ..self.started.clone() }
-    }
-}
-
-impl Lease for LinkLease {
-    fn progressed(&mut self) -> io::Result<()> {
-        if self.lost.load(Ordering::Relaxed) {
-            return Err(revoked());
-        }
-        if self.renewed.elapsed() > LEASE / 4 {
-            self.renew();
-        }
-        Ok(())
-    }
-
-    fn poll_release_last_byte(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let consuming = self.consuming.get_or_insert_with(|| {
-            let (app, claim, now) = (self.app.clone(), self.claim.clone(), self.app.clock.now());
-            Box::pin(async move { app.db.write(move |conn| model::consume(conn, &claim, now)).await })
-        });
-        let consumed = ready!(consuming.as_mut().poll(cx));
-        self.consuming = None;
-        match consumed {
-            Ok(true) => {
-                self.consumed = true;
-                Poll::Ready(Ok(()))
-            }
-            Ok(false) => Poll::Ready(Err(revoked())),
-            Err(error) => Poll::Ready(Err(io::Error::other(error))),
-        }
-    }
-
-    fn part_ends(&mut self) {
-        // Nobody waits for it: the one writer takes it before the claim of whoever asks on.
-        let claim = self.claim.clone();
-        self.app.db.writer().post("give a link back", move |conn| model::release(conn, &claim));
-    }
-
-    fn handed_on(&mut self) {
-        // Given back now, the link gives that byte again and no more.
-        self.claim.last_byte_only = true;
-    }
-
-    fn delivered(&mut self) {
-        self.over = true;
-        let (claim, now, consumed) = (self.claim.clone(), self.app.clock.now(), self.consumed);
-        let action = if consumed { Action::Downloaded } else { Action::PartDownloaded };
-        let (origin, entry) = (self.origin.clone(), self.entry(action));
-        self.app.db.writer().post("end a download", move |conn| {
-            if consumed {
-                model::fetched(conn, &claim, now)?;
-            }
-            origin.record(conn, now, entry)
-        });
-    }
-}
-
-impl Drop for LinkLease {
-    fn drop(&mut self) {
-        if self.over {
-            return;
-        }
-        let (claim, now) = (self.claim.clone(), self.app.clock.now());
-        let (origin, entry) = (self.origin.clone(), self.entry(Action::DownloadBroken));
-        self.app.db.writer().post("give a link back", move |conn| {
-            model::release(conn, &claim)?;
-            origin.record(conn, now, entry)
-        });
-    }
-}
-
-fn revoked() -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, "the link was revoked meanwhile")
 }

@@ -1,20 +1,21 @@
 //! One-time links: a client user mints one, and whoever holds it gets exactly one complete copy.
 //!
-//! A link is a row with a state; every move is a conditional update, and whoever finds no row to update was not first:
+//! A link is a row with a ledger of which bytes are delivered and which are owned by whom (see [`crate::server::leases`]):
 //!
 //! ```text
-//!            claim                   release last byte
-//!   issued ─────────► claimed ─────────────────────────► consumed
-//!     ▲                  │                                   │
-//!     └──────────────────┴───────────────────────────────────┘
-//!       the connection breaks, the process dies, the lease runs out, before the last byte has left
+//!            a transfer begins          the ranges cover the file
+//!   issued ────────────────────► claimed ────────────────────────► consumed
+//!     ▲                             │                                  │
+//!     └─────────────────────────────┴──────────────────────────────────┘
+//!       no transfer is left and bytes are missing: the connection broke, the process died, it was a range;
+//!       the connection is reset behind the last byte
 //!
 //!   issued, claimed ──► expired, revoked
 //! ```
 //!
-//! The row becomes `consumed`, durably, when all but the last byte of the file have left; then that byte leaves, then the
-//! row gets `fetched_at`. So there are never two complete copies, even if the process dies between any two steps; and if
-//! it dies between the last two, the holder, who has all but one byte, may still fetch that byte by a Range.
+//! The row becomes `consumed`, durably, when all but the last byte of what is missing are acknowledged; then that byte leaves,
+//! then the row gets `fetched_at`. If the process dies between the last two, the holder, who has all but one byte, may still
+//! fetch that byte by a Range, and nobody gets more.
 
 mod download;
 mod handlers;
@@ -72,6 +73,12 @@ const DOWNLOAD: Doc = Doc {
             name: "Range",
             place: "header",
             what: "Go on where a broken download ended, e.g. bytes=1000-",
+            kind: "string",
+        },
+        Param {
+            name: "Handover-Hold",
+            place: "header",
+            what: "The Handover-Hold that came with the bytes before: goes on at once, from whatever address",
             kind: "string",
         },
         Param { name: "If-Range", place: "header", what: "The ETag of the file that the range is of", kind: "string" },

@@ -75,7 +75,7 @@ pub async fn send(
     check_name(&name)?;
     let offer = Offer::of(&req, query.filename.as_deref())?;
     let source = Source { payload, length: offer.length, connection: Some((connection.clone(), hold)) };
-    let who = Arrival { address: client_network(&req)?, now: app.clock.now() };
+    let who = Arrival { address: client_network(&req)?, is_guest: caller.is_none(), now: app.clock.now() };
     let spent = app.budget.of(who.address, who.now);
     if let Some(limit) = spent.reached() {
         return Err(over_quota(limit));
@@ -113,7 +113,8 @@ pub async fn receive(
     if is_robot(&req) {
         return Err(bad_request("Previews and robots receive nothing here. HEAD tells what there is.".into()));
     }
-    let who = Arrival { address: client_network(&req)?, now: app.clock.now() };
+    // Whoever fetches need not sign in, and is a guest.
+    let who = Arrival { address: client_network(&req)?, is_guest: true, now: app.clock.now() };
     let waiting = pipes.claim(&name, who)?;
     let taken = tokio::select! {
         met = waiting.met => met.map_err(Error::internal)??,

@@ -20,9 +20,8 @@ use crate::protocol::direct::Role;
 use crate::server::byte_budget::Spent;
 use crate::server::clock::after;
 use crate::server::error::{Error, Result};
+use crate::server::shares::{exceeded, of_guests};
 
-/// Of all pipes, what one address may have.
-const SHARE: usize = 4;
 /// Seconds after which it may be worth to try again where there are too many.
 const LATER: u64 = 10;
 
@@ -47,8 +46,9 @@ struct State {
 
 struct Pipe {
     id: u64,
-    /// The network of whoever came first.
+    /// The network of whoever came first, and whether they had not signed in.
     address: IpAddr,
+    is_guest: bool,
     stage: Stage,
 }
 
@@ -84,6 +84,8 @@ pub struct Count {
 #[derive(Clone, Copy)]
 pub struct Arrival {
     pub address: IpAddr,
+    /// Whether nobody has signed in.
+    pub is_guest: bool,
     pub now: NaiveDateTime,
 }
 
@@ -115,7 +117,7 @@ impl Pipes {
             },
             None => {
                 let until = after(who.now, self.0.life);
-                state.enter(name, who.address, Stage::Sender { offer, spent, until, met: meet }, self.0.most)?
+                state.enter(name, who, Stage::Sender { offer, spent, until, met: meet }, self.0.most)?
             }
         };
         Ok(Waiting { met, place: self.place(name, id) })
@@ -143,7 +145,7 @@ impl Pipes {
             },
             None => {
                 let until = after(who.now, self.0.life);
-                state.enter(name, who.address, Stage::Receiver { until, met: meet }, self.0.most)?
+                state.enter(name, who, Stage::Receiver { until, met: meet }, self.0.most)?
             }
         };
         Ok(Waiting { met, place: self.place(name, id) })
@@ -190,15 +192,20 @@ impl Pipes {
 
 impl State {
     /// Lets somebody wait under a free name.
-    fn enter(&mut self, name: &str, address: IpAddr, stage: Stage, most: usize) -> Result<u64> {
-        let of_address = self.pipes.values().filter(|pipe| pipe.address == address).count();
+    fn enter(&mut self, name: &str, who: Arrival, stage: Stage, most: usize) -> Result<u64> {
+        let guests = self.pipes.values().filter(|pipe| pipe.is_guest).count();
+        let of_all = self.pipes.values().map(|pipe| pipe.address);
         match () {
             () if self.stopping => Err(STOPPING),
-            () if of_address >= (most / SHARE).max(1) => Err(too_many_requests(LATER)),
-            () if self.pipes.len() >= most => Err(busy(LATER)),
+            () if exceeded(who.address, most, of_all).is_some() => Err(too_many_requests(LATER)),
+            // A part is kept for those who have signed in.
+            () if who.is_guest && guests >= of_guests(most) || self.pipes.len() >= most => Err(busy(LATER)),
             () => {
                 self.made += 1;
-                self.pipes.insert(name.to_owned(), Pipe { id: self.made, address, stage });
+                self.pipes.insert(
+                    name.to_owned(),
+                    Pipe { id: self.made, address: who.address, is_guest: who.is_guest, stage },
+                );
                 Ok(self.made)
             }
         }

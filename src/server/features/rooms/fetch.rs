@@ -19,6 +19,8 @@ use crate::server::app::App;
 use crate::server::audit::{Action, Entry, Origin};
 use crate::server::error::Error;
 use crate::server::error::Result;
+use crate::server::features::page::error_page;
+use crate::server::http::connection::OnReset;
 use crate::server::http::download::{Download, Wanted};
 use crate::server::http::file_body::{FileBody, Lease};
 use crate::server::metrics::OpenTransfer;
@@ -41,9 +43,22 @@ pub async fn file(
     known: Known,
     path: web::Path<(String, String)>,
     query: web::Query<Wish>,
+) -> HttpResponse {
+    let asked = req.clone();
+    let answer = bring(req, app, rooms, known, &path.1, query.into_inner()).await;
+    answer.unwrap_or_else(|error| error_page::refusal(&asked, &error))
+}
+
+async fn bring(
+    req: HttpRequest,
+    app: web::Data<App>,
+    rooms: web::Data<Rooms>,
+    known: Known,
+    file: &str,
+    query: Wish,
 ) -> Result<HttpResponse> {
     let member = fetcher(&req, &known, query.key.as_deref())?;
-    let file = app.db.lookup(|conn| files::find(conn, &known.room.id, &path.1))?;
+    let file = app.db.lookup(|conn| files::find(conn, &known.room.id, file))?;
     let download = Download {
         name: file.name.clone(),
         media_type: "application/octet-stream",
@@ -62,7 +77,7 @@ pub async fn file(
             Err(error) => error,
         }
     })?;
-    let lease = RoomLease {
+    let mut lease = RoomLease {
         _transfer: app.metrics.transfer("download"),
         app: app.clone(),
         rooms: rooms.get_ref().clone(),
@@ -76,7 +91,8 @@ pub async fn file(
         over: false,
     };
     let (mut response, range) = download.head(range);
-    Ok(response.body(FileBody::new(&req, contents, download.size, range, lease)))
+    lease.whole = range.end == download.size;
+    Ok(response.body(FileBody::new(&req, contents, range, lease)))
 }
 
 /// The watch over one download: cuts it off when the member leaves, the file goes or the room ends, and tells whoever
@@ -90,7 +106,7 @@ struct RoomLease {
     file: File,
     preview: bool,
     looked: NaiveDateTime,
-    /// The last byte of the file has left, or may.
+    /// The body ends with the last byte of the file.
     whole: bool,
     over: bool,
     _transfer: OpenTransfer,
@@ -116,7 +132,7 @@ impl RoomLease {
 }
 
 impl Lease for RoomLease {
-    fn progressed(&mut self) -> io::Result<()> {
+    fn progressed(&mut self, _: u64) -> io::Result<()> {
         let now = self.app.clock.now();
         if (now - self.looked).abs() >= LOOK {
             self.looked = now;
@@ -125,20 +141,22 @@ impl Lease for RoomLease {
         Ok(())
     }
 
-    fn poll_release_last_byte(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.whole = true;
+    fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn part_ends(&mut self) {}
-
-    fn handed_on(&mut self) {}
-
-    fn delivered(&mut self) {
+    fn delivered(&mut self) -> Option<OnReset> {
         self.over = true;
-        if !self.whole && self.file.size > 0 {
-            return; // a range that ends before the last byte
+        if self.whole {
+            self.tell();
         }
+        None
+    }
+}
+
+impl RoomLease {
+    /// Tells whoever shared the file.
+    fn tell(&self) {
         self.record(Action::RoomFileFetched);
         if self.preview || self.who.id == self.file.member {
             return;

@@ -1,5 +1,6 @@
 //! Making, looking at, changing and ending a room.
 
+use crate::protocol::names;
 use crate::server::refusals::bad_request;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -12,7 +13,6 @@ use super::guard::{Inside, Known, Managed};
 use super::hub::Rooms;
 use super::leave;
 use super::model::{self, At, NewRoom, events, members};
-use crate::protocol::names;
 use crate::protocol::rooms::code;
 use crate::protocol::rooms::event::{Event, Leaving};
 use crate::server::app::App;

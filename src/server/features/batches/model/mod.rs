@@ -1,6 +1,6 @@
 //! Batches as rows.
 
-pub mod claims;
+pub mod copies;
 pub mod fetches;
 pub mod files;
 pub mod names;
@@ -11,10 +11,12 @@ use diesel::prelude::*;
 
 use super::secret::digest;
 use crate::server::blobs::{Account, rows};
+use crate::server::clock::{after, before};
 use crate::server::config::Quota;
 use crate::server::db::Conn;
 use crate::server::db::schema::{batch_files, batches, users};
 use crate::server::error::Result;
+use crate::server::leases::FINISH;
 
 /// A batch that is open.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -121,6 +123,24 @@ pub fn still_open(conn: &mut Conn, id: &str, now: NaiveDateTime) -> Result<Batch
         .ok_or(BATCH_NOT_FOUND)
 }
 
+/// Whether what runs of a batch may run on: its end by time cuts nothing off for [`FINISH`].
+///
+/// # Errors
+/// [`BATCH_NOT_FOUND`] when its sender has ended it, or is not allowed to have it any more.
+pub fn may_go_on(conn: &mut Conn, id: &str, now: NaiveDateTime) -> Result<()> {
+    batches::table
+        .left_join(users::table)
+        .filter(batches::id.eq(id))
+        .filter(batches::ended_at.is_null())
+        .filter(users::disabled_at.is_null())
+        .select(batches::expires_at)
+        .first(conn)
+        .optional()?
+        .filter(|expires_at| now < after(*expires_at, FINISH))
+        .map(|_: NaiveDateTime| ())
+        .ok_or(BATCH_NOT_FOUND)
+}
+
 /// Changes what is given of an open batch.
 pub fn change(
     conn: &mut Conn,
@@ -157,11 +177,13 @@ pub struct Cleared {
 }
 
 /// Removes some files of a batch that has ended or expired; the batch itself with the last of them. `None` when there is
-/// none any more.
-pub fn clear(conn: &mut Conn, quota: &Quota, now: NaiveDateTime) -> Result<Option<Cleared>> {
+/// none any more. Of those that have expired the `busy` ones stay for [`FINISH`].
+pub fn clear(conn: &mut Conn, quota: &Quota, busy: &[String], now: NaiveDateTime) -> Result<Option<Cleared>> {
     let row = (batches::id, batches::account);
     let ended = batches::table.filter(batches::ended_at.is_not_null()).select(row);
-    let expired = batches::table.filter(batches::expires_at.le(now)).select(row);
+    let long_ago = batches::expires_at.le(before(now, FINISH));
+    let expired =
+        batches::table.filter(batches::expires_at.le(now)).filter(batches::id.ne_all(busy).or(long_ago)).select(row);
     let over: Option<(String, String)> = match ended.first(conn).optional()? {
         None => expired.first(conn).optional()?,
         over => over,

@@ -28,6 +28,7 @@ pub use window::Place;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::NaiveDateTime;
@@ -76,6 +77,8 @@ pub struct Admitted {
     pub participant: Participant,
     pub token: String,
     pub expires_at: NaiveDateTime,
+    /// Of a receiver: whether it has shown that it has the code.
+    pub is_proven: Arc<AtomicBool>,
 }
 
 /// Who comes to the hub.
@@ -148,11 +151,12 @@ impl Hub {
             receiver: None,
             session: 0,
             proof: Proof::None,
+            is_proven: Arc::default(),
             spent,
         };
         let token = self.ticket(&transfer, number, nameplate, Role::Sender);
         state.transfers.insert(nameplate, transfer);
-        Ok(Admitted { participant, token, expires_at })
+        Ok(Admitted { participant, token, expires_at, is_proven: Arc::default() })
     }
 
     /// Lets a receiver in.
@@ -168,7 +172,7 @@ impl Hub {
             return Err(state.nameplates.what_was(nameplate, now));
         };
         if transfer.is_squatted(true, now) {
-            transfer.put_out();
+            transfer.put_out(End::CodeInUse);
         }
         if !transfer.is_waiting() {
             return Err(End::CodeInUse);
@@ -182,14 +186,15 @@ impl Hub {
             return Err(End::Evicted);
         }
         let (participant, connection) = state.enter(self, nameplate, Role::Receiver, outgoing, spent);
-        let number = rand::random();
+        let (number, is_proven) = (rand::random(), Arc::<AtomicBool>::default());
         let mut token = String::new();
         if let Some(transfer) = state.transfers.get_mut(&nameplate) {
             let connection = Some(connection);
             transfer.receiver = Some(Side { number: Some(number), address, connection, lost_at: now });
+            (transfer.proof, transfer.is_proven) = (Proof::None, is_proven.clone());
             token = self.ticket(transfer, number, nameplate, Role::Receiver);
         }
-        Ok(Admitted { participant, token, expires_at })
+        Ok(Admitted { participant, token, expires_at, is_proven })
     }
 
     /// Whether a code is in the hands of somebody who has yet to show that it is the right one.
@@ -223,6 +228,11 @@ impl Hub {
             None => self.revive(&mut state, &ticket, is_confirmed, &who).map_err(|end| (end, None))?,
         };
         let transfer = state.transfers.get_mut(&nameplate).ok_or(unknown)?;
+        if role == Role::Receiver && transfer.is_waiting() {
+            // It was gone before it had guessed.
+            let (number, address, lost_at) = (Some(ticket.side), who.address, who.now);
+            transfer.receiver = Some(Side { number, address, connection: None, lost_at });
+        }
         let side = transfer.side(role).filter(|side| side.number.is_none_or(|number| number == ticket.side));
         let side = side.ok_or(unknown)?;
         side.number = Some(ticket.side);
@@ -273,6 +283,7 @@ impl Hub {
             receiver: is_confirmed.then(away),
             session: 0,
             proof: if is_confirmed { Proof::Right } else { Proof::None },
+            is_proven: Arc::default(),
             spent: self.0.budget.of(who.address, now),
         };
         state.transfers.insert(nameplate, transfer);
@@ -294,17 +305,15 @@ impl Hub {
         }
     }
 
-    /// A frame of the key exchange is to be passed on. Returns the network of the receiver when that has shown that it has
-    /// the code.
-    fn saw(&self, nameplate: u32, participant: u64, role: Role, kind: u8, now: NaiveDateTime) -> Option<IpAddr> {
+    /// A frame of the key exchange is to be passed on.
+    fn saw(&self, nameplate: u32, participant: u64, role: Role, kind: u8, now: NaiveDateTime) {
         let mut state = self.state();
-        let transfer = state.transfers.get_mut(&nameplate).filter(|transfer| transfer.has_participant(participant))?;
-        let receiver = transfer.receiver.as_ref()?.address;
-        if !transfer.saw(role, kind, now) {
-            return None;
+        let transfer = state.transfers.get_mut(&nameplate).filter(|transfer| transfer.has_participant(participant));
+        if let Some(transfer) = transfer.filter(|transfer| !transfer.is_waiting())
+            && transfer.saw(role, kind, now)
+        {
+            self.help(transfer, now);
         }
-        self.help(transfer, now);
-        Some(receiver)
     }
 
     /// Tells both sides of the servers that help them to find a direct way, each with credentials of its own.
@@ -319,11 +328,14 @@ impl Hub {
         drop(self.state());
     }
 
-    /// Ends a transfer, and tells whoever is there.
+    /// Ends a transfer, and tells whoever is there. A receiver that has shown nothing ends its own part alone.
     fn end(&self, nameplate: u32, participant: u64, code: End, by: Option<Role>) {
         let mut state = self.state();
-        if state.transfers.get(&nameplate).is_some_and(|transfer| transfer.has_participant(participant)) {
-            state.end(nameplate, code, by);
+        let transfer = state.transfers.get_mut(&nameplate).filter(|transfer| transfer.has_participant(participant));
+        match transfer {
+            Some(transfer) if by == Some(Role::Receiver) && transfer.is_unguessed() => transfer.put_out(code),
+            Some(_) => state.end(nameplate, code, by),
+            None => {}
         }
     }
 
@@ -333,8 +345,8 @@ impl Hub {
         let grace = self.0.limits.grace.as_secs();
         let transfer = state.transfers.get_mut(&nameplate).filter(|transfer| transfer.has_participant(participant));
         let Some(transfer) = transfer else { return };
-        if role == Role::Receiver && matches!(transfer.proof, Proof::None | Proof::Asked(_)) {
-            return transfer.put_out();
+        if role == Role::Receiver && transfer.is_unguessed() {
+            return transfer.put_out(End::CodeInUse);
         }
         if let Some(side) = transfer.side(role) {
             side.connection = None;

@@ -1,7 +1,5 @@
 //! A connected side's place at the hub.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use chrono::NaiveDateTime;
 use tokio::sync::{mpsc, watch};
@@ -64,10 +62,11 @@ impl Participant {
         self.window.place().await
     }
 
-    /// Notes a frame that is to be passed on. Returns the network of the receiver once that has shown that it has the code.
-    pub fn note(&self, frame: &[u8], now: NaiveDateTime) -> Option<IpAddr> {
-        let kind = frame.first().copied().filter(|kind| *kind != SEALED)?;
-        self.hub.saw(self.nameplate, self.id, self.role, kind, now)
+    /// Notes a frame that is to be passed on.
+    pub fn note(&self, frame: &[u8], now: NaiveDateTime) {
+        if let Some(kind) = frame.first().copied().filter(|kind| *kind != SEALED) {
+            self.hub.saw(self.nameplate, self.id, self.role, kind, now);
+        }
     }
 
     /// Passes a frame on to the other side, and waits until there is room. Without another side the frame is dropped: it

@@ -96,7 +96,10 @@ impl State {
     }
 
     fn put_out(&mut self, is_squatted: impl Fn(&Transfer) -> bool) {
-        self.transfers.values_mut().filter(|transfer| is_squatted(transfer)).for_each(Transfer::put_out);
+        self.transfers
+            .values_mut()
+            .filter(|transfer| is_squatted(transfer))
+            .for_each(|transfer| transfer.put_out(End::CodeInUse));
     }
 
     pub fn those(&self, are: impl Fn(&Transfer) -> bool) -> Vec<u32> {

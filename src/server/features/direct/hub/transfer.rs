@@ -1,6 +1,8 @@
 //! One transfer: its two sides, their connections, and how far the receiver has shown that it has the code.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -29,6 +31,8 @@ pub struct Transfer {
     pub receiver: Option<Side>,
     pub session: u32,
     pub proof: Proof,
+    /// Whether the present receiver's is right, for the task that serves it.
+    pub is_proven: Arc<AtomicBool>,
     pub spent: Spent,
 }
 
@@ -95,7 +99,16 @@ impl Transfer {
             (Proof::Given, Role::Sender, CONFIRM) => Proof::Right,
             (proof, ..) => proof,
         };
-        (role, kind, self.proof) == (Role::Sender, CONFIRM, Proof::Right)
+        let is_shown = (role, kind, self.proof) == (Role::Sender, CONFIRM, Proof::Right);
+        if is_shown {
+            self.is_proven.store(true, Ordering::Relaxed);
+        }
+        is_shown
+    }
+
+    /// Whether the receiver has made no guess of the words.
+    pub fn is_unguessed(&self) -> bool {
+        matches!(self.proof, Proof::None | Proof::Asked(_))
     }
 
     /// Whether the receiver does not show that it has the code, though it was asked.
@@ -105,9 +118,9 @@ impl Transfer {
     }
 
     /// The receiver has shown nothing, and is gone or has to go: the code waits on.
-    pub fn put_out(&mut self) {
+    pub fn put_out(&mut self, why: End) {
         if let Some(connection) = self.receiver.take().and_then(|side| side.connection) {
-            connection.end(End::CodeInUse, None);
+            connection.end(why, None);
         }
         self.proof = Proof::None;
         if let Some(sender) = &self.sender.connection {

@@ -1,142 +1,88 @@
-//! Who holds a link, for how long, and what becomes of it then.
-
-use crate::server::features::links::refusals::{LINK_BUSY, USED_LINK};
-use std::time::Duration;
+//! The ledger of a link: which bytes are delivered, and which are owned by whom. See [`crate::server::leases`].
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::{CLAIMED, CONSUMED, ISSUED, Link, MAX_STARTS};
+use super::{CLAIMED, CONSUMED, ISSUED, REVOKED};
+use crate::server::auth::Role;
 use crate::server::clock::after;
 use crate::server::db::Conn;
-use crate::server::db::schema::download_links as links;
-use crate::server::error::Result;
+use crate::server::db::schema::{blobs, documents, download_links as links, users};
+use crate::server::error::{Error, Result};
+use crate::server::features::links::refusals::{EXPIRED_LINK, REVOKED_LINK};
+use crate::server::leases::{FINISH, Ledger};
 
-/// How long a claim stands without a sign of life. It is renewed while bytes flow.
-pub const LEASE: Duration = Duration::from_secs(60);
-
-/// A claim that was won.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    pub link: String,
-    /// Proves that the link is still ours at each later move.
-    pub id: String,
-    /// The link was consumed before, and this claim is for the last byte that may never have left.
-    pub last_byte_only: bool,
+/// The ledger of a link that is not revoked.
+pub fn ledger(conn: &mut Conn, link: &str) -> Result<Option<Ledger>> {
+    let row = links::table.find(link).filter(links::state.ne(REVOKED)).select(links::ledger);
+    let ledger: Option<String> = conn.first(row).optional()?;
+    ledger.as_deref().map(parse).transpose()
 }
 
-/// issued → claimed, for a download that begins at `start` of a file of `size` bytes.
-///
-/// # Errors
-/// [`LINK_BUSY`] while somebody else holds it, else what [`Link::refusal`] says.
-pub fn claim(
-    conn: &mut Conn,
-    link: &Link,
-    start: u64,
-    size: u64,
-    from: Option<&str>,
-    now: NaiveDateTime,
-) -> Result<Claim> {
-    if let Some(refusal) = link.refusal(now) {
-        return Err(refusal);
+/// The text of a ledger; a link that nobody has begun to fetch has none.
+pub fn parse(ledger: &str) -> Result<Ledger> {
+    match ledger {
+        "" => Ok(Ledger::default()),
+        ledger => serde_json::from_str(ledger).map_err(Error::internal),
     }
-    if link.is_held(now) {
-        return Err(LINK_BUSY);
-    }
-    let last_byte_only = link.misses_last_byte();
-    if last_byte_only && start + 1 < size {
-        return Err(USED_LINK);
-    }
-    let claim = Claim { link: link.id.clone(), id: crate::server::id::new(), last_byte_only };
-    let moved = conn.update(
-        links::table
-            .find(&link.id)
-            .filter(links::state.eq(&link.state))
-            .filter(links::lease_until.is_null().or(links::lease_until.le(now)))
-            .filter(links::starts.eq(link.starts)),
-        (
-            links::state.eq(if last_byte_only { CONSUMED } else { CLAIMED }),
-            links::claim_id.eq(&claim.id),
-            links::lease_until.eq(after(now, LEASE)),
-            links::starts.eq(link.starts + 1),
-            links::fetched_from.eq(from),
-        ),
-    )?;
-    if moved == 1 { Ok(claim) } else { Err(LINK_BUSY) }
 }
 
-/// Renews the lease of a claim. False when the claim has been lost: revoked, deleted, or taken over.
-pub fn renew(conn: &mut Conn, claim: &Claim, now: NaiveDateTime) -> Result<bool> {
-    let renewed = conn.update(held(claim), links::lease_until.eq(after(now, LEASE)))?;
-    Ok(renewed == 1)
-}
-
-/// claimed → consumed: from here on nobody else gets a complete copy. False when the claim has been lost.
-pub fn consume(conn: &mut Conn, claim: &Claim, now: NaiveDateTime) -> Result<bool> {
-    let moved = conn.update(held(claim), (links::state.eq(CONSUMED), links::lease_until.eq(after(now, LEASE))))?;
-    Ok(moved == 1)
-}
-
-/// The last byte has left.
-pub fn fetched(conn: &mut Conn, claim: &Claim, now: NaiveDateTime) -> Result<()> {
+/// Writes a ledger down, and with it the state: issued, claimed or consumed, unless the link is revoked.
+pub fn store(conn: &mut Conn, link: &str, ledger: &Ledger, now: NaiveDateTime) -> Result<()> {
+    let state = match ledger.lease_until() {
+        _ if ledger.is_used() || ledger.is_exhausted() => CONSUMED,
+        Some(_) => CLAIMED,
+        None => ISSUED,
+    };
     conn.update(
-        held(claim),
-        (links::fetched_at.eq(now), links::claim_id.eq(None::<String>), links::lease_until.eq(None::<NaiveDateTime>)),
+        links::table.find(link).filter(links::state.ne(REVOKED)),
+        (
+            links::state.eq(state),
+            links::ledger.eq(serde_json::to_string(ledger).map_err(Error::internal)?),
+            links::lease_until.eq(ledger.lease_until()),
+            links::fetched.eq(i64::try_from(ledger.fetched()).unwrap_or(i64::MAX)),
+            links::moved_at.eq(now),
+            links::fetched_at.eq(ledger.is_delivered().then_some(now)),
+        ),
     )?;
     Ok(())
 }
 
-/// claimed, consumed → issued: the download is over before its last byte has left. A link without a start left is used up.
-pub fn release(conn: &mut Conn, claim: &Claim) -> Result<()> {
-    if claim.last_byte_only {
-        // The rest of the file has left once already: the link stays consumed, and its last byte to be had.
-        conn.update(held(claim), links::lease_until.eq(None::<NaiveDateTime>))?;
-        return Ok(());
+/// A download begins, from this address.
+pub fn begun(conn: &mut Conn, link: &str, from: Option<&str>) -> Result<()> {
+    conn.update(links::table.find(link), (links::starts.eq(links::starts + 1), links::fetched_from.eq(from)))?;
+    Ok(())
+}
+
+/// Whether what runs may run on.
+///
+/// # Errors
+/// [`REVOKED_LINK`] when the link was taken back, or whoever minted it may not download any more; [`EXPIRED_LINK`] when its time has been
+/// over for [`FINISH`].
+pub fn may_go_on(conn: &mut Conn, link: &str, now: NaiveDateTime) -> Result<()> {
+    let row = links::table.inner_join(users::table).filter(links::id.eq(link));
+    let open = row.filter(links::state.ne(REVOKED)).filter(users::disabled_at.is_null());
+    let open = open.filter(users::role.eq(Role::Client.as_str())).select(links::expires_at);
+    let expires_at: Option<NaiveDateTime> = conn.first(open).optional()?;
+    match expires_at {
+        None => Err(REVOKED_LINK),
+        Some(expires_at) if after(expires_at, FINISH) <= now => Err(EXPIRED_LINK),
+        Some(_) => Ok(()),
     }
-    free(conn, Some(claim))
 }
 
 /// After a start: whoever held a link died with the process before. Returns the number of links given back.
-pub fn recover(conn: &mut Conn) -> Result<usize> {
-    let held: i64 = conn.first(links::table.filter(links::state.eq(CLAIMED)).count())?;
-    free(conn, None)?;
-    conn.update(
-        links::table.filter(links::state.eq(CONSUMED)).filter(links::lease_until.is_not_null()),
-        links::lease_until.eq(None::<NaiveDateTime>),
-    )?;
-    Ok(usize::try_from(held).unwrap_or_default())
-}
-
-/// Gives back the link of a claim, or all claimed ones.
-fn free(conn: &mut Conn, claim: Option<&Claim>) -> Result<()> {
-    for (spent, state) in [(true, CONSUMED), (false, ISSUED)] {
-        let mut update = diesel::update(links::table).into_boxed().filter(links::fetched_at.is_null());
-        update = match claim {
-            Some(claim) => update.filter(links::id.eq(&claim.link)).filter(links::claim_id.eq(&claim.id)),
-            None => update,
-        };
-        update = match (claim, spent) {
-            (Some(_), _) => update.filter(links::state.eq_any([CLAIMED, CONSUMED])),
-            (None, _) => update.filter(links::state.eq(CLAIMED)),
-        };
-        update = match spent {
-            true => update.filter(links::starts.ge(MAX_STARTS)),
-            false => update.filter(links::starts.lt(MAX_STARTS)),
-        };
-        update
-            .set((
-                links::state.eq(state),
-                links::claim_id.eq(None::<String>),
-                links::lease_until.eq(None::<NaiveDateTime>),
-            ))
-            .execute(conn)?;
+pub fn recover(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
+    let held: Vec<(String, String, i64)> = links::table
+        .inner_join(documents::table.inner_join(blobs::table))
+        .filter(links::lease_until.is_not_null())
+        .filter(links::state.ne(REVOKED))
+        .select((links::id, links::ledger, blobs::size))
+        .load(conn)?;
+    for (link, ledger, size) in &held {
+        let mut ledger = parse(ledger)?;
+        ledger.recover(u64::try_from(*size).unwrap_or_default());
+        store(conn, link, &ledger, now)?;
     }
-    Ok(())
-}
-
-type Held = diesel::dsl::Filter<diesel::dsl::Find<links::table, String>, diesel::dsl::Eq<links::claim_id, String>>;
-
-/// The row of a link, if the claim still stands: whatever ends a claim takes its id out of the row.
-fn held(claim: &Claim) -> Held {
-    links::table.find(claim.link.clone()).filter(links::claim_id.eq(claim.id.clone()))
+    Ok(held.len())
 }

@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::server::db::Conn;
-use crate::server::db::schema::{documents, download_links as links, link_counts, users};
+use crate::server::db::schema::{blobs, documents, download_links as links, link_counts, users};
 use crate::server::error::Result;
 
 /// How many links there are in each state.
@@ -25,6 +25,9 @@ pub struct Listed {
     pub expires_at: NaiveDateTime,
     pub fetched_at: Option<NaiveDateTime>,
     pub fetched_from: Option<String>,
+    pub fetched: i64,
+    pub size: Option<i64>,
+    pub moved_at: Option<NaiveDateTime>,
 }
 
 /// What a list of links is narrowed to.
@@ -52,7 +55,7 @@ pub fn page(conn: &mut Conn, filter: &Filter, before: &str, limit: i64) -> Resul
 
 fn page_of(conn: &mut Conn, filter: &Filter, version: Option<&str>, before: &str, limit: i64) -> Result<Vec<Listed>> {
     let mut query = links::table
-        .inner_join(documents::table)
+        .inner_join(documents::table.left_join(blobs::table))
         .inner_join(users::table)
         .filter(links::id.lt(before))
         .order(links::id.desc())
@@ -68,6 +71,9 @@ fn page_of(conn: &mut Conn, filter: &Filter, version: Option<&str>, before: &str
             links::expires_at,
             links::fetched_at,
             links::fetched_from,
+            links::fetched,
+            blobs::size.nullable(),
+            links::moved_at,
         ))
         .into_boxed();
     if let Some(owner) = &filter.owner {

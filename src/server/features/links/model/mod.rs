@@ -3,7 +3,7 @@
 mod claims;
 mod list;
 
-pub use claims::{Claim, LEASE, claim, consume, fetched, recover, release, renew};
+pub use claims::{begun, ledger, may_go_on, parse, recover, store};
 pub use list::{Filter, Listed, count, page};
 
 use crate::server::features::links::refusals::{EXPIRED_LINK, REVOKED_LINK, UNKNOWN_LINK, USED_LINK};
@@ -12,12 +12,12 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::server::audit::{Action, Entry, Origin};
-use crate::server::db::schema::{blobs, documents, download_links as links, sessions};
+use crate::server::auth::Role;
+use crate::server::clock::after;
+use crate::server::db::schema::{blobs, documents, download_links as links, sessions, users};
 use crate::server::db::{Conn, literal};
 use crate::server::error::{Error, Result};
-
-/// Downloads that one link may start.
-pub const MAX_STARTS: i32 = 10;
+use crate::server::leases::FINISH;
 
 /// States, as the database has them.
 pub const STATES: [&str; 5] = [ISSUED, CLAIMED, CONSUMED, EXPIRED, REVOKED];
@@ -58,32 +58,23 @@ pub struct Link {
     pub issued_to: String,
     pub state: String,
     pub expires_at: NaiveDateTime,
-    pub starts: i32,
-    pub claim_id: Option<String>,
+    pub ledger: String,
     pub lease_until: Option<NaiveDateTime>,
-    pub fetched_at: Option<NaiveDateTime>,
 }
 
 impl Link {
-    /// Whether somebody is downloading it: a claim whose lease still runs.
-    fn is_held(&self, now: NaiveDateTime) -> bool {
-        self.claim_id.is_some() && self.lease_until.is_some_and(|until| until > now)
+    /// Whether somebody is downloading it, who may also finish when its time is over.
+    pub fn is_held(&self, now: NaiveDateTime) -> bool {
+        self.lease_until.is_some_and(|until| until > now) && now < after(self.expires_at, FINISH)
     }
 
-    /// Whether its last byte was released by a process that died before the byte can have left for certain. While the
-    /// process lives (a lease is set, run out or not) that byte is on its way, and the link is used for all others.
-    fn misses_last_byte(&self) -> bool {
-        self.state == CONSUMED && self.claim_id.is_some() && self.lease_until.is_none() && self.fetched_at.is_none()
-    }
-
-    /// Why it opens nothing, if so; [`LINK_BUSY`] is not asked here.
+    /// Why it opens nothing, if so; [`LINK_BUSY`](super::refusals::LINK_BUSY) is not asked here.
     pub fn refusal(&self, now: NaiveDateTime) -> Option<Error> {
         match self.state.as_str() {
             REVOKED => Some(REVOKED_LINK),
             EXPIRED => Some(EXPIRED_LINK),
-            CONSUMED if !self.misses_last_byte() || self.expires_at <= now => Some(USED_LINK),
+            CONSUMED => Some(USED_LINK),
             _ if self.expires_at <= now => Some(EXPIRED_LINK),
-            _ if self.starts >= MAX_STARTS && !self.is_held(now) => Some(USED_LINK),
             _ => None,
         }
     }
@@ -126,7 +117,8 @@ pub fn issue(conn: &mut Conn, new: &NewLink) -> Result<()> {
     Ok(())
 }
 
-/// Finds the link of a token, and its file; the file of a deleted document is gone.
+/// Finds the link of a token, and its file; the file of a deleted document is gone, and so is that of a link whose minter may not
+/// download any more.
 ///
 /// # Errors
 /// [`UNKNOWN_LINK`] when there is no such link, or its token is another one.
@@ -136,6 +128,12 @@ pub fn find(conn: &mut Conn, id: &str, token: &str) -> Result<(Link, Option<Targ
     let link = link
         .filter(|link| bool::from(link.token_digest.as_bytes().ct_eq(digest(token).as_bytes())))
         .ok_or(UNKNOWN_LINK)?;
+    let minter = users::table.find(&link.issued_to).filter(users::disabled_at.is_null());
+    let minter: Option<String> =
+        conn.first(minter.filter(users::role.eq(Role::Client.as_str())).select(users::id)).optional()?;
+    if minter.is_none() {
+        return Ok((link, None));
+    }
     let document = documents::table.inner_join(blobs::table).filter(documents::id.eq(&link.document_id));
     let columns = (blobs::id, blobs::size, blobs::blake3, blobs::sha256, documents::name, documents::version);
     let target = conn.first(document.select(columns)).optional()?;
@@ -152,7 +150,7 @@ pub fn revoke(conn: &mut Conn, id: &str, owner: Option<&str>) -> Result<bool> {
     if found.is_some() {
         conn.update(
             links::table.find(id).filter(links::state.eq_any([ISSUED, CLAIMED])),
-            (links::state.eq(REVOKED), links::claim_id.eq(None::<String>)),
+            (links::state.eq(REVOKED), links::lease_until.eq(None::<NaiveDateTime>)),
         )?;
     }
     Ok(found.is_some())
@@ -162,7 +160,16 @@ pub fn revoke(conn: &mut Conn, id: &str, owner: Option<&str>) -> Result<bool> {
 pub fn revoke_all(conn: &mut Conn, document: &str) -> Result<()> {
     conn.update(
         links::table.filter(links::document_id.eq(document)).filter(links::state.eq_any([ISSUED, CLAIMED])),
-        (links::state.eq(REVOKED), links::claim_id.eq(None::<String>)),
+        (links::state.eq(REVOKED), links::lease_until.eq(None::<NaiveDateTime>)),
+    )?;
+    Ok(())
+}
+
+/// issued, claimed → revoked for all links that a user minted: rights that have ended once do not come back with them.
+pub fn revoke_minted_by(conn: &mut Conn, user: &str) -> Result<()> {
+    conn.update(
+        links::table.filter(links::issued_to.eq(user)).filter(links::state.eq_any([ISSUED, CLAIMED])),
+        (links::state.eq(REVOKED), links::lease_until.eq(None::<NaiveDateTime>)),
     )?;
     Ok(())
 }
@@ -171,7 +178,7 @@ pub fn revoke_all(conn: &mut Conn, document: &str) -> Result<()> {
 /// Returns the number of links revoked.
 pub fn end_restored(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
     let open = links::table.filter(links::state.eq_any([ISSUED, CLAIMED]));
-    let revoked = conn.update(open, (links::state.eq(REVOKED), links::claim_id.eq(None::<String>)))?;
+    let revoked = conn.update(open, (links::state.eq(REVOKED), links::lease_until.eq(None::<NaiveDateTime>)))?;
     diesel::delete(sessions::table).execute(conn)?;
     let entry =
         Entry::new(Action::LinkRevoked, "all open links").detail(format!("{revoked} links: the data was restored"));
@@ -201,7 +208,7 @@ pub fn expire(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
             .filter(links::state.eq(literal(state)))
             .filter(links::expires_at.le(now))
             .filter(links::lease_until.is_null().or(links::lease_until.le(now)));
-        expired += conn.update(over, (links::state.eq(EXPIRED), links::claim_id.eq(None::<String>)))?;
+        expired += conn.update(over, (links::state.eq(EXPIRED), links::lease_until.eq(None::<NaiveDateTime>)))?;
     }
     Ok(expired)
 }

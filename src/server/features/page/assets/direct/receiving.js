@@ -50,6 +50,9 @@ export function receiving(code) {
       fill(contents, asked.element);
     });
 
+  /** @type {string[]} */
+  const leftOut = [];
+
   /** @param {any} event */
   const onEvent = (event) => {
     switch (event.event) {
@@ -66,6 +69,8 @@ export function receiving(code) {
         return card.progress(event);
       case "file_done":
         return list?.done(event);
+      case "file_skipped":
+        return void leftOut.push(event.path);
       default:
         return tellConnection(card, event);
     }
@@ -76,7 +81,8 @@ export function receiving(code) {
     (summary) => {
       card.become("done");
       card.head(summary.files > 0 ? words.received : words.messageReceived);
-      card.summary(words.receivedHow(summary.files, size(summary.bytes), summary.seconds));
+      const how = words.receivedHow(summary.files, size(summary.bytes), summary.seconds);
+      card.summary(leftOut.length > 0 ? `${how} ${words.directLeftOut(leftOut)}` : how);
     },
     (failure) => {
       card.become("failed");

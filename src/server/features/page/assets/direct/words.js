@@ -153,6 +153,8 @@ export const words = {
   directEnds: /** @type {Record<string, string>} */ ({
     cancelled: "The transfer was cancelled.",
     declined: "The receiver declined.",
+    done: "The transfer is complete.",
+    failed: "The other side could not go on.",
     tampered: "What arrived is not what was sent. Something between the two sides has changed it.",
     wrong_code: "The words of the code were wrong. A code ends with the first wrong guess: make a new one.",
   }),
@@ -167,6 +169,9 @@ export const words = {
   directUnreachable: "The server cannot be reached. Check the connection and try again.",
   /** @param {string} name */
   directUnreadable: (name) => `${name} cannot be read. It may have been changed, moved or removed since you chose it.`,
+  /** @param {string[]} names */
+  directLeftOut: (names) =>
+    `Left out, as they could not be read or had changed: ${names.slice(0, 5).join(", ")}${names.length > 5 ? " …" : ""}.`,
   /** @param {string} name @param {string} why */
   directUnwritable: (name, why) => `${name} cannot be saved${why && `: ${why}`}`,
   notACode: "A code has a number and two words, such as 7-acrobat-puzzle.",

@@ -33,14 +33,15 @@ export class Link {
    * @template {Signal["type"]} T
    * @param {string} path from the root of the site
    * @param {T} type what the first word has to be
-   * @param {{ stop?: AbortSignal, token?: string }} [options] `token`: gets back a place that is kept
+   * @param {{ stop?: AbortSignal, token?: string, confirmed?: boolean }} [options] `token`: gets back a place that is kept;
+   *   `confirmed`: the code was confirmed, for a server that was started anew
    * @returns {Promise<{ link: Link, first: Extract<Signal, { type: T }> }>} rejects with a DirectFailure
    */
-  static async open(path, type, { stop, token } = {}) {
+  static async open(path, type, { stop, token, confirmed = false } = {}) {
     if (stop?.aborted) throw stopped();
     const socket = openSocket(path);
     const link = new Link(socket);
-    if (token) socket.addEventListener("open", () => link.signal({ type: "rejoin", token }));
+    if (token) socket.addEventListener("open", () => link.signal({ type: "rejoin", token, confirmed }));
     const first = await link.#first(stop);
     if (first?.type === type) return { link, first: /** @type {Extract<Signal, { type: T }>} */ (first) };
     link.close();
@@ -78,7 +79,7 @@ export class Link {
     return this.#socket.bufferedAmount;
   }
 
-  /** @param {{ type: "rejoin", token: string } | { type: "end", code: string }} signal */
+  /** @param {{ type: "rejoin", token: string, confirmed: boolean } | { type: "end", code: string }} signal */
   signal(signal) {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(signal));
   }

@@ -30,10 +30,13 @@ const fromUtf8 = new TextDecoder("utf-8", { fatal: true });
  * @typedef {{ type: "offer", text?: string, entries: Entry[], last: boolean }} Offer
  * @typedef {{ type: "data", entry: number, offset: number, last: boolean, content: Uint8Array }} Data
  * @typedef {{ entry: number, offset: number, digest?: string }} Start
- * @typedef {{ type: "accept", entries?: number[], window: number, start?: Start }} Accept
+ * @typedef {{ type: "skipped", entry: number, reason: string }} Skipped no content of this entry comes, or no more
+ * @typedef {{ type: "accept", entries?: number[], ranges?: [number, number][], window: number, start?: Start }} Accept
  * @typedef {{ type: "rtc", description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit }} Rtc
- * @typedef {Offer | Data | Accept | { type: "decline" } | { type: "ack", bytes: number } | { type: "received" } |
+ * @typedef {Offer | Data | Skipped | Accept | { type: "decline" } | { type: "ack", bytes: number, window?: number } |
+ *   { type: "received" } |
  *   { type: "alive" } | { type: "paused", paused: boolean } | { type: "cancel", reason: string } |
+ *   { type: "probe" } | { type: "ended", code: import("../../direct/engine/signal.js").End } |
  *   Rtc | { type: "moved", path: number } | { type: "unknown" }} Message
  */
 
@@ -91,6 +94,10 @@ const isEntry = (entry) =>
   (entry.size == null || isCount(entry.size)) &&
   (entry.folder === undefined || typeof entry.folder === "boolean");
 
+/** First and last numbers. @param {any} range */
+const isRange = (range) =>
+  Array.isArray(range) && range.length === 2 && range.every(isCount) && range[0] <= range[1] && range[1] < MOST_ENTRIES;
+
 /** @param {any} start */
 const isStart = (start) =>
   isCount(start.entry) && isCount(start.offset) && (start.digest == null || typeof start.digest === "string");
@@ -102,14 +109,18 @@ const FORMS = {
     Array.isArray(entries) &&
     entries.every(isEntry) &&
     typeof last === "boolean",
-  accept: ({ entries, window, start }) =>
+  skipped: ({ entry, reason }) => isCount(entry) && typeof reason === "string",
+  accept: ({ entries, ranges, window, start }) =>
     (entries == null || (Array.isArray(entries) && entries.every(isCount))) &&
+    (ranges == null || (Array.isArray(ranges) && ranges.every(isRange))) &&
     isCount(window) &&
     (start == null || isStart(start)),
   decline: () => true,
-  ack: ({ bytes }) => isCount(bytes),
+  ack: ({ bytes, window }) => isCount(bytes) && (window == null || isCount(window)),
   received: () => true,
   alive: () => true,
+  probe: () => true,
+  ended: ({ code }) => typeof code === "string",
   paused: ({ paused }) => typeof paused === "boolean",
   cancel: ({ reason }) => typeof reason === "string",
   rtc: ({ description, candidate }) =>

@@ -12,11 +12,12 @@ import {
   unconfirmed,
   unreachable,
 } from "../../direct/engine/failure.js";
-import { SEALED, parse as parseFrame } from "../../direct/engine/frame.js";
+import { RESUME, SEALED, parse as parseFrame } from "../../direct/engine/frame.js";
 import { Inbox } from "../../direct/engine/inbox.js";
 import { Link } from "../../direct/engine/link.js";
 import { encode, piece } from "../../direct/engine/message.js";
 import { Round } from "../../direct/engine/round.js";
+import { isOfTheConnection } from "../../direct/engine/signal.js";
 
 /** @typedef {import("../../direct/engine/signal.js").Role} Role */
 /** @typedef {import("../../direct/engine/signal.js").Signal} Signal */
@@ -36,6 +37,8 @@ const AGREE = 30_000;
 const RETRY = 500;
 const LAST_RETRY = 2000;
 const GOODBYE = 10_000;
+/** For the hub, once the other end knows. */
+const FAREWELL = 2000;
 /** The hub would have said by now that the other end is lost, so it is the connection that is. */
 const SILENCE = 45_000;
 /** Timers of a page that nobody looks at come once a minute; if they come later, the machine was asleep. */
@@ -53,10 +56,15 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 export class Peer {
   #place;
-  /** @type {RTCIceServer[] | null} */
-  #servers;
+  #isRelayed;
+  /** Those that help to find a direct way, once the hub has told. @type {RTCIceServer[] | null} */
+  #servers = null;
   /** @type {Link | null} null while the connection is made again */
   #link = null;
+  /** The number of the hub's pairing of the two, while it has both. @type {number | null} */
+  #pairing = null;
+  /** Why the hub does not know this transfer any more; a direct way goes on without it. @type {DirectFailure | null} */
+  #gone = null;
   /** @type {Uint8Array | null} what both share once they have confirmed the code */
   #master = null;
   /** @type {Exchange | null} */
@@ -79,11 +87,11 @@ export class Peer {
   /**
    * @param {Place} place
    * @param {Link} link
-   * @param {RTCIceServer[] | null} servers that help to find a direct way; null to stay on the relay
+   * @param {boolean} isRelayed never past the server
    */
-  constructor(place, link, servers) {
+  constructor(place, link, isRelayed) {
     this.#place = place;
-    this.#servers = servers;
+    this.#isRelayed = isRelayed;
     this.#timer = setInterval(() => this.#look(), TICK);
     this.#attach(link);
   }
@@ -140,16 +148,21 @@ export class Peer {
     clearInterval(this.#timer);
     const why = failure?.code === "local";
     if (why) this.say({ type: "cancel", reason: failure.message });
-    // What was said goes first; only whoever leaves at once does not wait for it.
-    const said = why ? this.#round?.finish() : this.#round?.sent;
-    if (failure?.code !== "stopped") await Promise.race([said, sleep(GOODBYE)]);
     const code = failure ? failure.reason : this.#place.role === "sender" ? "done" : null;
+    // The hub may be out of reach: on a direct way the other end is told first.
+    const tells = code && !why && this.#round?.isDirect;
+    if (tells) this.#send(encode({ type: "ended", code }));
+    // What was said goes first; only whoever leaves at once does not wait for it.
+    const said = why || tells ? this.#round?.finish() : this.#round?.sent;
+    let isTold = false;
+    if (tells) isTold = (await Promise.race([said, sleep(FAREWELL)])) === true;
+    else if (failure?.code !== "stopped") await Promise.race([said, sleep(GOODBYE)]);
     const link = this.#link;
     if (link && code) {
       await new Promise((resolve) => {
         link.listen({ signal: ({ type }) => type === "ended" && resolve(null), frame() {}, lost: () => resolve(null) });
         link.signal({ type: "end", code });
-        void sleep(GOODBYE).then(resolve);
+        void sleep(isTold ? FAREWELL : GOODBYE).then(resolve);
       });
     }
     // Not before the other end knows that it is over, or it would take the path for broken.
@@ -179,22 +192,36 @@ export class Peer {
     link.listen({
       signal: (signal) => take(() => this.#signal(signal, link)),
       frame: (bytes) => take(() => this.#frame(bytes, link)),
-      lost: () => take(() => this.#lost()),
+      lost: () => take(() => this.#linkLost()),
     });
   }
 
   /** @param {Signal} signal @param {Link} link */
   #signal(signal, link) {
-    if (signal.type === "paired") {
-      this.#round?.close();
-      this.#round = null;
-      this.#exchange = new Exchange(this.#place.role, signal.round, this.#place.code, this.#master);
-      this.#agreedBy = performance.now() + AGREE;
-      link.send(this.#exchange.frame);
-      this.#inbox.put({ is: "joined" });
+    const isDirect = this.#round?.isDirect;
+    if (signal.type === "ice") {
+      if (this.#isRelayed) return;
+      this.#servers = signal.ice_servers;
+      this.#round?.meet(this.#servers);
+    } else if (signal.type === "paired") {
+      this.#pairing = signal.round;
+      // A direct way that stands is better; when it breaks this is where the two meet.
+      if (isDirect) return;
+      this.#agree(signal.round, link);
+      if (this.#place.role === "receiver") this.#inbox.put({ is: "joined" });
     } else if (signal.type === "peer_lost") {
+      this.#pairing = null;
+      if (isDirect) return;
       this.#closeRound();
       this.#inbox.put({ is: "peer_lost", grace: signal.grace });
+    } else if (signal.type === "waiting") {
+      this.#pairing = null;
+      this.#closeRound();
+    } else if (signal.type === "ended" && isDirect && !signal.by && isOfTheConnection(signal.code)) {
+      this.#pairing = null;
+      this.#gone = ended(signal.code, signal.msg);
+      this.#link = null;
+      link.close();
     } else if (signal.type === "ended") {
       const failure = ended(signal.code, signal.msg);
       this.#inbox.end(failure);
@@ -203,10 +230,21 @@ export class Peer {
     }
   }
 
+  /** Begins to agree on the keys of a round over the relay. @param {number} round @param {Link} link */
+  #agree(round, link) {
+    this.#round?.close();
+    this.#round = null;
+    this.#exchange = new Exchange(this.#place.role, round, this.#place.code, this.#master);
+    this.#agreedBy = performance.now() + AGREE * (this.#master ? 2 : 1);
+    link.send(this.#exchange.frame);
+  }
+
   /** @param {Uint8Array<ArrayBuffer>} bytes @param {Link} link */
   #frame(bytes, link) {
     const frame = parseFrame(bytes);
     if (!frame) return this.#lost();
+    // The other end has given up the direct way, and begins anew where the two met last.
+    if (this.#round && frame.kind === RESUME && frame.round === this.#pairing) this.#agree(frame.round, link);
     if (this.#round) {
       if (frame.kind === SEALED) this.#round.heard(frame.body);
     } else if (this.#exchange) {
@@ -221,19 +259,21 @@ export class Peer {
     const again = this.#master !== null;
     this.#master = master;
     this.#exchange = null;
-    const round = new Round(this.#place.role, keys, link, this.#servers, {
+    const round = new Round(this.#place.role, keys, link, {
       opened: (message, length) => this.#opened(round, message, length),
       moved: () => this.#went(true),
       // The hub may be about to say that it is over, and why.
-      lost: () => void sleep(RETRY).then(() => this.#round === round && !this.#isOver && this.#lost()),
+      lost: () => void sleep(RETRY).then(() => this.#round === round && !this.#isOver && this.#wayLost()),
       fail: (failure) => this.fail(failure),
     });
     this.#round = round;
     this.#heard = this.#said = performance.now();
     this.#isStalled = false;
+    // Not before: whoever has not the code is nobody.
+    if (this.#place.role === "sender") this.#inbox.put({ is: "joined" });
     this.#inbox.put({ is: "ready", again, round });
     this.#went(false);
-    round.meet();
+    if (this.#servers) round.meet(this.#servers);
   }
 
   /** Which way the content goes from now on. @param {boolean} direct */
@@ -247,6 +287,8 @@ export class Peer {
     this.#heard = performance.now();
     const happening = opened.then((message) => {
       if (message.type === "cancel") this.fail(cancelledByPeer(message.reason));
+      if (message.type === "probe") this.#send(encode({ type: "alive" }));
+      if (message.type === "ended") this.#inbox.end(ended(message.code));
       return { is: /** @type {const} */ ("message"), message, round };
     });
     this.#inbox.put(happening, length);
@@ -274,10 +316,27 @@ export class Peer {
     }
   }
 
+  /** Our connection has broken. A direct way goes on without it. */
+  #linkLost() {
+    if (!this.#round?.isDirect) return this.#lost();
+    this.#link = this.#pairing = null;
+    void this.#reconnect();
+  }
+
+  /** The direct way is no more: the relay, whose connection was kept, takes its place. */
+  #wayLost() {
+    if (this.#gone) return this.fail(this.#gone);
+    if (this.#link && this.#pairing !== null) return this.#agree(this.#pairing, this.#link);
+    const isReconnecting = !this.#link;
+    this.#closeRound();
+    if (isReconnecting) this.#inbox.put({ is: "connection_lost" });
+    else this.#inbox.put({ is: "peer_lost", grace: this.#place.grace });
+  }
+
   /** Our connection has broken, or the path: both are given up. */
   #lost() {
     this.#link?.close();
-    this.#link = null;
+    this.#link = this.#pairing = null;
     this.#closeRound();
     this.#inbox.put({ is: "connection_lost" });
     void this.#reconnect();
@@ -291,18 +350,25 @@ export class Peer {
   }
 
   async #reconnect() {
-    const until = performance.now() + this.#place.grace * 1000;
+    let until = performance.now() + this.#place.grace * 1000;
     const pauses = new Pauses(RETRY, LAST_RETRY);
     let failure = unreachable();
     while (!this.#isOver && performance.now() < until) {
       await pauses.wait();
+      if (this.#round?.isDirect) until = performance.now() + this.#place.grace * 1000;
       try {
-        const { link } = await Link.open(pathOf(this.#place), "rejoined", { token: this.#place.token });
+        const { token } = this.#place;
+        const confirmed = this.#master !== null;
+        const { link } = await Link.open(pathOf(this.#place), "rejoined", { token, confirmed });
         if (this.#isOver) return link.close();
-        this.#inbox.put({ is: "connection_back" });
+        if (!this.#round?.isDirect) this.#inbox.put({ is: "connection_back" });
         return this.#attach(link);
       } catch (error) {
         failure = failureOf(error);
+        if (failure.told && this.#round?.isDirect) {
+          this.#gone = failure;
+          return;
+        }
         if (failure.told) break; // the place is gone; all else may pass
       }
     }

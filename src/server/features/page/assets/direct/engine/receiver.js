@@ -12,6 +12,7 @@ import { words } from "../../direct/words.js";
 /** @typedef {import("../../direct/engine/message.js").Entry} Entry */
 /** @typedef {import("../../direct/engine/message.js").Message} Message */
 /** @typedef {import("../../direct/engine/message.js").Offer} Offer */
+/** @typedef {import("../../direct/engine/message.js").Skipped} Skipped */
 /** @typedef {import("../../direct/engine/inbox.js").Happening} Happening */
 /** @typedef {import("../../direct/engine/peer.js").Peer} Peer */
 /** @typedef {import("../../direct/engine/transfer.js").Event} Event */
@@ -58,11 +59,11 @@ export function receive({ code, decide, sink, onEvent, relayed = false }) {
       throw local(error instanceof codes.NotACode ? error.message : words.broken);
     });
     const { link, first } = await Link.open(`api/direct/receive/${nameplate}`, "joined", { stop });
-    const { token, grace, ice_servers = [] } = first;
+    const { token, grace } = first;
     const receiver = new Receiver(decide, sink, tell);
     const place = { role: /** @type {const} */ ("receiver"), nameplate, token, grace, code: text };
     try {
-      return await carryOn(place, link, stop, relayed ? null : ice_servers, (peer) => receiver.run(peer));
+      return await carryOn(place, link, stop, relayed, (peer) => receiver.run(peer));
     } finally {
       void receiver.leave(); // a disk that takes nothing lets go of nothing
     }
@@ -158,6 +159,8 @@ class Receiver {
         return;
       case "data":
         return this.#take(peer, message);
+      case "skipped":
+        return this.#skip(peer, message);
       case "paused":
         return this.#tell({ event: "peer_paused", paused: message.paused });
       case "accept":
@@ -246,6 +249,17 @@ class Receiver {
       this.#confirmed = this.#received;
       peer.say({ type: "ack", bytes: this.#received });
     }
+    this.#checkComplete(peer);
+  }
+
+  /** The sender leaves an entry out: what has come of it goes. @param {Peer} peer @param {Skipped} skipped */
+  async #skip(peer, { entry: number, reason }) {
+    const entry = this.#offer.entries[number];
+    if (!entry || this.#wanted?.[this.#next] !== number) throw protocol("it leaves out what is not next");
+    await this.#restart();
+    if (this.#total !== null) this.#total -= entry.size ?? 0;
+    this.#next += 1;
+    this.#tell({ event: "file_skipped", entry: number, path: entry.path, reason });
     this.#checkComplete(peer);
   }
 

@@ -28,7 +28,8 @@ export class Round {
   #role;
   #keys;
   #link;
-  #servers;
+  /** @type {RTCIceServer[] | null} null to stay on the relay */
+  #servers = null;
   #listener;
   /** @type {Channel | null} */
   #channel = null;
@@ -49,20 +50,25 @@ export class Round {
    * @param {Role} role
    * @param {Keys} keys
    * @param {Link} link
-   * @param {RTCIceServer[] | null} servers that help to find a direct way; null to stay on the relay
    * @param {Listener} listener
    */
-  constructor(role, keys, link, servers, listener) {
+  constructor(role, keys, link, listener) {
     this.#role = role;
     this.#keys = keys;
     this.#link = link;
-    this.#servers = isPossible() ? servers : null;
     this.#listener = listener;
   }
 
-  /** Looks for a direct way, if that is wanted and this end is the one that begins. */
-  meet() {
+  /** Looks for a direct way, which this end begins or waits for. @param {RTCIceServer[]} servers that help to find it */
+  meet(servers) {
+    if (this.#servers || !isPossible()) return;
+    this.#servers = servers;
     if (this.#role === "sender") this.#open()?.offer();
+  }
+
+  /** Whether both directions have left the relay. */
+  get isDirect() {
+    return this.#saysOnChannel && this.#hearsChannel;
   }
 
   /** When all that was heard so far is opened. */
@@ -104,11 +110,13 @@ export class Round {
 
   /**
    * After the last word: settles when it is on its way, and if that is the channel, when the other end has closed it. There
-   * it could come after the hub's word and be missed.
+   * it could come after the hub's word and be missed. Returns whether it has.
    */
   async finish() {
     await this.sent;
-    if (this.#saysOnChannel) await this.#channel?.ended;
+    if (!this.#saysOnChannel) return false;
+    await this.#channel?.ended;
+    return true;
   }
 
   close() {

@@ -32,12 +32,12 @@ export function send({ files, text, onEvent, relayed = false }) {
   return begin(onEvent, async (tell, stop) => {
     const sender = new Sender(files, text, tell);
     const { link, first } = await Link.open("api/direct/send", "code", { stop });
-    const { nameplate, token, grace, page_url, expires_in, ice_servers = [] } = first;
+    const { nameplate, token, grace, page_url, expires_in } = first;
     const code = await codes.random(nameplate);
     tell({ event: "code", code: code.text, page_url, expires_in });
     sender.expires = performance.now() + expires_in * 1000;
     const place = { role: /** @type {const} */ ("sender"), nameplate, token, grace, code: code.text };
-    return carryOn(place, link, stop, relayed ? null : ice_servers, (peer) => sender.run(peer));
+    return carryOn(place, link, stop, relayed, (peer) => sender.run(peer));
   });
 }
 
@@ -125,7 +125,7 @@ class Sender {
       case "decline":
         throw ended("declined");
       case "ack":
-        return this.#confirmed(message.bytes);
+        return this.#confirmed(message.bytes, message.window);
       case "received": {
         const round = this.#round;
         if (!round?.isOver) throw protocol("it says that it has what was not sent");
@@ -141,13 +141,14 @@ class Sender {
     }
   }
 
-  /** @param {number} bytes */
-  #confirmed(bytes) {
+  /** @param {number} bytes @param {number} [window] */
+  #confirmed(bytes, window) {
     const round = this.#round;
     if (!round) return;
     if (bytes > round.sent || bytes < round.acked) throw protocol("it confirms what was not sent");
     this.#rate.bytes += bytes - round.acked;
     round.acked = bytes;
+    if (window != null) round.window = Math.min(Math.max(window, PIECE), LARGEST_WINDOW);
     while (round.unconfirmed.length > 0 && round.unconfirmed[0].end <= bytes) {
       const [{ entry }] = round.unconfirmed.splice(0, 1);
       const { path, size, folder } = this.#entries[entry];
@@ -162,7 +163,7 @@ class Sender {
    * @param {import("../../direct/engine/message.js").Accept} accept
    */
   #begin(peer, accept) {
-    const all = accept.entries ?? [...this.#entries.keys()];
+    const all = accept.entries ?? accept.ranges?.flatMap(numbers) ?? [...this.#entries.keys()];
     if (all.some((entry, i) => entry >= this.#entries.length || (i > 0 && entry <= all[i - 1]))) {
       throw protocol("it accepts what was not offered");
     }
@@ -254,4 +255,9 @@ class Sender {
 /** @param {Peer} peer @param {Round} round */
 function hasRoom(peer, round) {
   return round.sent - round.acked + PIECE <= round.window && peer.buffered < MOST_BUFFERED;
+}
+
+/** @param {[number, number]} range first and last */
+function numbers([first, last]) {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

@@ -19,6 +19,7 @@ import { Peer } from "../../direct/engine/peer.js";
  *   { event: "progress", entry: number | null, bytes: number, total: number | null, rate: number,
  *     remaining: number | null } |
  *   { event: "file_done", entry: number, path: string, bytes: number } |
+ *   { event: "file_skipped", entry: number, path: string, reason: string } |
  *   { event: "peer_paused", paused: boolean } | { event: "peer_stalled", seconds: number } |
  *   { event: "peer_lost", grace: number } | { event: "peer_back" } | { event: "connection_lost" } |
  *   { event: "connection_back" } | { event: "path", direct: boolean } |
@@ -69,11 +70,11 @@ export function begin(onEvent, work) {
  * @param {Place} place
  * @param {Link} link
  * @param {AbortSignal} stop
- * @param {RTCIceServer[] | null} servers that help to find a direct way; null to stay on the relay
+ * @param {boolean} relayed never past the server
  * @param {(peer: Peer) => Promise<Summary>} run
  */
-export async function carryOn(place, link, stop, servers, run) {
-  const peer = new Peer(place, link, servers);
+export async function carryOn(place, link, stop, relayed, run) {
+  const peer = new Peer(place, link, relayed);
   const end = () => peer.fail(stopped());
   stop.addEventListener("abort", end);
   if (stop.aborted) end();
