@@ -7,13 +7,13 @@ COPY Cargo.toml Cargo.lock ./
 # The image has no tests and benchmarks; cargo would miss their files.
 RUN sed -Ei '/^\[\[(test|bench)\]\]/,/^$/d' Cargo.toml \
  && mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
- && cargo build --release --locked && rm -r src
+ && cargo build --profile dist --locked && rm -r src
 COPY migrations migrations
 COPY src src
 # The sources are older than the build above; cargo goes by their times.
-RUN touch src/main.rs src/lib.rs && cargo build --release --locked && strip target/release/handover
-RUN install -D target/release/handover /image/usr/local/bin/handover \
- && ldd target/release/handover | grep -o '/[^ ]*' | xargs cp --dereference --parents --target-directory /image \
+RUN touch src/main.rs src/lib.rs && cargo build --profile dist --locked
+RUN install -D target/dist/handover /image/usr/local/bin/handover \
+ && ldd target/dist/handover | grep -o '/[^ ]*' | xargs cp --dereference --parents --target-directory /image \
  && install -d -o 10001 -g 10001 -m 700 /image/data
 
 # The binary and the C libraries that it is linked with: no shell, no package manager, nothing to keep up to date.

@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export const BINARY = process.env.HANDOVER_BIN ?? join(import.meta.dirname, "../../../target/release/handover");
+export const BINARY = process.env.HANDOVER_BIN ?? join(import.meta.dirname, "../../../target/debug/handover");
 export const PASSWORD = "correct horse";
 
 /** A port that nobody has. */

@@ -1,5 +1,7 @@
 //! `Expect: 100-continue`: whoever asks before sending is refused without being told to send.
 
+use futures_util::future::join_all;
+
 use crate::support::crafted::docx;
 use crate::support::linked::*;
 use crate::support::raw::{FORM_TYPE, Raw, file_part, form};
@@ -19,7 +21,8 @@ async fn a_refusal_comes_before_the_body() {
     let server = TestServer::with(&["--max-file-size", "1MiB"]);
     let (operation, client) = (server.operation("olga").await, server.client("carl").await);
     let form = format!("Content-Type: {FORM_TYPE}\r\n");
-    for (line, token, headers, length, status) in [
+    // All at once: each connection stays open for some seconds, in case its sender goes on.
+    let refused = [
         ("PUT /upload/a.docx", "x.y.z", "", 5_000, 401),
         ("PUT /upload/a.docx", client.as_str(), "", 5_000, 403),
         ("PUT /upload/a.exe", &operation, "", 5_000, 415),
@@ -27,7 +30,8 @@ async fn a_refusal_comes_before_the_body() {
         ("POST /upload", &client, &form, 5_000, 403),
         ("PATCH /upload", &operation, &form, 5_000, 405),
         ("POST /nothing", &operation, "", 5_000, 404),
-    ] {
+    ];
+    join_all(refused.map(async |(line, token, headers, length, status)| {
         let mut asker = Raw::open(server.address).await;
         asker.send(asking(line, token, headers, length)).await;
         let head = asker.any_head().await;
@@ -35,7 +39,8 @@ async fn a_refusal_comes_before_the_body() {
         assert_eq!(head.get("x-request-id").unwrap().len(), 16);
         asker.take(head.length()).await;
         assert_eq!(asker.rest().await, b"", "nothing follows, and the connection ends");
-    }
+    }))
+    .await;
     assert_nothing_stays(&server).await;
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::binary::{Running, text};
+use crate::support::binary::{Running, program, text};
 use crate::support::crafted::docx;
 use crate::support::desk_user::*;
 use crate::support::*;
@@ -321,7 +321,7 @@ async fn a_server_below_a_path() {
 /// and, after that, its settings.
 fn login_at_a_terminal(url: &str, answer: &str) -> (String, String) {
     let config = tempfile::tempdir().unwrap();
-    let line = format!("{} login --server {url} olga; stty -a", env!("CARGO_BIN_EXE_handover"));
+    let line = format!("{} login --server {url} olga; stty -a", program());
     let mut command = Command::new("script");
     command.args(["--quiet", "--command", &line, "/dev/null"]).env("SHELL", "/bin/sh");
     command.env("XDG_CONFIG_HOME", config.path()).stdin(Stdio::piped()).stdout(Stdio::piped());

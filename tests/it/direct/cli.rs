@@ -7,7 +7,7 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::binary::{Running, handover, run, text};
+use crate::support::binary::{Running, handover, program, run, text};
 use crate::support::directed::{assert_same, file};
 
 /// A sender that has told its code.
@@ -239,8 +239,7 @@ async fn people_see_a_code_to_scan_and_bars_and_scripts_quiet_lines() {
     let server = Running::start(&dir.path().join("data"), &["--code-life", "55s"]);
     file(dir.path(), "sent/a.txt", 3_000_000, 1);
     let path = file(dir.path(), "sent/b.txt", 3_000_000, 2).parent().unwrap().to_owned();
-    let line =
-        format!("{} send --relay --server {} {}", env!("CARGO_BIN_EXE_handover"), server.url, path.to_str().unwrap());
+    let line = format!("{} send --relay --server {} {}", program(), server.url, path.to_str().unwrap());
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
     command.env("XDG_STATE_HOME", dir.path().join("state")).stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -12,9 +12,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::peer::{PATIENCE, document_of};
 use crate::support::{PASSWORD, json_of};
 
+/// The binary: cargo's own, or that of `HANDOVER_BIN`, by which tests/run looks at what is shipped.
+pub fn program() -> String {
+    std::env::var("HANDOVER_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_handover").to_owned())
+}
+
 /// The command, without settings and sign-ins of whoever runs the tests.
 pub fn handover(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_handover"));
+    let mut command = Command::new(program());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HANDOVER_") || name.starts_with("RUST_")) {
         command.env_remove(name);
     }

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
+use crate::support::binary::program;
 use crate::support::*;
 
 pub struct Process {
@@ -22,7 +23,7 @@ impl Process {
     pub fn start(data: &Path, flags: &[&str], limit: Option<u32>) -> Process {
         let mut command = Command::new("sh");
         let limit = limit.map_or("unlimited".into(), |blocks| blocks.to_string());
-        command.args(["-c", &format!("ulimit -f {limit}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_handover")]);
+        command.args(["-c", &format!("ulimit -f {limit}; exec \"$0\" \"$@\""), &program()]);
         command.args(["--bind", "127.0.0.1:0", "--log-filter", "off", "--data"]).arg(data).args(flags);
         if !flags.contains(&"--free-space-floor") {
             command.args(["--free-space-floor", "1MiB"]);
