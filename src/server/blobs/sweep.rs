@@ -76,7 +76,7 @@ impl Blobs {
     }
 
     /// Counts, and gathers some of what could be moved and of the parts of broken uploads.
-    #[allow(clippy::type_complexity)]
+    #[expect(clippy::type_complexity, reason = "two lists, and an error of the caller's")]
     fn look<E: From<io::Error>>(
         &self,
         mut is_known: impl IsKnown<E>,
