@@ -110,7 +110,7 @@ fn harmless(given: Option<&str>) -> String {
         }),
         None => essence == **pattern,
     };
-    if is_token && PASSED_ON.iter().any(|pattern| is_of(pattern)) { essence } else { OCTETS.to_owned() }
+    if is_token && PASSED_ON.iter().any(is_of) { essence } else { OCTETS.to_owned() }
 }
 
 #[cfg(test)]
