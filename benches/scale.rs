@@ -1,6 +1,14 @@
 //! Start, lists and searches on a data folder as it is after years: 5·10⁵ documents, 2·10⁶ links, 3·10⁶ rows of the audit.
 //! Prints what each takes; nothing is asserted about time.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "what cannot be measured fails, and what was measured is printed"
+)]
+
 #[path = "../tests/it/support/mod.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod support;

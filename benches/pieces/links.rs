@@ -16,6 +16,7 @@ use handover::server::features::accounts;
 use handover::server::features::desk::model as desk;
 use handover::server::features::links::model::{self as links, NewLink};
 use handover::server::id;
+use handover::server::leases::Ask;
 use handover::server::metrics::Metrics;
 
 use crate::folder;
@@ -35,7 +36,7 @@ pub fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("links");
 
     group.bench_function("mint", |b| b.iter(|| runtime.block_on(mint())));
-    group.bench_function("claim, consume, deliver", |b| {
+    group.bench_function("claim, finish, deliver", |b| {
         b.iter_batched(|| runtime.block_on(mint()), |link| runtime.block_on(fetch(&db, link)), BatchSize::PerIteration);
     });
     let before = metrics.commits();
@@ -123,17 +124,29 @@ async fn mint(db: &Db, desk: &Desk) -> Link {
 
 /// The three writes of a download.
 async fn fetch(db: &Db, link: Link) {
-    let now = link.now;
-    let claim = db.write(move |conn| {
+    let (now, claim) = (link.now, id::new());
+    let (link_id, id) = (link.id.clone(), claim.clone());
+    let begun = db.write(move |conn| {
         let (link, _) = links::find(conn, &link.id, &link.token)?;
-        links::claim(conn, &link, 0, SIZE, Some("192.0.2.1"), now)
+        let mut ledger = links::parse(&link.ledger)?;
+        let ask = Ask { id: &id, range: 0..SIZE, in_part: false, holder: "bench", proved: false };
+        assert!(ledger.claim(&ask, SIZE, now, &|_: &str| None).is_ok());
+        links::store(conn, &link.id, &ledger, now)?;
+        links::begun(conn, &link.id, Some("192.0.2.1"))
     });
-    let claim = claim.await.unwrap();
-    let ours = claim.clone();
-    assert!(db.write(move |conn| links::consume(conn, &ours, now)).await.unwrap());
+    begun.await.unwrap();
+    let (link, id) = (link_id.clone(), claim.clone());
+    let finish = db.write(move |conn| {
+        let mut ledger = links::ledger(conn, &link)?.expect("it is open");
+        assert!(ledger.finish(&id, SIZE, now));
+        links::store(conn, &link, &ledger, now)
+    });
+    finish.await.unwrap();
     let deliver = db.write(move |conn| {
-        links::fetched(conn, &claim, now)?;
-        Origin::default().record(conn, now, Entry::new(Action::Downloaded, NAME).detail(claim.link))
+        let mut ledger = links::ledger(conn, &link_id)?.expect("it is open");
+        assert!(ledger.end(&claim, SIZE, false, SIZE));
+        links::store(conn, &link_id, &ledger, now)?;
+        Origin::default().record(conn, now, Entry::new(Action::Downloaded, NAME).detail(link_id))
     });
     deliver.await.unwrap();
 }

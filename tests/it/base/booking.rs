@@ -30,9 +30,8 @@ async fn said(guest: &mut Guest, text: &str) -> Value {
     guest.say(text).await;
     loop {
         let frame = guest.frame().await.expect("an answer");
-        match frame["type"].as_str() {
-            Some("message" | "error") => return frame,
-            _ => {}
+        if let Some("message" | "error") = frame["type"].as_str() {
+            return frame;
         }
     }
 }

@@ -155,8 +155,8 @@ async fn files_without_a_size_are_read_to_their_end() {
 #[tokio::test]
 async fn too_many_files_are_refused_in_words_before_there_is_a_code() {
     let server = TestServer::start();
-    let mut sources = Sources::default();
-    sources.entries = vec![Entry { path: "x".into(), folder: true, ..Entry::default() }; MOST_ENTRIES + 1];
+    let entries = vec![Entry { path: "x".into(), folder: true, ..Entry::default() }; MOST_ENTRIES + 1];
+    let sources = Sources { entries, ..Sources::default() };
     let (_go, stop) = tokio::sync::watch::channel(false);
     let sending = Sending {
         server: server.url.parse().unwrap(),
