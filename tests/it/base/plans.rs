@@ -52,7 +52,7 @@ fn is_bounded(step: &str, query: &str) -> bool {
     // Counts of what is open alone.
     let open = step.contains("batches_open") || step.contains("rooms_open") || step.contains("room_members_present");
     let found = step.contains("VIRTUAL TABLE INDEX") && step.contains(":M");
-    small.iter().chain(&at_a_start).any(|table| named(table)) || walks || open || found
+    small.iter().chain(&at_a_start).any(named) || walks || open || found
 }
 
 /// Whether all that is found is sorted before the first of it is given, where that may be much.
