@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_window_grows_as_long_as_the_line_does() {
         let new = || Window::new(64 << 20, Instant::now());
-        assert_eq!(line(&mut new(), 50e6, 0.4), 32 << 20, "20 MB are on their way");
+        assert_eq!(line(&mut new(), 42e6, 0.4), 32 << 20, "17 MB are on their way");
         assert_eq!(line(&mut new(), 1e9, 0.4), 64 << 20, "no more than it may");
         assert_eq!(line(&mut new(), 1e6, 0.05), 8 << 20, "one more is tried, and brings nothing");
         assert_eq!(Window::new(1 << 20, Instant::now()).bytes, 1 << 20);

@@ -493,10 +493,10 @@ mod tests {
         for i in 0..3 * ALL_GUESSES.burst {
             throttle.guess(Guess::Long, address(i), clock.now()).unwrap();
         }
-        // One site has 65,536 networks of the narrowest kind.
+        // One site has 256 networks of the middle kind, and 65,536 of the narrowest.
         let mut subnet = 0;
         let guesses = often(|| {
-            subnet += 1;
+            subnet += 0x100;
             throttle.guess(Guess::Long, ip(&format!("2001:db8:1:{subnet:x}::1")), clock.now())
         });
         assert_eq!(guesses, GUESS.burst * 4, "a /48");

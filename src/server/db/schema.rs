@@ -139,6 +139,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    idempotency (id) {
+        id -> Text,
+        request -> Text,
+        status -> Integer,
+        answer -> Binary,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     known_networks (user_id, network) {
         user_id -> Text,
         network -> Text,
@@ -156,16 +166,6 @@ diesel::table! {
 diesel::table! {
     name_places (place) {
         place -> Integer,
-    }
-}
-
-diesel::table! {
-    idempotency (id) {
-        id -> Text,
-        request -> Text,
-        status -> Integer,
-        answer -> Binary,
-        expires_at -> Timestamp,
     }
 }
 
@@ -308,10 +308,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     document_names,
     documents,
     download_links,
+    idempotency,
     known_networks,
     link_counts,
     name_places,
-    idempotency,
     room_events,
     room_exiles,
     room_fetches,
