@@ -110,7 +110,7 @@ async fn a_sender_on_a_line_that_takes_nothing_can_be_stopped() {
         sources.sources.push(Source::Folder);
     }
     let (say, stop) = watch::channel(false);
-    let pace = Pace { goodbye: Duration::from_millis(100), silence: Duration::from_secs(2), ..PACE };
+    let pace = Pace { goodbye: Duration::from_millis(100), ..PACE };
     let line = deaf(server.address, 16 << 10).await.parse().unwrap();
     let sending = Sending { server: line, pace, route: Route::Relayed, text: None, sources, stop, resume: None };
     let to = tempfile::tempdir().unwrap();
