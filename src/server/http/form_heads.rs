@@ -90,7 +90,11 @@ impl<S> Heads<S> {
         let is_line = count <= MOST_BLANKS && (rest.starts_with(b"\r\n") || is_last && rest.is_empty());
         let line = self.take(self.delimiter.len() + if is_last { 2 } else { 0 });
         match (is_line, is_last) {
-            (true, true) => self.place = Place::Epilogue,
+            (true, true) => {
+                self.place = Place::Epilogue;
+                // The parser reads the first delimiter by lines, and in a form without parts the last one is the first.
+                return Some([&line, &b"\r\n"[..]].concat().into());
+            }
             (true, false) => {
                 self.held.advance(count);
                 self.place = Place::Head;
@@ -214,16 +218,18 @@ mod tests {
         for (form, expected) in [
             (
                 &b"--x \t\r\nContent-Disposition: form-data; name=\"file\";\r\n filename=\"report.docx\"\r\n\r\n--x y\r\n--x--  \r\n"[..],
-                "--x\r\nContent-Disposition: form-data; name=\"file\"; filename*=UTF-8''report.docx\r\n\r\n--x y\r\n--x--",
+                "--x\r\nContent-Disposition: form-data; name=\"file\"; filename*=UTF-8''report.docx\r\n\r\n--x y\r\n--x--\r\n",
             ),
             (
                 b"before\r\n--x\r\ncontent-disposition:form-data;name=f;filename=\"C:\\a\xdc.docx\"\r\nContent-Type: a/b\r\n\r\n\r\n--x\r\n\r\nno head\r\n--x--",
-                "before\r\n--x\r\nContent-Disposition: form-data; name=\"f\"; filename*=UTF-8''C%3A%5Ca%C3%9C.docx\r\nContent-Type: a/b\r\n\r\n\r\n--x\r\n\r\nno head\r\n--x--",
+                "before\r\n--x\r\nContent-Disposition: form-data; name=\"f\"; filename*=UTF-8''C%3A%5Ca%C3%9C.docx\r\nContent-Type: a/b\r\n\r\n\r\n--x\r\n\r\nno head\r\n--x--\r\n",
             ),
             (
                 b"--x\r\nContent-Disposition: form-data; name=\"a%22b\"; filename=\"\x8c\xa9\"\r\n\r\n1\r\n--xy\r\n2\r\n--x",
                 "--x\r\nContent-Disposition: form-data; name=\"a\\\"b\"\r\nx-unreadable-filename: %EF%BF%BD%EF%BF%BD\r\n\r\n1\r\n--xy\r\n2\r\n--x",
             ),
+            (b"--x--\r\n", "--x--\r\n"),
+            (b"--x--", "--x--\r\n"),
             (b"no form at all", "no form at all"),
             (b"--x\r\nContent-Disposition: form-data; na", "--x\r\nContent-Disposition: form-data; na"),
             (b"", ""),
