@@ -96,8 +96,8 @@ impl<S> Heads<S> {
         match (is_line, is_last) {
             (true, true) => {
                 self.place = Place::Epilogue;
-                // The parser of forms reads lines, also where nothing follows.
-                return Some([&line[..], b"\r\n"].concat().into());
+                // The parser reads the first delimiter by lines, and in a form without parts the last one is the first.
+                return Some([&line, &b"\r\n"[..]].concat().into());
             }
             (true, false) => {
                 self.held.advance(count);
@@ -237,6 +237,8 @@ mod tests {
                 "--x\r\nContent-Disposition: form-data; name=\"a\\\"b\"\r\nx-unreadable-filename: %EF%BF%BD%EF%BF%BD\r\n\r\n1\r\n--xy\r\n2\r\n--x",
             ),
             (b"\r\n--x\r\n\r\n\r\n--x--", "\r\n--x\r\n\r\n\r\n--x--\r\n"),
+            (b"--x--\r\n", "--x--\r\n"),
+            (b"--x--", "--x--\r\n"),
             (b"no form at all", "no form at all"),
             (b"--x\r\nContent-Disposition: form-data; na", "--x\r\nContent-Disposition: form-data; na"),
             (b"", ""),

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { openBrowser } from "../support/browser.js";
 import { digestOf, end, outcome, saved, startReceiving, startSending, told } from "../support/direct-pages.js";
-import { startServer } from "../support/server.js";
+import { PLAIN_FLAG, PLAIN_HOST, startServer } from "../support/server.js";
 import { wire } from "../support/wire.js";
 
 const SIZE = 12_000_000;
@@ -12,7 +12,7 @@ const SIZE = 12_000_000;
 let server, browser, line;
 before(async () => {
   server = await startServer();
-  browser = await openBrowser("--host-resolver-rules=MAP hub.test 127.0.0.1");
+  browser = await openBrowser(PLAIN_FLAG);
   line = await wire(server.port);
 });
 afterEach(() => browser.check());
@@ -90,8 +90,8 @@ for (const [deed, act] of Object.entries(DEEDS)) {
 }
 
 test("where a browser keeps its ciphers for https, ours take their place", async () => {
-  // The name of another machine: neither https nor localhost.
-  const ann = await end(browser, `http://hub.test:${server.port}/`);
+  // A name of this machine that is neither https nor localhost.
+  const ann = await end(browser, `http://${PLAIN_HOST}:${server.port}/`);
   const bob = await end(browser, server.url);
   assert.equal(await ann.evaluate(() => isSecureContext), false);
   for (const [from, to] of [

@@ -11,7 +11,7 @@ import { pipeline } from "node:stream/promises";
 import { CHROMIUM, openBrowser, openBrowserAt } from "../support/browser.js";
 import { asOthers, ended, openLink, sendFiles } from "../support/direct-screens.js";
 import { terminal } from "../support/direct-terminal.js";
-import { startServer } from "../support/server.js";
+import { PLAIN_FLAG, PLAIN_HOST, startServer } from "../support/server.js";
 
 const MIB = 1 << 20;
 /** What each process of the browser may have of data (setrlimit(2), RLIMIT_DATA), in MiB. */
@@ -86,10 +86,10 @@ test("a file that is larger than the memory of the browser goes to the disk whil
 
 test("so little memory is not enough for a page that holds less than half of such a file", async () => {
   const path = await largeFile("held.bin", 470);
-  // Neither https nor this machine's own address: the page has no way to the disk.
-  const browser = await smallBrowser("--host-resolver-rules=MAP plain.test 127.0.0.1");
+  // Neither https nor localhost: the page has no way to the disk.
+  const browser = await smallBrowser(PLAIN_FLAG);
   try {
-    const url = `http://plain.test:${server.port}`;
+    const url = `http://${PLAIN_HOST}:${server.port}`;
     const page = await browser.person(url);
     const crashed = new Promise((resolve) => page.on("crash", () => resolve("crashed")));
     const little = terminal(server.url, "send", "--text", "that much", wrapperOf(folder));

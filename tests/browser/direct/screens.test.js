@@ -17,7 +17,7 @@ import {
   ownFolder,
   sendFiles,
 } from "../support/direct-screens.js";
-import { PASSWORD, startServer } from "../support/server.js";
+import { PASSWORD, PLAIN_FLAG, PLAIN_HOST, startServer } from "../support/server.js";
 
 let server, browser, folder;
 before(async () => {
@@ -400,9 +400,9 @@ test("where guests may not send, the page asks for a sign-in and then sends", as
 });
 
 test("without https files are held in memory: the page says so, and takes no more than fits", async () => {
-  const plain = await openBrowser("--host-resolver-rules=MAP plain.test 127.0.0.1");
+  const plain = await openBrowser(PLAIN_FLAG);
   try {
-    const url = `http://plain.test:${server.port}`;
+    const url = `http://${PLAIN_HOST}:${server.port}`;
     const [ann, bob] = [await plain.person(url), await plain.person(url)];
     const saved = downloadsOf(bob);
     const sent = await sendFiles(ann, files);

@@ -4,11 +4,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
 export const BINARY = process.env.HANDOVER_BIN ?? join(import.meta.dirname, "../../../target/debug/handover");
 export const PASSWORD = "correct horse";
+
+/** A name of this machine under which a page has neither https nor localhost; a browser is told where it leads. */
+export const PLAIN_HOST = `${hostname().split(".")[0].toLowerCase()}.local`;
+export const PLAIN_FLAG = `--host-resolver-rules=MAP ${PLAIN_HOST} 127.0.0.1`;
 
 /** A port that nobody has. */
 export async function freePort() {

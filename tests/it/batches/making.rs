@@ -55,8 +55,11 @@ async fn a_batch_is_made_shown_and_fetched() {
 #[tokio::test]
 async fn a_batch_may_be_made_empty_and_filled_in_parallel() {
     let server = TestServer::start();
+    let no_parts = server.request(Method::POST, "/api/batches").body("--x--\r\n");
+    let no_parts = no_parts.header("content-type", "multipart/form-data; boundary=x");
     for response in [
         server.request(Method::POST, "/api/batches").send().await.unwrap(),
+        no_parts.send().await.unwrap(),
         server.request(Method::POST, "/api/batches").multipart(form(&[], &[("title", "later")])).send().await.unwrap(),
         // What a browser sends when nothing was chosen.
         server.request(Method::POST, "/api/batches").multipart(form(&[("", b"")], &[])).send().await.unwrap(),

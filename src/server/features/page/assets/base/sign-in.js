@@ -34,21 +34,23 @@ export function signInForm({ register = false, heading = true } = {}) {
       other(),
     );
   const other = () =>
-    !mayRegister() ? h("p", { class: "quiet" }, words.byInvitation) : h(
-      "p",
-      { class: "quiet" },
-      register ? words.haveAccount : words.noAccount,
-      " ",
-      button(
-        { class: "bare inline" },
-        () => {
-          register = !register;
-          show();
-          card.querySelector("input")?.focus();
-        },
-        register ? words.signIn : words.register,
-      ),
-    );
+    !mayRegister()
+      ? h("p", { class: "quiet" }, words.byInvitation)
+      : h(
+          "p",
+          { class: "quiet" },
+          register ? words.haveAccount : words.noAccount,
+          " ",
+          button(
+            { class: "bare inline" },
+            () => {
+              register = !register;
+              show();
+              card.querySelector("input")?.focus();
+            },
+            register ? words.signIn : words.register,
+          ),
+        );
   show();
   return card;
 }

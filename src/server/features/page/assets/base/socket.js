@@ -30,6 +30,7 @@ export function openSocket(path, member) {
  */
 export async function whyNot(path, member) {
   try {
+    /** @type {Record<string, string>} */
     const headers = member ? { "X-Member-Token": member } : {};
     await call("GET", path, { headers, signal: AbortSignal.timeout(CONNECT) });
     return null;
