@@ -183,10 +183,13 @@ fn a_full_queue_makes_no_threads_and_drops_nothing() {
     let conn = open_migrated(&path).unwrap();
     let (writer, thread) = Writer::start(conn, Arc::new(Metrics::default())).unwrap();
     let (held, hold) = std::sync::mpsc::channel::<()>();
+    let (begun, begins) = std::sync::mpsc::channel();
     writer.post("a slow disk", move |_| {
+        begun.send(()).unwrap();
         let _ = hold.recv();
         Ok(())
     });
+    begins.recv().unwrap(); // whoever comes from now on waits
     let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
     let before = threads();
     for _ in 0..10_000 {
