@@ -191,9 +191,13 @@ impl Metrics {
         self.writes_waiting.set(waiting as i64);
     }
 
+    /// Sets how many lines of the log were dropped so far; it never becomes less.
+    pub fn log_lines_dropped(&self, all: u64) {
+        self.log_lines_dropped.inc_by(all.saturating_sub(self.log_lines_dropped.get()));
+    }
+
     /// The text that Prometheus reads.
     pub fn render(&self) -> Result<String, fmt::Error> {
-        self.log_lines_dropped.inc_by(super::logging::dropped().saturating_sub(self.log_lines_dropped.get()));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)

@@ -250,6 +250,20 @@ impl<B: Books> Lease for CopyLease<B> {
         }))
     }
 
+    fn handed_on(&mut self) {
+        self.over = true;
+        self.app.transfers.end(&self.id);
+        let (books, id, now) = (self.books.clone(), self.id.clone(), self.app.clock.now());
+        self.app.db.writer().post("end a download", move |conn| {
+            if let Some(mut ledger) = books.load(conn)?
+                && ledger.leave(&id, books.size())
+            {
+                books.store(conn, &ledger, now)?;
+            }
+            books.record(conn, Event::Broken, now)
+        });
+    }
+
     fn broke(&mut self, acked: u64, sent: u64) {
         self.transfer.acked(acked, self.app.clock.now());
         self.sent = sent;

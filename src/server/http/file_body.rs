@@ -68,6 +68,9 @@ pub trait Lease: 'static {
     /// The last byte of the body has left.
     fn delivered(&mut self) -> Option<OnReset>;
 
+    /// Likewise, where only whoever writes to the connection knows that, and has gone; the lease is dropped next.
+    fn handed_on(&mut self) {}
+
     /// The connection has broken, or is cut, with all up to `acked` acknowledged and all up to `sent` on its way; the lease is
     /// dropped next.
     fn broke(&mut self, _acked: u64, _sent: u64) {}
@@ -92,6 +95,10 @@ impl Lease for Box<dyn Lease> {
 
     fn delivered(&mut self) -> Option<OnReset> {
         self.as_mut().delivered()
+    }
+
+    fn handed_on(&mut self) {
+        self.as_mut().handed_on();
     }
 
     fn broke(&mut self, acked: u64, sent: u64) {
@@ -369,7 +376,13 @@ impl<C: Lease> FileBody<C> {
 
 impl<C: Lease> Drop for FileBody<C> {
     fn drop(&mut self) {
-        if self.stage != Stage::Over {
+        if self.stage == Stage::Over {
+            return;
+        }
+        let is_handed_on = self.position == self.end && self.is_released(self.end);
+        if self.connection.is_none() && is_handed_on {
+            self.lease.handed_on();
+        } else {
             self.lease.broke(self.acknowledged().unwrap_or_default(), self.position);
         }
     }

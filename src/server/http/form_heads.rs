@@ -78,6 +78,10 @@ impl<S> Heads<S> {
         if at > self.added {
             return Some(self.take(at));
         }
+        if at > 0 {
+            // What was added is not needed: there is a line break of the client's.
+            self.held.advance(std::mem::take(&mut self.added));
+        }
         let behind = &self.held[self.delimiter.len()..];
         let is_last = behind.starts_with(b"--");
         let blanks = &behind[if is_last { 2 } else { 0 }..];
@@ -109,9 +113,13 @@ impl<S> Heads<S> {
         match find(&self.held, b"\r\n\r\n") {
             Some(end) => {
                 self.place = Place::Content;
-                // The line break before the content may also be the one before a delimiter.
-                let head = self.held.split_to(end + 2);
-                Some(put_right(&head))
+                // All of it at once: who it is and what it is called decides before any content comes. The line break
+                // before the content may also be the one before a delimiter, so it stays to be looked at.
+                let head = self.held.split_to(end + 4);
+                let rest = std::mem::replace(&mut self.held, BytesMut::from(&b"\r\n"[..]));
+                self.held.unsplit(rest);
+                self.added = 2;
+                Some([&put_right(&head[..end + 2]), &b"\r\n"[..]].concat().into())
             }
             None if self.held.len() > LARGEST_HEAD || self.ended => {
                 self.place = Place::Content;
@@ -200,7 +208,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for Heads<S> 
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt as _;
+    use futures_util::{FutureExt as _, StreamExt as _};
 
     use super::*;
 
@@ -228,6 +236,7 @@ mod tests {
                 b"--x\r\nContent-Disposition: form-data; name=\"a%22b\"; filename=\"\x8c\xa9\"\r\n\r\n1\r\n--xy\r\n2\r\n--x",
                 "--x\r\nContent-Disposition: form-data; name=\"a\\\"b\"\r\nx-unreadable-filename: %EF%BF%BD%EF%BF%BD\r\n\r\n1\r\n--xy\r\n2\r\n--x",
             ),
+            (b"\r\n--x\r\n\r\n\r\n--x--", "\r\n--x\r\n\r\n\r\n--x--\r\n"),
             (b"--x--\r\n", "--x--\r\n"),
             (b"--x--", "--x--\r\n"),
             (b"no form at all", "no form at all"),
@@ -238,6 +247,18 @@ mod tests {
                 assert_eq!(passed(form, size).await, expected, "in pieces of {size}");
             }
         }
+    }
+
+    #[actix_rt::test]
+    async fn a_head_passes_before_any_content_comes() {
+        let head = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\"\r\n\r\n";
+        let come = futures_util::stream::iter([Ok(Bytes::from_static(head.as_bytes()))]);
+        let mut heads = Heads::new("x", come.chain(futures_util::stream::pending()));
+        let mut passed = Vec::new();
+        while let Some(piece) = heads.next().now_or_never() {
+            passed.extend_from_slice(&piece.unwrap().unwrap());
+        }
+        assert_eq!(String::from_utf8(passed).unwrap(), head);
     }
 
     #[actix_rt::test]

@@ -189,6 +189,18 @@ impl Ledger {
         std::mem::take(&mut self.used)
     }
 
+    /// A transfer is over whose last byte was handed on, and nobody knows whether it has left: that byte may be had again, and
+    /// where the whole is covered no more than it. False when the claim was lost before.
+    pub fn leave(&mut self, id: &str, size: u64) -> bool {
+        let Some(claim) = self.claims.iter().find(|claim| claim.id == id) else { return false };
+        let (used, acked) = (self.used, claim.end.saturating_sub(1));
+        self.end(id, acked, false, size);
+        if used {
+            self.spend_all(size);
+        }
+        true
+    }
+
     /// After a start: whoever owned something died with the process before. Where that may have been behind the last byte,
     /// there is no more to be had than what is missing.
     pub fn recover(&mut self, size: u64) {
@@ -198,8 +210,13 @@ impl Ledger {
             self.end(&id, acked, false, size);
         }
         if used {
-            self.spent = (2 * size).saturating_sub(size - self.delivered.len());
+            self.spend_all(size);
         }
+    }
+
+    /// Leaves no bytes but those that are missing.
+    fn spend_all(&mut self, size: u64) {
+        self.spent = (2 * size).saturating_sub(size - self.delivered.len());
     }
 
     /// Bytes that are delivered, or owned and acknowledged so far.

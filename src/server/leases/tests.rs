@@ -322,3 +322,20 @@ fn a_crash_behind_the_end_leaves_the_last_byte_and_no_more() {
     assert_eq!(world.start(0, whole(), false, false), Err(Refused::Used));
     world.start(0, SIZE * UNIT - 1..SIZE * UNIT, true, false).unwrap();
 }
+
+#[test]
+fn a_last_byte_of_which_nobody_knows_is_left_and_no_more() {
+    let mut world = World::new();
+    world.start(0, whole(), false, false).unwrap();
+    let now = world.clock.now();
+    assert!(world.ledger.finish("1", SIZE * UNIT, now));
+    assert!(world.ledger.leave("1", SIZE * UNIT) && !world.ledger.leave("1", SIZE * UNIT));
+    assert_eq!(world.start(0, whole(), false, false), Err(Refused::Used));
+    let last = SIZE * UNIT - 1..SIZE * UNIT;
+    for _ in 0..VAIN_STARTS {
+        world.start(0, last.clone(), true, false).unwrap();
+        let id = world.next.to_string();
+        assert!(world.ledger.finish(&id, SIZE * UNIT, now) && world.ledger.leave(&id, SIZE * UNIT));
+    }
+    assert_eq!(world.start(0, last, true, false), Err(Refused::Used), "not for ever");
+}

@@ -118,6 +118,11 @@ async fn kill_9_during_a_download_leaves_the_link_open() {
     assert_eq!(rest.status(), 206);
     part.extend(rest.bytes().await.unwrap());
     assert!(part == content);
+    // Of the beginning nothing was written down, and so it may be had again. Then the whole is covered.
+    assert_eq!(server.get(&client, "/api/links").await["links"][0]["state"], "issued");
+    let beginning = get().header("range", "bytes=0-499999").send().await.unwrap();
+    assert_eq!(beginning.status(), 206);
+    assert!(beginning.bytes().await.unwrap() == content[..500_000]);
     expect_problem(get(), 410, "used_link", None).await;
     // Used stays used, whenever the process dies.
     kill(&server);

@@ -124,7 +124,7 @@ async fn of_two_at_once_one_is_done() {
 fn head(batch: &Batch, name: &str, length: usize) -> String {
     let (path, key) = (batch.path(&format!("/files/{name}")), &batch.key);
     format!(
-        "PUT {path} HTTP/1.1\r\nhost: x\r\nx-manage-key: {key}\r\nidempotency-key: {KEY}\r\ncontent-length: {length}\r\n\r\n"
+        "PUT {path} HTTP/1.1\r\nhost: localhost\r\nx-manage-key: {key}\r\nidempotency-key: {KEY}\r\ncontent-length: {length}\r\n\r\n"
     )
 }
 

@@ -102,9 +102,12 @@ async fn names_in_paths() {
 async fn assert_only_ids(server: &TestServer) {
     eventually("deleted contents go", async || server.blobs().is_empty()).await;
     assert_eq!(usage(server).await, 0);
+    let is_id = |name: &str| name.len() == 36 && name.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
     for file in files_below(server.dir.path()) {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-        assert!(["lock", "token.key"].contains(&name.as_str()) || name.starts_with("handover.db"), "{file:?}");
+        let is_own = ["lock", "store-id", "token.key"].contains(&name.as_str()) || name.starts_with("handover.db");
+        let is_deleted = file.starts_with(server.dir.path().join("data/blobs/trash")) && is_id(&name);
+        assert!(is_own || is_deleted, "{file:?}");
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::binary::{Running, handover};
+use crate::support::TestServer;
+use crate::support::binary::handover;
 use crate::support::directed::file;
 
 /// A proxy that leads everybody to one server; tells what it was asked for.
@@ -45,7 +46,7 @@ fn first_event(child: &mut Child) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_go_the_way_of_all_requests() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Running::start(&dir.path().join("data"), &[]);
+    let server = TestServer::with(&["--public-url", "http://handover.invalid", "--guests", "allow"]);
     let path = file(dir.path(), "file", 10, 1);
     let (proxy, told) = proxy(server.address).await;
     // A name that nobody knows: without the proxy there is no way.

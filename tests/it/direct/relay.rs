@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use handover::client::direct::Failure;
-use handover::protocol::direct;
+use handover::protocol::direct::exchange::{Exchange, Secret};
+use handover::protocol::direct::{self, Role};
 
 use crate::support::directed::*;
 use crate::support::*;
@@ -111,7 +112,11 @@ async fn frames_that_are_delayed_do_no_harm() {
 
 #[tokio::test]
 async fn a_key_exchange_that_is_changed_gives_nobody_a_key() {
-    let (sender, receiver, files) = with(at(0, |frame| vec![flip(&frame, 10)])).await;
+    let other = |_| {
+        let code = "1-acrobat-puzzle".parse().unwrap();
+        vec![Exchange::start(Role::Sender, 1, Secret::Code(&code)).1.into_bytes()]
+    };
+    let (sender, receiver, files) = with(at(0, other)).await;
     assert!(
         sender.result.is_err() && receiver.result.is_err() && files == 0,
         "{:?} {:?}",

@@ -96,15 +96,20 @@ async fn links_lead_to_the_public_address_or_to_the_host_that_was_asked() {
         let (head, body) = raw.answer().await;
         (head.status, serde_json::from_slice::<Value>(&body).unwrap())
     };
-    let (_, minted) = asked(&server, &client, "files.example.org:8080").await;
-    assert!(minted["page_url"].as_str().unwrap().starts_with("http://files.example.org:8080/d/"), "{minted}");
-    let (status, problem) = asked(&server, &client, "user@evil.example").await;
-    assert_eq!((status, &problem["code"]), (400, &json!("bad_request")));
+    let (_, minted) = asked(&server, &client, "localhost:8080").await;
+    assert!(minted["page_url"].as_str().unwrap().starts_with("http://localhost:8080/d/"), "{minted}");
+    for (host, refused) in [("evil.example", (421, "misdirected_request")), ("user@evil.example", (400, "bad_request"))]
+    {
+        let (status, problem) = asked(&server, &client, host).await;
+        assert_eq!((status, problem["code"].as_str().unwrap()), refused, "{host}");
+    }
 
     let public = TestServer::with(&["--public-url", "https://files.example.org/hand/"]);
     let (token, client) = (public.operation("olga").await, public.client("carl").await);
     stored(&public, &token, "q3.docx", docx(1, 3000)).await;
-    let (_, minted) = asked(&public, &client, "evil.example").await;
+    let (status, problem) = asked(&public, &client, "evil.example").await;
+    assert_eq!((status, &problem["code"]), (421, &json!("misdirected_request")));
+    let (_, minted) = asked(&public, &client, "localhost").await;
     for (key, prefix) in [("download_url", "download_file"), ("page_url", "d")] {
         let url = minted[key].as_str().unwrap();
         assert!(url.starts_with(&format!("https://files.example.org/hand/{prefix}/")), "{url}");

@@ -1,5 +1,7 @@
 //! Strangers who wait keep nobody out who has signed in.
 
+use handover::server::auth::Role;
+use handover::server::features::accounts::model;
 use reqwest::Method;
 
 use crate::pipes::passing::waiting;
@@ -8,10 +10,15 @@ use crate::support::*;
 
 #[tokio::test]
 async fn a_part_of_the_places_is_kept_for_who_has_signed_in() {
-    let flags =
-        ["--max-transfers", "8", "--trusted-proxies", "127.0.0.1", "--guests", "deny", "--operation-signup", "open"];
-    let server = TestServer::with(&flags);
-    let token = server.client("carl").await;
+    let server = TestServer::with(&["--max-transfers", "8", "--trusted-proxies", "127.0.0.1"]);
+    let self_made = server.client("dora").await;
+    server.register("carl", false).await;
+    let vouch = server.app().db.write(|conn| {
+        let user = model::find(conn, "carl")?.unwrap();
+        model::set_role(conn, &user.id, Role::Client)
+    });
+    vouch.await.unwrap();
+    let token = server.login("carl").await;
     let fetch = |number: usize, address: String| {
         server.get(&format!("/pipe/strange{number}")).header("x-forwarded-for", address)
     };
@@ -20,8 +27,15 @@ async fn a_part_of_the_places_is_kept_for_who_has_signed_in() {
         (0..6).map(|number| tokio::spawn(fetch(number, format!("203.0.113.{number}")).send())).collect();
     waiting(&server, 6).await;
     expect("one more", fetch(6, "203.0.113.77".into()), 503, "busy", None).await;
-    let sent = server.request(Method::PUT, "/pipe/mine").bearer_auth(&token).header("x-forwarded-for", "198.51.100.1");
-    let sent = tokio::spawn(sent.body("mine").send());
+    let put = |token: &str| {
+        server
+            .request(Method::PUT, "/pipe/mine")
+            .bearer_auth(token)
+            .header("x-forwarded-for", "198.51.100.1")
+            .body("mine")
+    };
+    expect("who made the account themselves", put(&self_made), 503, "busy", None).await;
+    let sent = tokio::spawn(put(&token).send());
     waiting(&server, 7).await;
     let got = server.get("/pipe/mine").header("x-forwarded-for", "203.0.113.77").send().await.unwrap();
     assert_eq!((got.text().await.unwrap().as_str(), sent.await.unwrap().unwrap().status().as_u16()), ("mine", 200));

@@ -73,7 +73,9 @@ pub async fn send(
     check_name(&name)?;
     let offer = Offer::of(&req, query.filename.as_deref())?;
     let source = Source { payload, length: offer.length, connection: Some((connection.clone(), hold)) };
-    let who = Arrival { address: client_network(&req)?, is_guest: caller.is_none(), now: app.clock.now() };
+    // What is kept for those who have signed in is not for whoever has just made an account.
+    let is_guest = caller.as_ref().is_none_or(|caller| caller.user.self_made);
+    let who = Arrival { address: client_network(&req)?, is_guest, now: app.clock.now() };
     let spent = app.budget.of(who.address, who.now);
     if let Some(limit) = spent.reached() {
         return Err(over_quota(limit));

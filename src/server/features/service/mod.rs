@@ -23,6 +23,7 @@ use crate::server::http::openapi::Api;
 use crate::server::http::peer::client_address;
 use crate::server::http::route::schema_of;
 use crate::server::http::route::{Answer, Content, Doc, Endpoint, Request};
+use crate::server::logging;
 
 const TAG: &str = "Service";
 
@@ -117,6 +118,7 @@ async fn metrics(req: HttpRequest, app: web::Data<App>) -> Result<HttpResponse> 
     }
     let (open, idle) = app.db.readers().state();
     app.metrics.database(open, idle, app.db.writer().waiting());
+    app.metrics.log_lines_dropped(logging::dropped());
     let text = app.metrics.render().map_err(Error::internal)?;
     Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
 }
