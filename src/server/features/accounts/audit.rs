@@ -89,7 +89,11 @@ pub async fn list(app: web::Data<App>, _: Operation, filter: web::Query<Filter>)
 }
 
 fn page(conn: &mut Conn, filter: &Filter, before: &str, limit: i64) -> Result<Vec<Row>> {
-    let mut query = audit::table.filter(audit::id.lt(before)).order(audit::id.desc()).limit(limit).into_boxed();
+    let (since, until) = (filter.since.map(|at| at.naive_utc()), filter.until.map(|at| at.naive_utc()));
+    // Of two ends of a range SQLite looks one up, and tries the other on each row.
+    let end = until.map(|until| first_after(conn, until)).transpose()?.flatten();
+    let end = end.as_deref().map_or(before, |end| end.min(before));
+    let mut query = audit::table.filter(audit::id.lt(end)).order(audit::id.desc()).limit(limit).into_boxed();
     if let Some(action) = &filter.action {
         query = query.filter(audit::action.eq(action));
     }
@@ -99,31 +103,28 @@ fn page(conn: &mut Conn, filter: &Filter, before: &str, limit: i64) -> Result<Ve
     if let Some(subject) = &filter.subject {
         query = query.filter(audit::subject.eq(subject));
     }
-    if let Some(since) = filter.since.map(|since| since.naive_utc()) {
+    if let Some(since) = since {
         query = query.filter(audit::at.ge(since));
-        let last: Option<String> = audit::table
-            .filter(audit::at.lt(moved(since, NaiveDateTime::MIN, -SLACK)))
-            .order(audit::at.desc())
-            .select(audit::id)
-            .first(conn)
-            .optional()?;
-        if let Some(last) = last {
-            query = query.filter(audit::id.gt(last));
+        if let Some(start) = last_before(conn, since)? {
+            query = query.filter(audit::id.gt(start));
         }
     }
-    if let Some(until) = filter.until.map(|until| until.naive_utc()) {
+    if let Some(until) = until {
         query = query.filter(audit::at.lt(until));
-        let first: Option<String> = audit::table
-            .filter(audit::at.ge(moved(until, NaiveDateTime::MAX, SLACK)))
-            .order(audit::at)
-            .select(audit::id)
-            .first(conn)
-            .optional()?;
-        if let Some(first) = first {
-            query = query.filter(audit::id.lt(first));
-        }
     }
     Ok(query.select(Row::as_select()).load(conn)?)
+}
+
+/// The row behind all that happened before `until`.
+fn first_after(conn: &mut Conn, until: NaiveDateTime) -> Result<Option<String>> {
+    let after = audit::table.filter(audit::at.ge(moved(until, NaiveDateTime::MAX, SLACK))).order(audit::at);
+    Ok(after.select(audit::id).first(conn).optional()?)
+}
+
+/// The row before all that happened since then.
+fn last_before(conn: &mut Conn, since: NaiveDateTime) -> Result<Option<String>> {
+    let earlier = audit::table.filter(audit::at.lt(moved(since, NaiveDateTime::MIN, -SLACK))).order(audit::at.desc());
+    Ok(earlier.select(audit::id).first(conn).optional()?)
 }
 
 /// Rows lie in the order in which they were written, which is that of their times but for the time that a write waits: this
